@@ -1,0 +1,1 @@
+"""The outside behind small protocols: payments, mail, files, cache."""

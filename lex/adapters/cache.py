@@ -1,0 +1,86 @@
+"""Redis as a convenience: every call answers, and says `Trouble.UNAVAILABLE` when Redis does not.
+
+Nothing that must not be lost lives only here. After a failure Redis is left alone for a moment, so that a shop without
+it loses no time; then it is asked again.
+"""
+
+import time
+from enum import Enum
+from typing import Any, Final, Literal, cast
+
+import redis.asyncio
+from redis.exceptions import RedisError
+
+_SECONDS = 0.5  # to connect, and to answer
+_PAUSE = 1.0  # left alone after a failure
+
+
+class Trouble(Enum):
+    """Why there is no answer."""
+
+    UNAVAILABLE = "unavailable"
+
+
+UNAVAILABLE: Final = Trouble.UNAVAILABLE
+Gone = Literal[Trouble.UNAVAILABLE]
+
+_COUNT = """
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return {count, redis.call('PTTL', KEYS[1])}
+"""
+
+
+class Cache:
+    """A Redis client of one process. `prefix` keeps several shops apart in one server."""
+
+    def __init__(self, url: str, *, prefix: str = "lex:") -> None:
+        self.client: Any = redis.asyncio.Redis.from_url(
+            url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS, health_check_interval=30
+        )
+        self._prefix = prefix
+        self._silent_until = 0.0
+
+    async def get(self, key: str) -> bytes | Gone | None:
+        """The value, or None when there is none."""
+        return cast("bytes | Gone | None", await self._ask("GET", self._prefix + key))
+
+    async def set(self, key: str, value: bytes, seconds: float) -> bool:
+        """Keep a value for `seconds`; whether it was kept."""
+        return await self._ask("SET", self._prefix + key, value, "PX", _milliseconds(seconds)) is not UNAVAILABLE
+
+    async def add(self, key: str, value: bytes, seconds: float) -> bool | Gone:
+        """Keep a value unless there is one; whether it was kept."""
+        answer = await self._ask("SET", self._prefix + key, value, "NX", "PX", _milliseconds(seconds))
+        return answer if answer is UNAVAILABLE else answer is not None
+
+    async def delete(self, *keys: str) -> bool:
+        """Forget values; whether Redis heard of it."""
+        return not keys or await self._ask("DEL", *(self._prefix + key for key in keys)) is not UNAVAILABLE
+
+    async def count(self, key: str, seconds: float) -> tuple[int, float] | Gone:
+        """Count one more within a window that begins with the first; the count and the seconds left. Atomic."""
+        answer = await self._ask("EVAL", _COUNT, 1, self._prefix + key, _milliseconds(seconds))
+        return answer if answer is UNAVAILABLE else (int(answer[0]), max(answer[1], 0) / 1000)
+
+    async def ping(self) -> bool:
+        """Whether Redis answers."""
+        self._silent_until = 0.0
+        return await self._ask("PING") is not UNAVAILABLE
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.client.aclose()
+
+    async def _ask(self, *command: Any) -> Any:
+        if time.monotonic() < self._silent_until:
+            return UNAVAILABLE
+        try:
+            return await self.client.execute_command(*command)
+        except (RedisError, OSError, TimeoutError):
+            self._silent_until = time.monotonic() + _PAUSE
+            return UNAVAILABLE
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(int(seconds * 1000), 1)

@@ -1,0 +1,254 @@
+"""Change a cart. Every change makes a new version and gives a guest cart its full lifetime again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import LiteralString
+from uuid import UUID
+
+import msgspec
+
+from lex.carts.priced import PricedCart
+from lex.carts.queries import CartHead
+from lex.core import clock, countries, ids, money
+from lex.core.actor import Actor, Role
+from lex.core.errors import Conflict, FieldError, Invalid, NotFound
+from lex.core.settings import settings
+from lex.db import sql
+from lex.db.session import Session
+from lex.identity.commands import hash_token
+
+MAX_LINES = 500
+
+_OPEN_GUEST: LiteralString = """
+INSERT INTO carts (id, token_hash, currency, country, expires_at)
+VALUES (%(id)s, %(hash)s, %(currency)s, %(country)s, %(expires_at)s)
+"""
+
+_OPEN_CUSTOMER: LiteralString = """
+INSERT INTO carts (id, user_id, currency, country, expires_at)
+VALUES (%(id)s, %(user_id)s, %(currency)s, %(country)s, %(expires_at)s)
+ON CONFLICT (user_id) WHERE status = 'open' AND deleted_at IS NULL
+DO UPDATE SET country = coalesce(excluded.country, carts.country),
+    version = carts.version + (coalesce(excluded.country, carts.country) IS DISTINCT FROM carts.country)::int
+RETURNING id
+"""
+
+_ADD: LiteralString = """
+WITH wanted AS (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(products)s::uuid[], %(skus)s::text[], %(quantities)s::int[])
+    WITH ORDINALITY AS w (id, product_id, sku, quantity, position)
+), item AS (
+    SELECT w.id, w.position, w.quantity, p.id AS product_id, p.price, p.variant_count, p.sku,
+           p.is_active AND p.variant_count = 0 AND (f.id IS NULL OR f.is_active AND f.deleted_at IS NULL) AS is_sellable
+    FROM wanted w
+    LEFT JOIN products p ON p.deleted_at IS NULL
+        AND p.id = coalesce(w.product_id, (SELECT s.id FROM products s WHERE s.sku = w.sku AND s.deleted_at IS NULL))
+    LEFT JOIN products f ON f.id = p.variant_of
+), line AS (
+    INSERT INTO cart_items (id, cart_id, user_id, item_type, product_id, quantity, seen_price)
+    SELECT (array_agg(id ORDER BY position))[1], %(cart_id)s, %(user_id)s, 'product', product_id, sum(quantity), price
+    FROM item WHERE is_sellable GROUP BY product_id, price
+    ON CONFLICT (cart_id, product_id) WHERE product_id IS NOT NULL
+    DO UPDATE SET quantity = cart_items.quantity + excluded.quantity
+    RETURNING cart_items.quantity, xmax = 0 AS is_new
+), bumped AS (
+    UPDATE carts SET version = version + 1, expires_at = %(expires_at)s WHERE id = %(cart_id)s
+)
+SELECT position::int - 1 AS position, product_id, coalesce(variant_count, 0) AS variant_count, 0 AS lines
+FROM item WHERE is_sellable IS NOT TRUE
+UNION ALL
+SELECT -1, NULL, 0, lines::int FROM (
+    SELECT (SELECT count(*) FROM cart_items WHERE cart_id = %(cart_id)s) + (SELECT count(*) FROM line WHERE is_new)
+) AS counted (lines) WHERE lines > %(most)s
+ORDER BY position
+"""
+
+_BUMP: LiteralString = """
+), bumped AS (
+    UPDATE carts SET version = version + 1, expires_at = %(expires_at)s
+    WHERE id = %(cart_id)s AND EXISTS (SELECT FROM changed)
+) SELECT count(*) FROM changed
+"""
+
+_SET_QUANTITY: LiteralString = (
+    """
+WITH changed AS (
+    UPDATE cart_items SET quantity = %(quantity)s WHERE id = %(item_id)s AND cart_id = %(cart_id)s RETURNING id
+"""
+    + _BUMP
+)
+
+_REMOVE: LiteralString = (
+    "WITH changed AS (DELETE FROM cart_items WHERE id = %(item_id)s AND cart_id = %(cart_id)s RETURNING id" + _BUMP
+)
+
+_CHOOSE: LiteralString = """
+UPDATE carts SET
+    country = coalesce(%(country)s, country),
+    shipping_method_id = CASE WHEN %(method_id)s::uuid IS NOT NULL THEN %(method_id)s ELSE shipping_method_id END,
+    version = version + 1, expires_at = %(expires_at)s
+WHERE id = %(cart_id)s
+"""
+
+_METHOD: LiteralString = """
+SELECT id, countries FROM shipping_methods WHERE code = %(code)s AND is_active AND deleted_at IS NULL
+"""
+
+_ACCEPT: LiteralString = """
+WITH seen AS (
+    UPDATE cart_items i SET seen_price = t.price FROM unnest(%(items)s::uuid[], %(prices)s::numeric[]) AS t (id, price)
+    WHERE i.cart_id = %(cart_id)s AND i.id = t.id
+)
+UPDATE carts SET version = version + 1 WHERE id = %(cart_id)s RETURNING version
+"""
+
+_EXPIRE: LiteralString = """
+UPDATE carts SET status = 'expired' WHERE status = 'open' AND user_id IS NULL AND expires_at < %(now)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An item to put into a cart, by `product_id` or `sku`. `field` is where it stands in the input."""
+
+    quantity: int
+    product_id: UUID | None = None
+    sku: str | None = None
+    field: str = "items.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A cart just opened. `token` opens a guest's cart and is told once; a customer's cart has none."""
+
+    id: UUID
+    token: str | None
+
+
+def _expiry() -> object:
+    return clock.now() + timedelta(days=settings().cart_days)
+
+
+async def open_cart(session: Session, actor: Actor, country: str | None = None) -> Opened:
+    """A guest's new cart, or the open cart of a customer (made if there is none). Raises `Invalid` (country)."""
+    cart_id, token = ids.new_id(), ids.new_token()
+    country = countries.checked(country) if country else None
+    common = {"id": cart_id, "currency": settings().currency, "country": country, "expires_at": _expiry()}
+    if actor.role is Role.USER:
+        found: UUID = await sql.fetch_value(session, _OPEN_CUSTOMER, user_id=actor.user_id, **common)
+        return Opened(found, None)
+    await sql.execute(session, _OPEN_GUEST, hash=hash_token(token), **common)
+    return Opened(cart_id, token)
+
+
+async def add_lines(session: Session, cart: CartHead | Opened, user_id: UUID | None, items: Sequence[Wanted]) -> None:
+    """Put items into a locked or just opened cart, in one statement; an item already there grows.
+
+    A price that changed since the line was seen is still told. Raises `Invalid` naming each item that is unknown, not
+    for sale, or a family whose variant must be chosen, and `Conflict` (`cart_full`).
+    """
+    refused = await sql.fetch_all(
+        session,
+        _ADD,
+        _Refused,
+        cart_id=cart.id,
+        user_id=user_id,
+        ids=[ids.new_id() for _ in items],
+        products=[item.product_id for item in items],
+        skus=[item.sku for item in items],
+        quantities=[item.quantity for item in items],
+        expires_at=_expiry(),
+        most=MAX_LINES,
+    )
+    errors = [_why(items[row.position], row) for row in refused if row.position >= 0]
+    if refused and not errors:
+        raise Conflict(f"A cart takes {MAX_LINES} different items; place this one first.", code="cart_full")
+    if errors:
+        raise Invalid(errors[0].field, errors[0].message, code=errors[0].code, more=errors[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    position: int
+    product_id: UUID | None
+    variant_count: int
+    lines: int
+
+
+def _why(item: Wanted, row: _Refused) -> FieldError:
+    field = f"{item.field}.{'sku' if item.product_id is None else 'product_id'}".lstrip(".")
+    if row.product_id is None:
+        return FieldError(field, "There is no such product.", "unknown_product")
+    if row.variant_count:
+        return FieldError(field, "This product comes in variants; choose one of them.", "variant_required")
+    return FieldError(field, "This product is not for sale at the moment.", "not_for_sale")
+
+
+async def set_quantity(session: Session, cart: CartHead, item_id: UUID, quantity: int) -> None:
+    """Set a line's quantity. Raises `NotFound` for a line of another cart."""
+    _require_line(
+        await sql.fetch_value(
+            session, _SET_QUANTITY, cart_id=cart.id, item_id=item_id, quantity=quantity, expires_at=_expiry()
+        )
+    )
+
+
+async def remove_line(session: Session, cart: CartHead, item_id: UUID) -> None:
+    """Take a line out. Raises `NotFound` for a line of another cart."""
+    _require_line(await sql.fetch_value(session, _REMOVE, cart_id=cart.id, item_id=item_id, expires_at=_expiry()))
+
+
+def _require_line(changed: int) -> None:
+    if not changed:
+        raise NotFound("There is no such line in this cart.", code="line_not_found")
+
+
+async def choose(session: Session, cart: CartHead, *, country: str | None, shipping_method: str | None) -> None:
+    """Say where the cart goes and how. Raises `Invalid` (country, shipping_method) with the way out."""
+    country = countries.checked(country) if country else None
+    method = None
+    if shipping_method is not None:
+        method = await sql.fetch_one(session, _METHOD, _Method, code=shipping_method)
+        if method is None:
+            raise Invalid("shipping_method", "There is no such shipping method; take one of the cart's.")
+        target = country or cart.country
+        if method.countries and target is None:
+            raise Invalid("country", "Say which country the goods go to before choosing this.", code="required")
+        if method.countries and target not in method.countries:
+            raise Invalid("shipping_method", "This method does not ship to that country; take one of the cart's.")
+    await sql.execute(
+        session,
+        _CHOOSE,
+        cart_id=cart.id,
+        country=country,
+        method_id=method.id if method else None,
+        expires_at=_expiry(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Method:
+    id: UUID
+    countries: list[str]
+
+
+async def accept_prices(session: Session, priced: PricedCart) -> PricedCart:
+    """The customer is told `priced.changes`: remember those prices, and answer with the version that accepts them.
+
+    A price that changes once more in this very moment is not among them and will be told next time.
+    """
+    told = [remark for remark in priced.changes if remark.new_price is not None]
+    version = await sql.fetch_value(
+        session,
+        _ACCEPT,
+        cart_id=priced.id,
+        items=[remark.item_id for remark in told],
+        prices=[money.major(remark.new_price or 0, priced.currency) for remark in told],
+    )
+    return msgspec.structs.replace(priced, version=version)
+
+
+async def expire_carts(session: Session) -> int:
+    """Close guest carts past their time; returns how many. They hold no stock: only placed orders do."""
+    return await sql.execute(session, _EXPIRE, now=clock.now())

@@ -1,0 +1,83 @@
+"""Carts and their lines."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lex.db.base import Amount, Base, Document, Keyed, SoftDelete, Touched, one_of, owned_by, reference
+
+
+class Cart(Keyed, Touched, SoftDelete, Base):
+    """A customer's cart (`user_id`) or a guest's (`token_hash`). `country` is where it ships to, once known."""
+
+    __tablename__ = "carts"
+    __table_args__ = (
+        one_of("status", "open", "placed", "merged", "expired"),
+        CheckConstraint("user_id IS NOT NULL OR token_hash IS NOT NULL", name="owner"),
+        CheckConstraint("country ~ '^[A-Z]{2}$'", name="country"),
+        CheckConstraint("(status = 'placed') = (order_id IS NOT NULL)", name="order_id"),
+        UniqueConstraint("id", "user_id"),
+        UniqueConstraint("token_hash"),
+        owned_by("orders", "order_id", "carts"),
+        Index(
+            "uq_carts_user_id",
+            "user_id",
+            unique=True,
+            postgresql_where=text("status = 'open' AND deleted_at IS NULL"),
+        ),
+        Index("idx_carts_user_id", "user_id"),
+        Index("idx_carts_order_id", "order_id"),
+        Index("idx_carts_shipping_method_id", "shipping_method_id"),
+        Index("idx_carts_expires_at", "expires_at", postgresql_where=text("status = 'open'")),
+    )
+
+    user_id: Mapped[UUID | None] = reference("users", nullable=True)
+    token_hash: Mapped[bytes | None]
+    status: Mapped[str] = mapped_column(server_default=text("'open'"))
+    currency: Mapped[str]
+    country: Mapped[str | None]
+    shipping_method_id: Mapped[UUID | None] = reference("shipping_methods", nullable=True)
+    coupon_codes: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=text("'{}'::text[]"))
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    order_id: Mapped[UUID | None]
+    expires_at: Mapped[datetime]
+
+
+class CartItem(Keyed, Touched, Base):
+    """One line. `seen_price` is the unit price the customer was last shown; repricing reports what differs from it."""
+
+    __tablename__ = "cart_items"
+    __table_args__ = (
+        one_of("item_type", "product", "service", "plan"),
+        CheckConstraint("quantity BETWEEN 1 AND 9999", name="quantity"),
+        CheckConstraint("seen_price >= 0", name="seen_price"),
+        CheckConstraint("num_nonnulls(product_id, service_id, subscription_plan_id) = 1", name="item"),
+        ForeignKeyConstraint(
+            ["cart_id", "user_id"], ["carts.id", "carts.user_id"], name="fk_cart_items_carts_user", onupdate="CASCADE"
+        ),
+        Index(
+            "uq_cart_items_product_id",
+            "cart_id",
+            "product_id",
+            unique=True,
+            postgresql_where=text("product_id IS NOT NULL"),
+        ),
+        Index("idx_cart_items_cart_id", "cart_id", "id"),
+        Index("idx_cart_items_user_id", "user_id"),
+        Index("idx_cart_items_product_id", "product_id"),
+        Index("idx_cart_items_service_id", "service_id"),
+        Index("idx_cart_items_subscription_plan_id", "subscription_plan_id"),
+    )
+
+    cart_id: Mapped[UUID] = reference("carts")
+    user_id: Mapped[UUID | None]
+    item_type: Mapped[str]
+    product_id: Mapped[UUID | None] = reference("products", nullable=True)
+    service_id: Mapped[UUID | None] = reference("services", nullable=True)
+    subscription_plan_id: Mapped[UUID | None] = reference("subscription_plans", nullable=True)
+    quantity: Mapped[int]
+    seen_price: Mapped[Amount]
+    options: Mapped[Document]

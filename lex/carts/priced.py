@@ -1,0 +1,78 @@
+"""A cart at its present prices: what the API returns and what an order is written from. Amounts in minor units."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+import msgspec
+
+from lex.carts.remarks import Remark
+from lex.tax.rules import Taxed
+
+
+class PricedLine(msgspec.Struct, frozen=True):
+    """A line at its present price. Amounts in minor units; `total_amount` is what the customer pays for it."""
+
+    id: UUID
+    product_id: UUID
+    sku: str
+    name: str
+    slug: str
+    options: dict[str, str]
+    image: str | None
+    quantity: int
+    unit_price: int
+    discount_amount: int
+    tax_class: str
+    tax_rate: Decimal
+    net_amount: int
+    tax_amount: int
+    total_amount: int
+    requires_shipping: bool
+    is_digital: bool
+    available: int | None
+
+
+class PricedMethod(msgspec.Struct, frozen=True):
+    """A way to ship this cart, and what it costs (tax as prices have it)."""
+
+    code: str
+    name: str
+    description: str | None
+    kind: str
+    price: int
+
+
+class TaxShare(msgspec.Struct, frozen=True):
+    """The tax of one rate over the whole cart."""
+
+    rate: Decimal
+    net_amount: int
+    tax_amount: int
+
+
+class PricedCart(msgspec.Struct, frozen=True):
+    """A cart as it would be placed now. Placing sends `version`; a stale one is refused with the new total."""
+
+    id: UUID
+    status: str
+    version: int
+    currency: str
+    country: str | None
+    prices_include_tax: bool
+    lines: list[PricedLine]
+    shipping_methods: list[PricedMethod]
+    shipping_method: PricedMethod | None
+    shipping: Taxed
+    shipping_rate: Decimal
+    shipping_tax_class: str
+    subtotal_amount: int
+    discount_amount: int
+    shipping_amount: int
+    tax_amount: int
+    total_amount: int
+    taxes: list[TaxShare]
+    changes: list[Remark]
+    problems: list[Remark]
+    expires_at: datetime
+    order_id: UUID | None

@@ -1,0 +1,175 @@
+"""Everything a cart's price depends on, read in one statement."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import LiteralString
+from uuid import UUID
+
+import msgspec
+
+from lex.core import clock, money
+from lex.core.actor import Actor
+from lex.core.errors import Conflict, Gone, NotFound
+from lex.core.settings import settings
+from lex.db import sql
+from lex.db.session import Session
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line with what the catalogue says of it now. Amounts in minor units; `available` is None when untracked."""
+
+    id: UUID
+    product_id: UUID
+    sku: str
+    name: str
+    slug: str
+    options: dict[str, str]
+    image: str | None
+    quantity: int
+    seen_price: int
+    price: int
+    tax_class: str
+    requires_shipping: bool
+    is_digital: bool
+    is_sellable: bool
+    available: int | None
+
+
+class Method(msgspec.Struct, frozen=True):
+    """A shipping method as offered to everybody; `countries` empty means everywhere."""
+
+    id: UUID
+    code: str
+    name: str
+    description: str | None
+    kind: str
+    price: int
+    free_from: int | None
+    countries: list[str]
+    tax_class: str
+
+
+@dataclass(frozen=True, slots=True)
+class CartHead:
+    """A locked cart, before anything of it is priced."""
+
+    id: UUID
+    user_id: UUID | None
+    status: str
+    country: str | None
+    expires_at: datetime
+    order_id: UUID | None
+
+
+class CartFacts(msgspec.Struct, frozen=True):
+    """A cart and what it is priced by. `rates`: "DE:standard" → percent."""
+
+    id: UUID
+    user_id: UUID | None
+    status: str
+    currency: str
+    country: str | None
+    shipping_method_id: UUID | None
+    version: int
+    expires_at: datetime
+    order_id: UUID | None
+    lines: list[Line]
+    methods: list[Method]
+    rates: dict[str, Decimal]
+
+
+_UNKNOWN = "There is no such cart, or its token is missing or wrong."
+
+_OWN: LiteralString = (
+    "c.deleted_at IS NULL AND (c.token_hash = ANY(%(tokens)s) OR c.user_id = %(user_id)s OR %(sees_all)s)"
+)
+
+_LOCK: LiteralString = (
+    "SELECT c.id, c.user_id, c.status, c.country, c.expires_at, c.order_id FROM carts c WHERE c.id = %(id)s AND "
+    + _OWN
+    + " FOR NO KEY UPDATE"
+)
+
+_FACTS: LiteralString = (
+    """
+SELECT json_build_object(
+    'id', c.id, 'user_id', c.user_id, 'status', c.status, 'currency', c.currency, 'country', c.country,
+    'shipping_method_id', c.shipping_method_id, 'version', c.version, 'expires_at', c.expires_at,
+    'order_id', c.order_id,
+    'lines', coalesce((
+        SELECT json_agg(json_build_object(
+            'id', i.id, 'product_id', p.id, 'sku', p.sku, 'name', coalesce(f.name, p.name),
+            'slug', coalesce(f.slug, p.slug), 'options', CASE WHEN f.id IS NULL THEN '{}' ELSE p.options END,
+            'image', coalesce(p.images -> 0 ->> 'src', f.images -> 0 ->> 'src'), 'quantity', i.quantity,
+            'seen_price', (i.seen_price * %(scale)s)::bigint, 'price', (p.price * %(scale)s)::bigint,
+            'tax_class', p.tax_class, 'requires_shipping', p.product_type = 'physical',
+            'is_digital', p.product_type = 'digital',
+            'is_sellable', p.is_active AND p.deleted_at IS NULL AND p.variant_count = 0
+                AND (f.id IS NULL OR (f.is_active AND f.deleted_at IS NULL)),
+            'available', CASE WHEN p.track_inventory THEN p.stock_quantity - p.reserved_quantity END
+        ) ORDER BY i.id)
+        FROM cart_items i JOIN products p ON p.id = i.product_id LEFT JOIN products f ON f.id = p.variant_of
+        WHERE i.cart_id = c.id), '[]'),
+    'methods', coalesce((
+        SELECT json_agg(json_build_object(
+            'id', m.id, 'code', m.code, 'name', m.name, 'description', m.description, 'kind', m.kind,
+            'price', (m.price * %(scale)s)::bigint, 'free_from', (m.free_from * %(scale)s)::bigint,
+            'countries', m.countries, 'tax_class', m.tax_class) ORDER BY m."order", m.code)
+        FROM shipping_methods m WHERE m.is_active AND m.deleted_at IS NULL), '[]'),
+    'rates', coalesce((
+        SELECT json_object_agg(r.country || ':' || r.tax_class, r.rate::text)
+        FROM tax_rates r WHERE r.country IN (c.country, %(shop_country)s) AND r.deleted_at IS NULL), '{}')
+)::text FROM carts c WHERE c.id = %(id)s AND """
+    + _OWN
+)
+
+
+def _owner(actor: Actor) -> dict[str, object]:
+    return {"tokens": list(actor.tokens), "user_id": actor.user_id, "sees_all": actor.sees_all}
+
+
+async def lock_cart(session: Session, actor: Actor, cart_id: UUID) -> CartHead:
+    """Lock a cart of the actor's. Raises `NotFound`: a stranger cannot tell whether it exists."""
+    head = await sql.fetch_one(session, _LOCK, CartHead, id=cart_id, **_owner(actor))
+    if head is None:
+        raise NotFound(_UNKNOWN, code="cart_not_found")
+    return head
+
+
+async def lock_open_cart(session: Session, actor: Actor, cart_id: UUID) -> CartHead:
+    """Lock a cart that can still change. Raises `NotFound`, `Conflict` (placed, merged) or `Gone` (expired)."""
+    head = await lock_cart(session, actor, cart_id)
+    require_open(head)
+    return head
+
+
+async def get_facts(session: Session, actor: Actor, cart_id: UUID) -> CartFacts:
+    """A cart of the actor's and what it is priced by, in one statement. Raises `NotFound`."""
+    scale = 10 ** money.exponent(settings().currency)
+    text = await sql.fetch_value(
+        session, _FACTS, id=cart_id, scale=scale, shop_country=settings().country, **_owner(actor)
+    )
+    if text is None:
+        raise NotFound(_UNKNOWN, code="cart_not_found")
+    return msgspec.json.decode(text, type=CartFacts)
+
+
+def require_open(cart: CartHead | CartFacts) -> None:
+    """Raises `Conflict` for a placed or merged cart and `Gone` for an expired one."""
+    if cart.status == "placed":
+        raise Conflict(
+            "This cart was already placed; see the order, or start a new cart.",
+            code="cart_placed",
+            extra={"order_id": str(cart.order_id)},
+        )
+    if cart.status == "merged":
+        raise Conflict("This cart was merged into the customer's cart; use that one.", code="cart_merged")
+    require_not_expired(cart)
+
+
+def require_not_expired(cart: CartHead | CartFacts) -> None:
+    """Raises `Gone` for a guest's cart past its time, whether or not the job has closed it. A placed one stays."""
+    is_past = cart.status == "open" and cart.user_id is None and cart.expires_at < clock.now()
+    if cart.status == "expired" or is_past:
+        raise Gone("This cart has expired; start a new one.", code="cart_expired")

@@ -1,0 +1,71 @@
+"""What a customer is told about a cart: what changed since it was seen, and what stands in the way of placing it."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+
+from lex.carts.queries import CartFacts, Line, Method
+from lex.core import countries, money
+
+
+class Remark(msgspec.Struct, frozen=True):
+    """Something the customer is told: a change since last time, or what stands in the way of placing the order."""
+
+    code: str
+    message: str
+    item_id: UUID | None = None
+    old_price: int | None = None
+    new_price: int | None = None
+    available: int | None = None
+
+
+def price_changes(facts: CartFacts) -> list[Remark]:
+    """Each line whose price is not the one the customer was last shown."""
+    return [_price_change(line, facts.currency) for line in facts.lines if line.price != line.seen_price]
+
+
+def _price_change(line: Line, currency: str) -> Remark:
+    told = f"{money.format_amount(line.seen_price, currency)} to {money.format_amount(line.price, currency)}"
+    return Remark(
+        "price_changed",
+        f"The price of {line.name} changed from {told}.",
+        item_id=line.id,
+        old_price=line.seen_price,
+        new_price=line.price,
+    )
+
+
+def problems(
+    facts: CartFacts, amounts: Sequence[int], methods: Sequence[Method], chosen: Method | None
+) -> list[Remark]:
+    """What must be mended first; empty when the cart can be placed. `amounts` are the line totals and shipping."""
+    found = [remark for line in facts.lines for remark in _line_problems(line)]
+    if not facts.lines:
+        found.append(Remark("cart_empty", "The cart is empty; put something into it."))
+    if chosen is None and any(line.requires_shipping for line in facts.lines):
+        found.append(_shipping_problem(facts, methods))
+    largest = money.largest(facts.currency)
+    if sum(amounts) > largest:
+        told = money.format_amount(largest, facts.currency)
+        found.append(Remark("total_too_large", f"The total is larger than {told}; split the order."))
+    return found
+
+
+def _line_problems(line: Line) -> list[Remark]:
+    if not line.is_sellable:
+        return [Remark("unavailable", f"{line.name} is no longer sold; remove it.", item_id=line.id, available=0)]
+    if line.available is None or line.available >= line.quantity:
+        return []
+    left = f"only {line.available} of it are left" if line.available else "it is sold out"
+    message = f"{line.name} ({line.sku}): {left}; you wanted {line.quantity}."
+    return [Remark("out_of_stock", message, item_id=line.id, available=line.available)]
+
+
+def _shipping_problem(facts: CartFacts, methods: Sequence[Method]) -> Remark:
+    if facts.country is None and all(m.kind == "pickup" for m in methods):
+        return Remark("country_required", "Say which country the goods go to, or choose collection.")
+    if not methods:
+        country = countries.names().get(facts.country or "", facts.country)
+        return Remark("no_shipping", f"We do not ship to {country}; choose another country.")
+    return Remark("shipping_method_required", "Choose how the goods reach you: one of the shipping methods.")

@@ -1,0 +1,83 @@
+"""Facets: how many products each further filter would leave, counted beside the list in the same statement.
+
+Each facet leaves its own filter out, so that it shows what else could be chosen. What is counted are products, by the
+things that can be bought: a family counts once, however many of its variants fit.
+"""
+
+from typing import LiteralString
+
+from lex.catalog.filters import BRANCH, OF_OFFER, OF_PRODUCT
+from lex.catalog.parts import AVAILABLE, LISTED, OFFERED, REDUCED, amount
+
+_FACETS: LiteralString = """, 'facets', (
+    WITH base AS (
+        SELECT p.id, p.category_id, p.brand, {in_category} AS in_category, {in_brand} AS in_brand
+        FROM products p WHERE {listed}
+    ), offers AS MATERIALIZED (
+        SELECT base.*, v.price, v.options, {in_price} AS in_price, {in_options} AS in_options,
+               {available} AS is_available, coalesce({reduced}, false) AS is_reduced
+        FROM base JOIN products v ON coalesce(v.variant_of, v.id) = base.id
+        WHERE v.variant_count = 0 AND {offered}
+    )
+    SELECT json_build_object(
+        'total', (SELECT count(DISTINCT id) FROM offers WHERE {all}),
+        'categories', coalesce((
+            SELECT json_agg(json_build_object('slug', slug, 'name', name, 'path', path, 'count', number) ORDER BY path)
+            FROM (
+                SELECT top.slug, top.name, top.path, sum(counted.number)::int AS number
+                FROM (SELECT category_id, count(DISTINCT id) AS number FROM offers
+                      WHERE {all_but_category} GROUP BY category_id) counted
+                JOIN categories own ON own.id = counted.category_id AND own.deleted_at IS NULL AND own.is_active
+                JOIN categories top ON own.path = top.path OR own.path LIKE top.path || '/%%'
+                WHERE top.deleted_at IS NULL AND top.is_active GROUP BY top.id
+            ) categories), '[]'),
+        'brands', coalesce((
+            SELECT json_agg(json_build_object('value', brand, 'count', number) ORDER BY number DESC, brand)
+            FROM (SELECT brand, count(DISTINCT id) AS number FROM offers WHERE brand IS NOT NULL AND {all_but_brand}
+                  GROUP BY brand ORDER BY number DESC, brand LIMIT 100) brands), '[]'),
+        'options', coalesce((
+            SELECT json_agg(json_build_object('name', name, 'values', choices) ORDER BY name)
+            FROM (
+                SELECT name, json_agg(json_build_object('value', value, 'count', number) ORDER BY number DESC, value)
+                       AS choices
+                FROM (SELECT choice.key AS name, choice.value, count(DISTINCT id) AS number
+                      FROM offers CROSS JOIN jsonb_each_text(
+                          CASE WHEN jsonb_typeof(offers.options) = 'object' THEN offers.options ELSE '{{}}' END) choice
+                      WHERE {all_but_options} GROUP BY 1, 2 ORDER BY number DESC, 1, 2 LIMIT 200) counted
+                GROUP BY name
+            ) options), '[]'),
+        'price', (SELECT json_build_object('min', {lowest}, 'max', {highest}) FROM offers WHERE {all_but_price}),
+        'in_stock', (SELECT count(DISTINCT id) FROM offers WHERE {all_but_stock} AND is_available),
+        'on_sale', (SELECT count(DISTINCT id) FROM offers WHERE {all_but_sale} AND is_reduced)
+    ))"""
+
+
+def facets_of(used: frozenset[str]) -> LiteralString:
+    """The member `facets` of a list that uses these filters."""
+    price = [OF_OFFER[name].format("v") for name in ("min_price", "max_price") if name in used]
+    every = {
+        "category": "in_category",
+        "brand": "in_brand",
+        "price": "in_price",
+        "options": "in_options",
+        "stock": "is_available" if "in_stock" in used else "true",
+        "sale": "is_reduced" if "on_sale" in used else "true",
+    }
+    remaining = {
+        f"all_but_{left_out}": " AND ".join(condition for name, condition in every.items() if name != left_out)
+        for left_out in every
+    }
+    return _FACETS.format(
+        listed=" AND ".join([LISTED, *(OF_PRODUCT[name] for name in ("q", "tags", "featured") if name in used)]),
+        in_category=BRANCH if "category" in used else "true",
+        in_brand=OF_PRODUCT["brands"] if "brands" in used else "true",
+        in_price=" AND ".join(price) or "true",
+        in_options=OF_OFFER["options"].format("v") if "options" in used else "true",
+        available=AVAILABLE.format("v"),
+        reduced=REDUCED.format("v"),
+        offered=OFFERED,
+        lowest=amount("min(price)"),
+        highest=amount("max(price)"),
+        all=" AND ".join(every.values()),
+        **remaining,
+    )

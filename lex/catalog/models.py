@@ -1,0 +1,151 @@
+"""Categories, products and the files of digital goods."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Computed, Index, Numeric, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT, TSVECTOR
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lex.db.base import (
+    Amount,
+    Base,
+    Counter,
+    Document,
+    Documents,
+    Keyed,
+    No,
+    SoftDelete,
+    Touched,
+    Yes,
+    one_of,
+    reference,
+)
+
+LIVING = text("deleted_at IS NULL")
+#: What the product list shows; each of its sorts has an index over just these, so that a page reads 25 rows.
+LISTED = text("variant_of IS NULL AND deleted_at IS NULL AND is_active")
+#: Name weighs more than description; `english` stems both.
+SEARCH = (
+    "setweight(to_tsvector('english'::regconfig, name), 'A') || "
+    "setweight(to_tsvector('english'::regconfig, coalesce(description, '')), 'B')"
+)
+
+
+class Category(Keyed, Touched, SoftDelete, Base):
+    """A node of the product tree. `path` is the slugs from the root, kept by the trigger `tr_categories_path`."""
+
+    __tablename__ = "categories"
+    __table_args__ = (
+        CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug"),
+        CheckConstraint("parent_id <> id", name="parent_id"),
+        Index("uq_categories_slug", "slug", unique=True, postgresql_where=LIVING),
+        Index("idx_categories_slug", "slug"),
+        Index("idx_categories_parent_id", "parent_id"),
+        Index("idx_categories_order", "order"),
+        Index("idx_categories_path", "path", postgresql_ops={"path": "text_pattern_ops"}),
+    )
+
+    parent_id: Mapped[UUID | None] = reference("categories", nullable=True)
+    slug: Mapped[str]
+    name: Mapped[str]
+    description: Mapped[str | None]
+    image: Mapped[Document]
+    path: Mapped[str]
+    order: Mapped[Counter]
+    is_active: Mapped[Yes]
+
+
+class Product(Keyed, Touched, SoftDelete, Base):
+    """A sellable thing, or a family of variants. `stock_quantity` is on hand, `reserved_quantity` of it is held.
+
+    `options`: a variant's choice such as {"Size": "M"}; a family's choices in their order, such as
+    [{"name": "Size", "values": ["S", "M"]}]. `images`: [{"src", "alt"}], first is the main one. `description` is HTML,
+    cleaned when it is written (`rules.clean_html`). `imported_from`: format → what the file said otherwise than an
+    export would, so that it can be written back (docs/importing.md).
+    """
+
+    __tablename__ = "products"
+    __table_args__ = (
+        CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug"),
+        CheckConstraint("price >= 0", name="price"),
+        CheckConstraint("compare_at_price >= 0", name="compare_at_price"),
+        CheckConstraint("stock_quantity >= 0", name="stock_quantity"),
+        CheckConstraint("reserved_quantity BETWEEN 0 AND stock_quantity", name="reserved_quantity"),
+        CheckConstraint("weight_grams >= 0", name="weight_grams"),
+        CheckConstraint("variant_of <> id", name="variant_of"),
+        one_of("product_type", "physical", "digital"),
+        Index("uq_products_sku", "sku", unique=True, postgresql_where=LIVING),
+        Index("uq_products_slug", "slug", unique=True, postgresql_where=LIVING),
+        Index("idx_products_slug", "slug"),
+        Index("idx_products_sku", "sku"),
+        Index("idx_products_category_id", "category_id"),
+        Index("idx_products_variant_of", "variant_of"),
+        Index("idx_products_price", "price"),
+        Index("idx_products_is_active", "is_active"),
+        Index("idx_products_is_featured", "is_featured"),
+        Index("idx_products_listed_newest", "id", postgresql_where=LISTED),
+        Index("idx_products_listed_price", "price", "id", postgresql_where=LISTED),
+        Index("idx_products_listed_name", text("lower(name)"), "id", postgresql_where=LISTED),
+        Index("idx_products_listed_featured", text("(NOT is_featured)"), "order", "id", postgresql_where=LISTED),
+        Index("idx_products_search", "search", postgresql_using="gin"),
+        Index("idx_products_name", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
+        Index("idx_products_options", "options", postgresql_using="gin", postgresql_ops={"options": "jsonb_path_ops"}),
+        Index(
+            "idx_products_attributes",
+            "attributes",
+            postgresql_using="gin",
+            postgresql_ops={"attributes": "jsonb_path_ops"},
+        ),
+        Index("idx_products_tags", "tags", postgresql_using="gin"),
+    )
+
+    variant_of: Mapped[UUID | None] = reference("products", nullable=True)
+    category_id: Mapped[UUID | None] = reference("categories", nullable=True)
+    product_type: Mapped[str] = mapped_column(server_default=text("'physical'"))
+    sku: Mapped[str]
+    slug: Mapped[str]
+    name: Mapped[str]
+    description: Mapped[str | None]
+    brand: Mapped[str | None]
+    price: Mapped[Amount]
+    compare_at_price: Mapped[Amount | None]
+    tax_class: Mapped[str] = mapped_column(server_default=text("'standard'"))
+    track_inventory: Mapped[Yes]
+    stock_quantity: Mapped[Counter]
+    reserved_quantity: Mapped[Counter]
+    variant_count: Mapped[Counter]
+    order: Mapped[Counter]
+    images: Mapped[Documents]
+    options: Mapped[Document]
+    attributes: Mapped[Document]
+    tags: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=text("'{}'::text[]"))
+    weight_grams: Mapped[int | None]
+    barcode: Mapped[str | None]
+    is_active: Mapped[Yes]
+    is_featured: Mapped[No]
+    seo_title: Mapped[str | None]
+    seo_description: Mapped[str | None]
+    rating_average: Mapped[Decimal | None] = mapped_column(Numeric(3, 2))
+    rating_count: Mapped[Counter]
+    imported_from: Mapped[Document]
+    search: Mapped[Any] = mapped_column(TSVECTOR, Computed(SEARCH, persisted=True))
+
+
+class DigitalFile(Keyed, SoftDelete, Base):
+    """A file that buyers of a digital product may download after paying."""
+
+    __tablename__ = "digital_files"
+    __table_args__ = (
+        CheckConstraint("size_bytes >= 0", name="size_bytes"),
+        UniqueConstraint("storage_key"),
+        Index("idx_digital_files_product_id", "product_id"),
+    )
+
+    product_id: Mapped[UUID] = reference("products")
+    name: Mapped[str]
+    storage_key: Mapped[str]
+    content_type: Mapped[str]
+    size_bytes: Mapped[int]
+    sha256: Mapped[bytes]

@@ -1,0 +1,43 @@
+"""Pieces of SQL that the catalogue's documents share. `p` is a product or family, `v` one thing that can be bought."""
+
+from typing import LiteralString
+
+
+def amount(column: LiteralString) -> LiteralString:
+    """A numeric amount as whole minor units; null stays null."""
+    return f"(({column}) * %(scale)s)::bigint"
+
+
+#: A product or family that the shop shows.
+LISTED: LiteralString = "p.variant_of IS NULL AND p.deleted_at IS NULL AND p.is_active"
+OFFERED: LiteralString = "v.deleted_at IS NULL AND v.is_active"
+#: Conditions of one thing that can be bought, under the name that fills {0}.
+AVAILABLE: LiteralString = "(NOT {0}.track_inventory OR {0}.stock_quantity > {0}.reserved_quantity)"
+REDUCED: LiteralString = "({0}.compare_at_price > {0}.price)"
+
+#: What a family's variants say together; reads nothing for a product without variants.
+VARIANTS: LiteralString = f"""
+    SELECT coalesce(bool_or({AVAILABLE.format("v")}), false) AS in_stock, max(v.price) AS price_max,
+           CASE WHEN bool_and(v.track_inventory) THEN sum(v.stock_quantity - v.reserved_quantity) END AS available
+    FROM products v WHERE v.variant_of = p.id AND p.variant_count > 0 AND {OFFERED}"""
+
+IN_STOCK: LiteralString = f"CASE WHEN p.variant_count = 0 THEN {AVAILABLE.format('p')} ELSE v.in_stock END"
+LEFT: LiteralString = """CASE WHEN p.variant_count > 0 THEN v.available
+    WHEN p.track_inventory THEN p.stock_quantity - p.reserved_quantity END"""
+
+#: A product in a list.
+ITEM: LiteralString = f"""json_build_object(
+    'id', p.id, 'slug', p.slug, 'name', p.name, 'brand', p.brand, 'product_type', p.product_type,
+    'category', CASE WHEN c.id IS NOT NULL THEN json_build_object('slug', c.slug, 'name', c.name) END,
+    'price', {amount("p.price")}, 'price_max', {amount("coalesce(v.price_max, p.price)")},
+    'compare_at_price', {amount("p.compare_at_price")}, 'in_stock', {IN_STOCK}, 'available', {LEFT},
+    'image', p.images -> 0, 'options', CASE WHEN jsonb_typeof(p.options) = 'array' THEN p.options ELSE '[]' END,
+    'variant_count', p.variant_count, 'is_featured', p.is_featured, 'rating_average', p.rating_average,
+    'rating_count', p.rating_count)"""
+
+#: A variant within its family.
+VARIANT: LiteralString = f"""json_build_object(
+    'id', v.id, 'sku', v.sku, 'slug', v.slug, 'name', v.name, 'options', v.options, 'price', {amount("v.price")},
+    'compare_at_price', {amount("v.compare_at_price")}, 'in_stock', {AVAILABLE.format("v")},
+    'available', CASE WHEN v.track_inventory THEN v.stock_quantity - v.reserved_quantity END,
+    'image', v.images -> 0, 'weight_grams', v.weight_grams, 'barcode', v.barcode)"""

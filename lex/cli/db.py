@@ -1,0 +1,87 @@
+"""`lex db`: migrations and the description of the schema."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from lex.cli.context import environment
+from lex.ops import migrations, schema_docs
+
+app = typer.Typer(help="Migrations and the description of the schema.", no_args_is_help=True)
+_console = Console()
+
+
+@app.command()
+def migrate(
+    to: Annotated[str, typer.Option(help="Stop after this revision.")] = "head",
+) -> None:
+    """Apply all pending migrations, each in a transaction of its own."""
+    with environment(cache=False, migrate=False) as settings:
+        applied = migrations.upgrade(settings.database_url, to, told=lambda name: _say(f"applied {name}"))
+    if not applied:
+        _say("Nothing to do: every migration is applied.")
+
+
+@app.command()
+def rollback(
+    all: Annotated[bool, typer.Option("--all", help="Take back every migration; all data is lost.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Take back the last migration, or all of them."""
+    if all and not yes:
+        typer.confirm("This drops every table and all data in them. Go on?", abort=True)
+    with environment(cache=False, migrate=False) as settings:
+        migrations.rollback(settings.database_url, all=all, told=lambda name: _say(f"took back {name}"))
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the migrations, their kind, and which of them this database has. Exits 1 when some are pending."""
+    with environment(cache=False, migrate=False) as settings:
+        found = migrations.status(settings.database_url)
+    if as_json:
+        typer.echo(json.dumps([asdict(migration) for migration in found], indent=2))
+    else:
+        table = Table(Column("migration", no_wrap=True), "kind", "state", "about")
+        for migration in found:
+            state = "applied" if migration.applied else "[yellow]pending[/yellow]"
+            table.add_row(migration.name, migration.kind, state, migration.about)
+        _console.print(table)
+    if not all(migration.applied for migration in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="What it does, in a few words: add_gift_cards.")],
+    data: Annotated[bool, typer.Option("--data", help="It changes rows, not tables.")] = False,
+) -> None:
+    """Write an empty migration, schema or data, after the newest one."""
+    _say(str(migrations.new(name, data=data)))
+
+
+@app.command()
+def docs(
+    folder: Annotated[Path, typer.Option(help="Where the pages go.")] = Path("docs/schema"),
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 when a page is out of date.")] = False,
+) -> None:
+    """Describe the live schema: an index with entity diagram and a page per domain."""
+    with environment(cache=False, migrate=False) as settings:
+        pages = schema_docs.pages(settings.database_url)
+    changed = schema_docs.outdated(pages, folder)
+    for path in changed:
+        _say(f"out of date: {path}" if check else f"wrote {path}")
+    if check and changed:
+        raise typer.Exit(1)
+    schema_docs.write(pages, folder)
+
+
+def _say(sentence: str) -> None:
+    _console.print(sentence, highlight=False, soft_wrap=True, markup=False)

@@ -1,0 +1,164 @@
+"""`lex orders`: the order desk in a terminal. An order is named by its number or its id."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from lex.cli.context import environment
+from lex.core import codec, money
+from lex.core.actor import Actor, system
+from lex.db import session
+from lex.flows.cancel_order import cancel_order
+from lex.flows.complete_order import complete_order
+from lex.flows.fulfil_order import HandedOver, NewFulfilment, fulfil_order
+from lex.flows.note_order import note_order
+from lex.orders.finding import OrderFilter, get_id, list_orders
+from lex.orders.queries import get_order, list_timeline
+
+T = TypeVar("T")
+Work = Callable[[Actor], Awaitable[T]]
+
+app = typer.Typer(help="Orders: find, show, hand over, complete, cancel, note.", no_args_is_help=True)
+console = Console(soft_wrap=True, highlight=False)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Reference = Annotated[str, typer.Argument(help="The order's number or id.")]
+
+
+@app.command("list")
+def list_(
+    number: Annotated[str | None, typer.Option(help="An order number.")] = None,
+    customer: Annotated[str | None, typer.Option(help="An e-mail, or whole words of name, domain, phone.")] = None,
+    status: Annotated[str | None, typer.Option(help="pending, confirmed, processing, completed or canceled.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 50,
+    as_json: Json = False,
+) -> None:
+    """List orders, newest first."""
+
+    async def work(actor: Actor) -> list[Any]:
+        async with session.transaction(actor) as open_session:
+            wanted = OrderFilter(number=number, customer=customer, status=status)
+            return await list_orders(open_session, wanted, limit=limit)
+
+    found = _run(work)
+    if as_json:
+        typer.echo(codec.encode(found))
+        return
+    table = Table("Number", "Placed", "Customer", "Status", "Payment", "Fulfilment", box=None)
+    table.add_column("Total", justify="right")
+    for order in found:
+        total = money.format_amount(order.total_amount, order.currency)
+        placed = f"{order.placed_at:%Y-%m-%d %H:%M}"
+        states = (order.status, order.payment_status, order.fulfilment_status)
+        table.add_row(order.order_number, placed, order.email or "(erased)", *states, total)
+    console.print(table if found else "No order matches.")
+
+
+@app.command()
+def show(order: Reference, as_json: Json = False) -> None:
+    """Show an order with its lines and its timeline."""
+
+    async def work(actor: Actor) -> dict[str, Any]:
+        async with session.transaction(actor) as open_session:
+            order_id = await get_id(open_session, order)
+            document = await get_order(open_session, actor, order_id)
+            document["timeline"] = msgspec.to_builtins(await list_timeline(open_session, order_id))
+            return document
+
+    document = _run(work)
+    if as_json:
+        typer.echo(codec.encode(document))
+    else:
+        _print(document)
+
+
+@app.command()
+def fulfil(
+    order: Reference,
+    item: Annotated[list[str] | None, typer.Option(help="LINE_ID=QUANTITY; everything open without it.")] = None,
+    carrier: Annotated[str | None, typer.Option()] = None,
+    tracking: Annotated[str | None, typer.Option(help="Tracking number.")] = None,
+    url: Annotated[str | None, typer.Option(help="Tracking address.")] = None,
+    pickup: Annotated[bool, typer.Option("--pickup", help="Collected at the counter.")] = False,
+) -> None:
+    """Hand over some or all of an order and tell the buyer."""
+    given = NewFulfilment(
+        items=[_item(text) for text in item] if item else None,
+        kind="pickup" if pickup else "ship",
+        carrier=carrier,
+        tracking_number=tracking,
+        tracking_url=url,
+    )
+    made = _run(lambda actor: _with_id(actor, order, lambda order_id: fulfil_order(actor, order_id, given)))
+    console.print(f"Handed over; fulfilment {made}.")
+
+
+def _item(text: str) -> HandedOver:
+    line, _, quantity = text.partition("=")
+    try:
+        return msgspec.convert({"order_item_id": line, "quantity": quantity or "1"}, HandedOver, strict=False)
+    except msgspec.ValidationError as error:
+        raise typer.BadParameter(f"“{text}” is not LINE_ID=QUANTITY: {error}") from None
+
+
+@app.command()
+def complete(order: Reference) -> None:
+    """Complete an order that is paid and wholly handed over."""
+    _run(lambda actor: _with_id(actor, order, lambda order_id: complete_order(actor, order_id)))
+    console.print("Completed.")
+
+
+@app.command()
+def cancel(order: Reference, reason: Annotated[str, typer.Option()] = "canceled by the shop") -> None:
+    """Cancel an order: the stock goes back, and what was paid is refunded."""
+    _run(lambda actor: _with_id(actor, order, lambda order_id: cancel_order(actor, order_id, reason=reason)))
+    console.print("Canceled.")
+
+
+@app.command()
+def note(order: Reference, text: str) -> None:
+    """Write a note beside an order."""
+    _run(lambda actor: _with_id(actor, order, lambda order_id: note_order(actor, order_id, text)))
+    console.print("Noted.")
+
+
+async def _with_id(actor: Actor, reference: str, work: Callable[[UUID], Awaitable[T]]) -> T:
+    async with session.transaction(actor) as open_session:
+        order_id = await get_id(open_session, reference)
+    return await work(order_id)
+
+
+def _run(work: Work[T]) -> T:
+    async def connected(url: str) -> T:
+        await session.connect(url, pool_size=2)
+        try:
+            return await work(system())
+        finally:
+            await session.disconnect()
+
+    with environment(cache=False) as config:
+        return asyncio.run(connected(config.database_url))
+
+
+def _print(order: dict[str, Any]) -> None:
+    currency = order["currency"]
+    states = f"{order['status']}, {order['payment_status']}, {order['fulfilment_status']}"
+    console.print(f"[bold]{order['order_number']}[/bold]  {states}")
+    console.print(order["email"] or "(erased)", markup=False)
+    lines = Table("Line", "SKU", "Name", "Quantity", "Handed over", box=None)
+    lines.add_column("Total", justify="right")
+    for line in order["lines"]:
+        quantities = (str(line["quantity"]), str(line["fulfilled_quantity"]))
+        total = money.format_amount(line["total_amount"], currency)
+        lines.add_row(line["id"], line["sku"] or "", line["name"], *quantities, total)
+    console.print(lines)
+    console.print(f"Total {money.format_amount(order['total_amount'], currency)}")
+    for event in order["timeline"]:
+        text = event["note"] or ", ".join(f"{key} {value}" for key, value in event["data"].items())
+        console.print(f"{event['created_at']:.19}  {event['actor_role']:<11} {event['kind']}  {text}", markup=False)

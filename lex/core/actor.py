@@ -1,0 +1,64 @@
+"""Who acts: what every transaction tells the database and the audit, and every policy asks."""
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from uuid import UUID
+
+from lex.core import ids
+
+
+class Role(StrEnum):
+    """The specification's roles, and `system` for jobs, webhooks and the command line."""
+
+    SUPER_ADMIN = "super_admin"
+    ADMIN = "admin"
+    MODERATOR = "moderator"
+    USER = "user"
+    GUEST = "guest"
+    SYSTEM = "system"
+
+
+STAFF = frozenset({Role.SUPER_ADMIN, Role.ADMIN, Role.MODERATOR})
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, under which role, in which request.
+
+    `key` names the holder for idempotency: `user:<id>`, `key:<api key id>`, `guest:<hash>` or `system`.
+    `tokens` are the hashes of the cart and order tokens the request presents. `scopes` are the permissions an API key
+    is narrowed to; none means the whole of its role.
+    """
+
+    role: Role
+    key: str
+    user_id: UUID | None = None
+    request_id: str = field(default_factory=lambda: str(ids.new_id()))
+    tokens: tuple[bytes, ...] = ()
+    scopes: tuple[str, ...] = ()
+
+    @property
+    def is_staff(self) -> bool:
+        """Works in the back office."""
+        return self.role in STAFF
+
+    @property
+    def sees_all(self) -> bool:
+        """Staff and Lex itself are not limited to rows of their own; a key narrowed to other work is."""
+        if self.role is Role.SYSTEM:
+            return True
+        return self.is_staff and (not self.scopes or any(scope.startswith("orders.") for scope in self.scopes))
+
+    def acting_for(self, user_id: UUID) -> "Actor":
+        """The same actor once it is known whose rows are touched: a guest becomes the guest user of the checkout."""
+        return replace(self, user_id=user_id)
+
+
+def system(request_id: str | None = None) -> Actor:
+    """Lex itself: jobs, webhooks, the command line."""
+    return Actor(Role.SYSTEM, "system", None, request_id or str(ids.new_id()))
+
+
+def guest(key: str = "guest", request_id: str | None = None) -> Actor:
+    """Somebody without an account."""
+    return Actor(Role.GUEST, key, None, request_id or str(ids.new_id()))

@@ -1,0 +1,146 @@
+"""Settings: everything an operator may set, read once from the environment (`LEX_…`, `DATABASE_URL`, `REDIS_URL`).
+
+`docs/settings.md` is generated from here. A value that cannot be used stops the start with a sentence that names it.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from lex.core import money
+from lex.core.errors import Invalid
+
+
+def _setting(default: Any, about: str, name: str | None = None) -> Any:
+    return field(default=default, metadata={"about": about, "name": name})
+
+
+_CHOICES = {
+    "environment": ("development", "production"),
+    "log_level": ("debug", "info", "warning", "error"),
+    "log_format": ("json", "text", "auto"),
+}
+_SCHEMES = {
+    "database_url": ("postgresql", "postgres"),
+    "redis_url": ("redis", "rediss", "unix"),
+    "mail_url": ("smtp", "smtps"),
+    "public_url": ("https", "http"),
+}
+_RANGES = {
+    "port": (1, 65535),
+    "workers": (1, 64),
+    "pool_size": (1, 500),
+    "worker_concurrency": (1, 100),
+    "job_days": (1, 3650),
+    "cart_days": (1, 365),
+    "payment_minutes": (1, 60 * 24 * 30),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One field a setting; the environment name is `LEX_` + the field's name unless told otherwise."""
+
+    database_url: str = _setting("", "PostgreSQL address; empty starts the embedded server.", "DATABASE_URL")
+    redis_url: str = _setting("", "Redis address; empty starts the embedded server.", "REDIS_URL")
+    home: str = _setting(".lex", "Folder of the embedded servers, secrets, mails and files.")
+    environment: str = _setting("development", "`development` or `production`.")
+    public_url: str = _setting("", "Address customers reach the shop at; empty takes the address served.")
+    host: str = _setting("127.0.0.1", "Address to listen on.")
+    port: int = _setting(8000, "Port to listen on; taken ports are skipped when this is not set.")
+    workers: int = _setting(1, "Web processes.")
+    pool_size: int = _setting(10, "Database connections of one web process.")
+    key_ring: str = _setting(
+        "", "Keys for personal data, `id:base64,…`, newest first; empty keeps one in the home folder."
+    )
+    blind_index_key: str = _setting(
+        "", "Key personal data is looked up by, `id:base64`; empty keeps one in the home folder."
+    )
+    shop_name: str = _setting("Spoke & Thread", "Name of the business.")
+    currency: str = _setting("EUR", "ISO 4217 currency of all prices.")
+    country: str = _setting("DE", "ISO 3166 country of the business.")
+    prices_include_tax: bool = _setting(True, "Whether catalogue prices contain the tax.")
+    cart_days: int = _setting(14, "Days after its last change at which a guest cart expires.")
+    payment_minutes: int = _setting(30, "Minutes a placed order holds its stock while unpaid.")
+    payment_provider: str = _setting("sandbox", "Provider that takes payments.")
+    sandbox_secret: str = _setting("whsec_sandbox_development", "Key the sandbox provider signs its webhooks with.")
+    worker_concurrency: int = _setting(4, "Jobs a worker runs at once.")
+    job_days: int = _setting(3, "Days a finished job stays visible; failed ones stay until they are retried.")
+    mail_url: str = _setting(
+        "", "SMTP address, `smtp://user:password@host:587`; empty writes mails to the home folder."
+    )
+    mail_from: str = _setting("shop@localhost", "Sender of mails.")
+    log_level: str = _setting("info", "`debug`, `info`, `warning` or `error`.")
+    log_format: str = _setting("auto", "`json`, `text`, or `auto`: text on a terminal.")
+
+    def __post_init__(self) -> None:
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                variable = f"LEX_{name.upper()}"
+                raise Invalid(variable, f"{variable} is “{getattr(self, name)}”; use {' or '.join(allowed)}.")
+        for name, (least, most) in _RANGES.items():
+            if not least <= getattr(self, name) <= most:
+                variable = f"LEX_{name.upper()}"
+                raise Invalid(variable, f"{variable} is {getattr(self, name)}; use {least} to {most}.")
+        for name, schemes in _SCHEMES.items():
+            value = getattr(self, name)
+            if value and not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+                variable = name.upper() if name in ("database_url", "redis_url") else f"LEX_{name.upper()}"
+                raise Invalid(variable, f"{variable} must start with {schemes[0]}://.")
+        try:
+            money.exponent(self.currency)
+        except Invalid as refusal:
+            raise Invalid("LEX_CURRENCY", f"LEX_CURRENCY: {refusal.message}") from None
+        if not re.fullmatch("[A-Z]{2}", self.country):
+            raise Invalid("LEX_COUNTRY", f"LEX_COUNTRY is “{self.country}”; use two capitals such as DE.")
+        if self.environment == "production" and self.payment_provider == "sandbox":
+            raise Invalid("LEX_PAYMENT_PROVIDER", "The sandbox provider takes no real money; set LEX_PAYMENT_PROVIDER.")
+
+    @property
+    def address(self) -> str:
+        """Where the shop is reached, without a slash at the end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def home_path(self) -> Path:
+        """The home folder as an absolute path."""
+        return Path(self.home).resolve()
+
+
+def environment_name(setting: Any) -> str:
+    """The environment variable of a settings field."""
+    return str(setting.metadata["name"] or f"LEX_{setting.name.upper()}")
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Read all settings; raises `Invalid` naming the variable that cannot be used."""
+    kinds = get_type_hints(Settings)
+    values: dict[str, Any] = {}
+    for setting in fields(Settings):
+        name = environment_name(setting)
+        text = environment.get(name, "").strip()
+        if text:
+            values[setting.name] = _parse(name, text, kinds[setting.name])
+    return Settings(**values)
+
+
+def _parse(name: str, text: str, kind: type) -> Any:
+    if kind is bool:
+        if text.lower() not in ("1", "0", "true", "false", "yes", "no"):
+            raise Invalid(name, f"{name} is “{text}”; use true or false.")
+        return text.lower() in ("1", "true", "yes")
+    if kind is int:
+        if not text.isascii() or not text.isdigit():
+            raise Invalid(name, f"{name} is “{text}”; use a whole number.")
+        return int(text)
+    return text
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """This process's settings."""
+    return from_environment(os.environ)

@@ -1,0 +1,1 @@
+"""Discount codes and their use. Owns `coupons`, `coupon_usages`."""

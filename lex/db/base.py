@@ -1,0 +1,99 @@
+"""Base class, naming convention and column types of all models.
+
+Names follow the specification: tables plural snake_case, `idx_table_column`, `fk_table_reference`, `uq_`, `ck_`, `ex_`.
+"""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from sqlalchemy import (
+    CheckConstraint,
+    Date,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    Text,
+    Uuid,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from lex.core import ids
+
+NAMING = {
+    "ix": "idx_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+#: numeric(10,2) in major units; code works in minor units (core/money.py).
+Amount = Annotated[Decimal, mapped_column(Numeric(10, 2))]
+#: Percent, 0 to 100.
+Percentage = Annotated[Decimal, mapped_column(Numeric(6, 3))]
+#: AES-256-GCM ciphertext under the key of the person it belongs to (identity/ciphers.py).
+Ciphertext = Annotated[bytes, mapped_column(LargeBinary)]
+#: HMAC of a normalised value: found by equality, never read back.
+BlindIndex = Annotated[bytes, mapped_column(LargeBinary)]
+#: A JSON object or array, `{}` by default.
+Document = Annotated[dict[str, Any], mapped_column(JSONB, server_default=text("'{}'::jsonb"))]
+Documents = Annotated[list[Any], mapped_column(JSONB, server_default=text("'[]'::jsonb"))]
+Counter = Annotated[int, mapped_column(server_default=text("0"))]
+No = Annotated[bool, mapped_column(server_default=text("false"))]
+Yes = Annotated[bool, mapped_column(server_default=text("true"))]
+
+
+class Base(DeclarativeBase):
+    """All models. Ids are UUIDv7 made by the application."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {
+        str: Text,
+        UUID: Uuid,
+        datetime: DateTime(timezone=True),
+        date: Date,
+        bytes: LargeBinary,
+    }
+
+
+class Keyed:
+    """A UUIDv7 key and the instant the row was made."""
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=ids.new_id, sort_order=-10)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now(), sort_order=900)
+
+
+class Touched:
+    """`updated_at`, kept by the trigger `tr_<table>_touch`."""
+
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), sort_order=901)
+
+
+class SoftDelete:
+    """`deleted_at`: hidden from every query unless asked for; unique keys leave deleted rows out."""
+
+    deleted_at: Mapped[datetime | None] = mapped_column(sort_order=902)
+
+
+def one_of(column: str, *values: str, nullable: bool = False) -> CheckConstraint:
+    """A status column: text with a CHECK. An enum's comparison is not leakproof and blocks indexes under policies."""
+    allowed = f"{column} IN ({', '.join(repr(value) for value in values)})"
+    return CheckConstraint(f"{column} IS NULL OR {allowed}" if nullable else allowed, name=column)
+
+
+def reference(table: str, *, nullable: bool = False, column: str = "id", ondelete: str | None = None) -> Any:
+    """A foreign key to another table by name; domains never import each other's models for it."""
+    return mapped_column(ForeignKey(f"{table}.{column}", ondelete=ondelete), nullable=nullable)
+
+
+def owned_by(parent: str, column: str, table: str) -> ForeignKeyConstraint:
+    """(parent_id, user_id) → parent (id, user_id): a child can never hang on another customer's row."""
+    return ForeignKeyConstraint([column, "user_id"], [f"{parent}.id", f"{parent}.user_id"], name=f"fk_{table}_{parent}")

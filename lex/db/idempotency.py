@@ -1,0 +1,132 @@
+"""The same POST twice gives the same answer once.
+
+A key belongs to its actor. It is claimed before the work (`claim`) and kept with the answer in the transaction that
+does the work (`keep`), so that the answer exists exactly when the work does. A refusal changes nothing and is not kept
+(`release`). A claim whose process died opens again after its lease.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import LiteralString
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from lex.core import clock, ids
+from lex.core.actor import Actor
+from lex.core.errors import Conflict, Invalid
+from lex.db import sql
+from lex.db.session import Session, reading
+
+LEASE = timedelta(seconds=60)
+
+_CLAIM: LiteralString = """
+WITH claimed AS (
+    INSERT INTO idempotency_keys AS known (id, actor_key, key, request_hash, user_id, locked_until, expires_at)
+    VALUES (%(id)s, %(actor_key)s, %(key)s, %(hash)s, %(user_id)s, %(until)s, %(expires)s)
+    ON CONFLICT (actor_key, key) DO UPDATE
+        SET locked_until = excluded.locked_until, request_hash = excluded.request_hash,
+            response_status = NULL, response_body = NULL, expires_at = excluded.expires_at
+        WHERE known.expires_at < %(now)s OR (known.response_status IS NULL AND known.locked_until < %(now)s
+              AND known.request_hash = excluded.request_hash)
+    RETURNING id
+)
+SELECT id, NULL::bytea AS request_hash, NULL::int AS response_status, NULL::bytea AS response_body, true AS is_mine
+FROM claimed
+UNION ALL
+SELECT id, request_hash, response_status, response_body, false FROM idempotency_keys
+WHERE actor_key = %(actor_key)s AND key = %(key)s AND NOT EXISTS (SELECT FROM claimed)
+"""
+
+_KEEP: LiteralString = """
+UPDATE idempotency_keys SET response_status = %(status)s, response_body = %(body)s WHERE id = %(id)s
+"""
+
+_DELETE_EXPIRED: LiteralString = "DELETE FROM idempotency_keys WHERE expires_at < %(now)s"
+
+_RELEASE: LiteralString = "DELETE FROM idempotency_keys WHERE id = %s AND response_status IS NULL"
+
+
+class KeyReused(Invalid):
+    """The key came with another request before."""
+
+    code = "idempotency_key_reused"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was answered: an HTTP status and a JSON body."""
+
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key this request holds, or the answer an earlier one left."""
+
+    id: UUID
+    answer: Answer | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    id: UUID
+    request_hash: bytes | None
+    response_status: int | None
+    response_body: bytes | None
+    is_mine: bool
+
+
+async def claim(actor: Actor, key: str, request: bytes) -> Claim:
+    """Claim `key` for `request` (method, path and body).
+
+    Raises `Conflict` (in flight) while another request holds the key, and `Invalid` when it came with another request.
+    """
+    if not 1 <= len(key) <= 255 or not key.isprintable() or not key.isascii():
+        raise Invalid("Idempotency-Key", "Idempotency-Key takes 1 to 255 printable ASCII characters.")
+    digest = hashlib.sha256(request).digest()
+    now = clock.real_now()
+    params = {
+        "id": ids.new_id(),
+        "actor_key": actor.key,
+        "user_id": actor.user_id,
+        "key": key,
+        "hash": digest,
+        "now": now,
+        "until": now + LEASE,
+        "expires": now + timedelta(hours=72),
+    }
+    async with reading() as connection, connection.cursor(row_factory=class_row(_Row)) as cursor:
+        await cursor.execute(_CLAIM, params)
+        row = await cursor.fetchone()
+    if row is None:  # taken by a request that has not finished its first statement
+        raise Conflict("A request with this Idempotency-Key is in flight; wait for its answer.", code="in_flight")
+    if row.is_mine:
+        return Claim(row.id, None)
+    if row.request_hash != digest:
+        raise KeyReused(
+            "Idempotency-Key",
+            "This Idempotency-Key was used with another request; use a new one for a new request.",
+            code=KeyReused.code,
+        )
+    if row.response_status is None:
+        raise Conflict("A request with this Idempotency-Key is in flight; wait for its answer.", code="in_flight")
+    return Claim(row.id, Answer(row.response_status, row.response_body or b""))
+
+
+async def keep(session: Session, held: Claim, answer: Answer) -> None:
+    """Keep the answer in the transaction that does the work."""
+    await sql.execute(session, _KEEP, id=held.id, status=answer.status, body=answer.body)
+
+
+async def release(held: Claim) -> None:
+    """Give the key back: nothing was done under it."""
+    async with reading() as connection:
+        await connection.execute(_RELEASE, (held.id,))
+
+
+async def delete_expired(session: Session) -> int:
+    """Forget keys past their time; returns how many."""
+    return await sql.execute(session, _DELETE_EXPIRED, now=clock.real_now())

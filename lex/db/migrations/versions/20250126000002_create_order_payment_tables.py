@@ -1,0 +1,494 @@
+"""Orders, partitioned by quarter, and everything sold, fulfilled, invoiced and paid under them.
+
+Revision ID: 20250126000002
+Revises: 20250126000001
+"""
+
+from alembic import op
+
+revision = "20250126000002"
+down_revision = "20250126000001"
+branch_labels = None
+depends_on = None
+kind = "schema"
+
+TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
+
+TOUCHED = "orders order_items fulfilments payment_methods payments payment_attempts refunds"
+TOUCH = "CREATE TRIGGER tr_{0}_touch BEFORE UPDATE ON {0} FOR EACH ROW EXECUTE FUNCTION touch_updated_at()"
+
+# From the previous quarter to four ahead. Later ones are made by the daily job (lex/ops/partitions.py).
+PARTITIONS = """
+DO $$
+DECLARE
+    first timestamp := date_trunc('quarter', now() AT TIME ZONE 'UTC') - interval '3 months';
+    lower timestamp;
+    name text;
+BEGIN
+    FOR lower IN SELECT generate_series(first, first + interval '15 months', interval '3 months') LOOP
+        name := 'orders_p' || to_char(lower, 'YYYY"q"Q');
+        EXECUTE format(
+            'CREATE TABLE public.%I PARTITION OF public.orders FOR VALUES FROM (%L) TO (%L)',
+            name,
+            public.uuid_v7_floor(lower AT TIME ZONE 'UTC'),
+            public.uuid_v7_floor((lower + interval '3 months') AT TIME ZONE 'UTC')
+        );
+        -- An order number carries the day of its id, so unique within the quarter is unique for ever.
+        EXECUTE format('CREATE UNIQUE INDEX %I ON public.%I (order_number)', 'uq_' || name || '_order_number', name);
+    END LOOP;
+END
+$$;
+"""
+
+ORDERS = """
+CREATE TABLE orders (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    order_number text NOT NULL,
+    order_type text NOT NULL,
+    status text DEFAULT 'pending' NOT NULL,
+    payment_status text DEFAULT 'unpaid' NOT NULL,
+    fulfilment_status text DEFAULT 'unfulfilled' NOT NULL,
+    currency text NOT NULL,
+    prices_include_tax boolean NOT NULL,
+    subtotal_amount numeric(10, 2) NOT NULL,
+    discount_amount numeric(10, 2) NOT NULL,
+    shipping_amount numeric(10, 2) NOT NULL,
+    tax_amount numeric(10, 2) NOT NULL,
+    total_amount numeric(10, 2) NOT NULL,
+    taxes jsonb DEFAULT '[]'::jsonb NOT NULL,
+    email bytea NOT NULL,
+    phone bytea,
+    billing_address bytea,
+    shipping_address bytea,
+    shipping_country text,
+    shipping_region text,
+    shipping_city text,
+    shipping_postal_code text,
+    shipping_method jsonb DEFAULT '{}'::jsonb NOT NULL,
+    customer_note bytea,
+    cart_id uuid,
+    placed_at timestamptz NOT NULL,
+    expires_at timestamptz,
+    paid_at timestamptz,
+    completed_at timestamptz,
+    canceled_at timestamptz,
+    cancel_reason text,
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_orders PRIMARY KEY (id),
+    CONSTRAINT uq_orders_id_user_id UNIQUE (id, user_id),
+    CONSTRAINT fk_orders_users FOREIGN KEY (user_id) REFERENCES users (id),
+    CONSTRAINT ck_orders_status CHECK (status IN ('pending', 'confirmed', 'processing', 'completed', 'canceled')),
+    CONSTRAINT ck_orders_payment_status CHECK (payment_status IN ('unpaid', 'pending', 'authorized',
+        'partially_paid', 'paid', 'partially_refunded', 'refunded', 'failed', 'voided')),
+    CONSTRAINT ck_orders_fulfilment_status CHECK (fulfilment_status IN ('unfulfilled', 'partially_fulfilled',
+        'fulfilled', 'not_needed')),
+    CONSTRAINT ck_orders_order_type CHECK (order_type IN ('product', 'service', 'mixed')),
+    CONSTRAINT ck_orders_currency CHECK (currency ~ '^[A-Z]{3}$'),
+    CONSTRAINT ck_orders_created_at CHECK (created_at = uuid_v7_time(id)),
+    CONSTRAINT ck_orders_order_number CHECK (substr(order_number, 5, 8) = to_char(uuid_v7_time(id) AT TIME ZONE
+        'UTC', 'YYYYMMDD')),
+    CONSTRAINT ck_orders_amounts CHECK (subtotal_amount >= 0 AND shipping_amount >= 0 AND tax_amount >= 0 AND
+        total_amount >= 0 AND discount_amount BETWEEN 0 AND subtotal_amount),
+    CONSTRAINT ck_orders_total_amount CHECK (total_amount = subtotal_amount - discount_amount + shipping_amount +
+        CASE WHEN prices_include_tax THEN 0 ELSE tax_amount END)
+) PARTITION BY RANGE (id);
+CREATE INDEX idx_orders_expires_at ON orders (expires_at) WHERE status = 'pending';
+CREATE INDEX idx_orders_order_number ON orders (order_number);
+CREATE INDEX idx_orders_payment_status ON orders (payment_status, id DESC);
+CREATE INDEX idx_orders_status ON orders (status, id DESC);
+CREATE INDEX idx_orders_user_id ON orders (user_id, id DESC);
+"""
+
+ORDER_LINES = """
+CREATE TABLE order_items (
+    id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    position integer NOT NULL,
+    item_type text NOT NULL,
+    product_id uuid,
+    service_id uuid,
+    subscription_plan_id uuid,
+    name text NOT NULL,
+    sku text,
+    options jsonb DEFAULT '{}'::jsonb NOT NULL,
+    image text,
+    quantity integer NOT NULL,
+    unit_price numeric(10, 2) NOT NULL,
+    discounted_unit_price numeric(10, 2) NOT NULL,
+    discount_amount numeric(10, 2) NOT NULL,
+    discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
+    tax_class text NOT NULL,
+    tax_rate numeric(6, 3) NOT NULL,
+    net_amount numeric(10, 2) NOT NULL,
+    tax_amount numeric(10, 2) NOT NULL,
+    total_amount numeric(10, 2) NOT NULL,
+    currency text NOT NULL,
+    requires_shipping boolean DEFAULT false NOT NULL,
+    is_digital boolean DEFAULT false NOT NULL,
+    is_stock_tracked boolean DEFAULT false NOT NULL,
+    fulfilled_quantity integer DEFAULT 0 NOT NULL,
+    refunded_quantity integer DEFAULT 0 NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    updated_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_order_items PRIMARY KEY (id),
+    CONSTRAINT uq_order_items_id_user_id UNIQUE (id, user_id),
+    CONSTRAINT fk_order_items_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
+    CONSTRAINT fk_order_items_products FOREIGN KEY (product_id) REFERENCES products (id),
+    CONSTRAINT fk_order_items_services FOREIGN KEY (service_id) REFERENCES services (id),
+    CONSTRAINT ck_order_items_item_type CHECK (item_type IN ('product', 'service', 'plan', 'shipping')),
+    CONSTRAINT ck_order_items_quantity CHECK (quantity > 0),
+    CONSTRAINT ck_order_items_fulfilled_quantity CHECK (fulfilled_quantity BETWEEN 0 AND quantity),
+    CONSTRAINT ck_order_items_refunded_quantity CHECK (refunded_quantity BETWEEN 0 AND quantity),
+    CONSTRAINT ck_order_items_amounts CHECK (unit_price >= 0 AND discounted_unit_price >= 0 AND discount_amount >= 0
+        AND net_amount >= 0 AND tax_amount >= 0),
+    CONSTRAINT ck_order_items_total_amount CHECK (net_amount + tax_amount = total_amount),
+    CONSTRAINT ck_order_items_tax_rate CHECK (tax_rate BETWEEN 0 AND 100),
+    CONSTRAINT ck_order_items_item CHECK (num_nonnulls(product_id, service_id, subscription_plan_id) = (item_type <>
+        'shipping')::int)
+);
+CREATE UNIQUE INDEX uq_order_items_order_id ON order_items (order_id, position);
+CREATE INDEX idx_order_items_order_id ON order_items (order_id, item_type);
+CREATE INDEX idx_order_items_product_id ON order_items (product_id);
+CREATE INDEX idx_order_items_service_id ON order_items (service_id);
+CREATE INDEX idx_order_items_subscription_plan_id ON order_items (subscription_plan_id);
+CREATE INDEX idx_order_items_user_id ON order_items (user_id);
+
+CREATE TABLE order_events (
+    id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    kind text NOT NULL,
+    data jsonb DEFAULT '{}'::jsonb NOT NULL,
+    note bytea,
+    actor_id uuid,
+    actor_role text NOT NULL,
+    request_id text,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_order_events PRIMARY KEY (id),
+    CONSTRAINT fk_order_events_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id)
+);
+CREATE INDEX idx_order_events_order_id ON order_events (order_id, id);
+CREATE INDEX idx_order_events_user_id ON order_events (user_id);
+
+CREATE TABLE order_tokens (
+    id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    expires_at timestamptz NOT NULL,
+    revoked_at timestamptz,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_order_tokens PRIMARY KEY (id),
+    CONSTRAINT uq_order_tokens_token_hash UNIQUE (token_hash),
+    CONSTRAINT fk_order_tokens_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id)
+);
+CREATE INDEX idx_order_tokens_order_id ON order_tokens (order_id);
+CREATE INDEX idx_order_tokens_user_id ON order_tokens (user_id);
+"""
+
+FULFILMENT = """
+CREATE TABLE fulfilments (
+    id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    kind text NOT NULL,
+    carrier text,
+    tracking_number text,
+    tracking_url text,
+    fulfilled_at timestamptz NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    updated_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_fulfilments PRIMARY KEY (id),
+    CONSTRAINT uq_fulfilments_id_user_id UNIQUE (id, user_id),
+    CONSTRAINT fk_fulfilments_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
+    CONSTRAINT ck_fulfilments_kind CHECK (kind IN ('ship', 'pickup', 'attend', 'activate'))
+);
+CREATE INDEX idx_fulfilments_order_id ON fulfilments (order_id);
+CREATE INDEX idx_fulfilments_user_id ON fulfilments (user_id);
+
+CREATE TABLE fulfilment_items (
+    id uuid NOT NULL,
+    fulfilment_id uuid NOT NULL,
+    order_item_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    quantity integer NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_fulfilment_items PRIMARY KEY (id),
+    CONSTRAINT uq_fulfilment_items_fulfilment_id_order_item_id UNIQUE (fulfilment_id, order_item_id),
+    CONSTRAINT fk_fulfilment_items_fulfilments FOREIGN KEY (fulfilment_id, user_id) REFERENCES fulfilments (id,
+        user_id),
+    CONSTRAINT fk_fulfilment_items_order_items FOREIGN KEY (order_item_id, user_id) REFERENCES order_items (id,
+        user_id),
+    CONSTRAINT ck_fulfilment_items_quantity CHECK (quantity > 0)
+);
+CREATE INDEX idx_fulfilment_items_order_item_id ON fulfilment_items (order_item_id);
+CREATE INDEX idx_fulfilment_items_user_id ON fulfilment_items (user_id);
+
+CREATE TABLE downloads (
+    id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    order_item_id uuid NOT NULL,
+    digital_file_id uuid NOT NULL,
+    token_hash bytea NOT NULL,
+    expires_at timestamptz NOT NULL,
+    download_limit integer DEFAULT 5 NOT NULL,
+    download_count integer DEFAULT 0 NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_downloads PRIMARY KEY (id),
+    CONSTRAINT uq_downloads_order_item_id_digital_file_id UNIQUE (order_item_id, digital_file_id),
+    CONSTRAINT uq_downloads_token_hash UNIQUE (token_hash),
+    CONSTRAINT fk_downloads_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
+    CONSTRAINT fk_downloads_order_items FOREIGN KEY (order_item_id, user_id) REFERENCES order_items (id, user_id),
+    CONSTRAINT fk_downloads_digital_files FOREIGN KEY (digital_file_id) REFERENCES digital_files (id),
+    CONSTRAINT ck_downloads_download_count CHECK (download_count BETWEEN 0 AND download_limit)
+);
+CREATE INDEX idx_downloads_digital_file_id ON downloads (digital_file_id);
+CREATE INDEX idx_downloads_order_id ON downloads (order_id);
+CREATE INDEX idx_downloads_user_id ON downloads (user_id);
+"""
+
+INVOICES = """
+CREATE TABLE invoices (
+    id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    kind text NOT NULL,
+    series text NOT NULL,
+    number integer NOT NULL,
+    issued_on date NOT NULL,
+    currency text NOT NULL,
+    net_amount numeric(10, 2) NOT NULL,
+    tax_amount numeric(10, 2) NOT NULL,
+    total_amount numeric(10, 2) NOT NULL,
+    lines jsonb NOT NULL,
+    recipient bytea,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_invoices PRIMARY KEY (id),
+    CONSTRAINT uq_invoices_series_number UNIQUE (series, number),
+    CONSTRAINT fk_invoices_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
+    CONSTRAINT ck_invoices_kind CHECK (kind IN ('invoice', 'credit_note'))
+);
+CREATE INDEX idx_invoices_order_id ON invoices (order_id);
+CREATE INDEX idx_invoices_user_id ON invoices (user_id);
+
+CREATE TABLE invoice_counters (
+    series text NOT NULL,
+    last_number integer DEFAULT 0 NOT NULL,
+    CONSTRAINT pk_invoice_counters PRIMARY KEY (series)
+);
+"""
+
+PAYMENTS = """
+CREATE TABLE payment_methods (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    type text NOT NULL,
+    provider text NOT NULL,
+    provider_customer_id bytea,
+    provider_token bytea NOT NULL,
+    fingerprint bytea,
+    brand text,
+    last4 text,
+    expires_month integer,
+    expires_year integer,
+    is_default boolean DEFAULT false NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    updated_at timestamptz DEFAULT now() NOT NULL,
+    deleted_at timestamptz,
+    CONSTRAINT pk_payment_methods PRIMARY KEY (id),
+    CONSTRAINT uq_payment_methods_id_user_id UNIQUE (id, user_id),
+    CONSTRAINT fk_payment_methods_users FOREIGN KEY (user_id) REFERENCES users (id),
+    CONSTRAINT ck_payment_methods_type CHECK (type IN ('card', 'bank_account', 'paypal', 'apple_pay', 'google_pay',
+        'crypto')),
+    CONSTRAINT ck_payment_methods_provider CHECK (provider IN ('stripe', 'paypal', 'square', 'razorpay', 'sandbox')),
+    CONSTRAINT ck_payment_methods_last4 CHECK (last4 ~ '^[0-9]{4}$')
+);
+CREATE UNIQUE INDEX uq_payment_methods_default ON payment_methods (user_id) WHERE is_default AND deleted_at IS NULL;
+CREATE INDEX idx_payment_methods_user_id ON payment_methods (user_id);
+
+CREATE TABLE payments (
+    id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    tender integer DEFAULT 1 NOT NULL,
+    provider text NOT NULL,
+    provider_payment_id text,
+    payment_method_id uuid,
+    method_type text,
+    status text DEFAULT 'pending' NOT NULL,
+    currency text NOT NULL,
+    amount numeric(10, 2) NOT NULL,
+    authorized_amount numeric(10, 2) DEFAULT 0 NOT NULL,
+    captured_amount numeric(10, 2) DEFAULT 0 NOT NULL,
+    refunded_amount numeric(10, 2) DEFAULT 0 NOT NULL,
+    failure_code text,
+    failure_message text,
+    processed_at timestamptz,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    updated_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_payments PRIMARY KEY (id),
+    CONSTRAINT uq_payments_id_user_id UNIQUE (id, user_id),
+    CONSTRAINT fk_payments_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
+    CONSTRAINT fk_payments_users FOREIGN KEY (user_id) REFERENCES users (id),
+    CONSTRAINT fk_payments_payment_methods FOREIGN KEY (payment_method_id) REFERENCES payment_methods (id),
+    CONSTRAINT ck_payments_provider CHECK (provider IN ('stripe', 'paypal', 'square', 'razorpay', 'sandbox')),
+    CONSTRAINT ck_payments_status CHECK (status IN ('pending', 'requires_action', 'processing', 'authorized',
+        'captured', 'partially_captured', 'partially_refunded', 'refunded', 'voided', 'expired', 'failed',
+        'disputed', 'overcharged')),
+    CONSTRAINT ck_payments_method_type CHECK (method_type IS NULL OR method_type IN ('card', 'bank_account',
+        'paypal', 'apple_pay', 'google_pay', 'crypto')),
+    CONSTRAINT ck_payments_amount CHECK (amount >= 0),
+    CONSTRAINT ck_payments_captured_amount CHECK (captured_amount >= 0),
+    CONSTRAINT ck_payments_refunded_amount CHECK (refunded_amount BETWEEN 0 AND captured_amount)
+);
+CREATE UNIQUE INDEX uq_payments_order_id ON payments (order_id, tender);
+CREATE INDEX idx_payments_order_id ON payments (order_id);
+CREATE INDEX idx_payments_payment_method_id ON payments (payment_method_id);
+CREATE INDEX idx_payments_provider ON payments (provider);
+CREATE INDEX idx_payments_provider_payment_id ON payments (provider_payment_id);
+CREATE INDEX idx_payments_status ON payments (status);
+CREATE INDEX idx_payments_user_id ON payments (user_id, status);
+
+CREATE TABLE payment_attempts (
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    tender integer DEFAULT 1 NOT NULL,
+    number integer NOT NULL,
+    status text DEFAULT 'sending' NOT NULL,
+    provider_payment_id text,
+    captured_amount numeric(10, 2) DEFAULT 0 NOT NULL,
+    action jsonb,
+    failure_code text,
+    failure_message text,
+    checked_at timestamptz,
+    finished_at timestamptz,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    updated_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_payment_attempts PRIMARY KEY (id),
+    CONSTRAINT uq_payment_attempts_payment_id_number UNIQUE (payment_id, number),
+    CONSTRAINT fk_payment_attempts_payments FOREIGN KEY (payment_id, user_id) REFERENCES payments (id, user_id),
+    CONSTRAINT fk_payment_attempts_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
+    CONSTRAINT ck_payment_attempts_status CHECK (status IN ('sending', 'unknown', 'requires_action', 'processing',
+        'succeeded', 'failed', 'abandoned'))
+);
+CREATE UNIQUE INDEX uq_payment_attempts_open ON payment_attempts (order_id, tender) WHERE status IN ('sending',
+    'unknown', 'requires_action', 'processing');
+CREATE INDEX idx_payment_attempts_order_id ON payment_attempts (order_id);
+CREATE INDEX idx_payment_attempts_status ON payment_attempts (status, created_at) WHERE status IN ('sending',
+    'unknown', 'requires_action', 'processing');
+CREATE INDEX idx_payment_attempts_user_id ON payment_attempts (user_id);
+
+CREATE TABLE payment_events (
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    provider_reference text NOT NULL,
+    kind text NOT NULL,
+    amount numeric(10, 2) DEFAULT 0 NOT NULL,
+    currency text NOT NULL,
+    data jsonb DEFAULT '{}'::jsonb NOT NULL,
+    occurred_at timestamptz NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_payment_events PRIMARY KEY (id),
+    CONSTRAINT uq_payment_events_payment_id_provider_reference_kind UNIQUE (payment_id, provider_reference, kind),
+    CONSTRAINT fk_payment_events_payments FOREIGN KEY (payment_id, user_id) REFERENCES payments (id, user_id),
+    CONSTRAINT ck_payment_events_kind CHECK (kind IN ('authorized', 'captured', 'failed', 'requires_action',
+        'processing', 'voided', 'expired', 'refund_pending', 'refunded', 'refund_failed', 'disputed', 'dispute_won',
+        'dispute_lost')),
+    CONSTRAINT ck_payment_events_amount CHECK (amount >= 0)
+);
+CREATE INDEX idx_payment_events_user_id ON payment_events (user_id);
+
+CREATE TABLE payment_references (
+    provider text NOT NULL,
+    provider_payment_id text NOT NULL,
+    payment_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    CONSTRAINT pk_payment_references PRIMARY KEY (provider, provider_payment_id),
+    CONSTRAINT fk_payment_references_payments FOREIGN KEY (payment_id, user_id) REFERENCES payments (id, user_id)
+);
+CREATE INDEX idx_payment_references_payment_id ON payment_references (payment_id);
+
+CREATE TABLE refunds (
+    id uuid NOT NULL,
+    payment_id uuid NOT NULL,
+    order_id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    amount numeric(10, 2) NOT NULL,
+    currency text NOT NULL,
+    status text DEFAULT 'pending' NOT NULL,
+    reason text,
+    lines jsonb DEFAULT '[]'::jsonb NOT NULL,
+    provider_refund_id text,
+    failure_code text,
+    processed_at timestamptz,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    updated_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_refunds PRIMARY KEY (id),
+    CONSTRAINT fk_refunds_payments FOREIGN KEY (payment_id, user_id) REFERENCES payments (id, user_id),
+    CONSTRAINT fk_refunds_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
+    CONSTRAINT ck_refunds_status CHECK (status IN ('pending', 'succeeded', 'failed', 'canceled')),
+    CONSTRAINT ck_refunds_amount CHECK (amount > 0)
+);
+CREATE INDEX idx_refunds_order_id ON refunds (order_id);
+CREATE INDEX idx_refunds_payment_id ON refunds (payment_id);
+CREATE INDEX idx_refunds_status ON refunds (status);
+CREATE INDEX idx_refunds_user_id ON refunds (user_id);
+
+CREATE TABLE sandbox_payments (
+    id text NOT NULL,
+    idempotency_key text NOT NULL,
+    request jsonb NOT NULL,
+    reference text NOT NULL,
+    status text NOT NULL,
+    amount bigint NOT NULL,
+    captured bigint NOT NULL,
+    refunded bigint NOT NULL,
+    currency text NOT NULL,
+    decline_code text,
+    card jsonb NOT NULL,
+    return_url text,
+    refunds jsonb NOT NULL,
+    created_at timestamptz NOT NULL,
+    CONSTRAINT pk_sandbox_payments PRIMARY KEY (id),
+    CONSTRAINT uq_sandbox_payments_idempotency_key UNIQUE (idempotency_key)
+);
+"""
+
+DROP = """
+DROP TABLE sandbox_payments, refunds, payment_references, payment_events, payment_attempts, payments,
+    payment_methods, invoice_counters, invoices, downloads, fulfilment_items, fulfilments, order_tokens,
+    order_events, order_items, orders;
+"""
+
+
+def run(*statements: str) -> None:
+    """Through the driver's own cursor: SQL text may hold `%` and `:`, which are no parameters here."""
+    cursor = op.get_bind().connection.cursor()
+    for statement in statements:
+        cursor.execute(statement)
+
+
+def upgrade() -> None:
+    run(
+        TIMEOUTS,
+        ORDERS,
+        PARTITIONS,
+        ORDER_LINES,
+        FULFILMENT,
+        INVOICES,
+        PAYMENTS,
+        *(TOUCH.format(table) for table in TOUCHED.split()),
+    )
+
+
+def downgrade() -> None:
+    run(TIMEOUTS, DROP)

@@ -1,0 +1,261 @@
+"""Orders cannot be deleted, payments cannot be altered once processed, refunds never pass what was captured.
+
+The triggers are ENABLE ALWAYS: they fire for every role and for replication sessions too.
+
+Revision ID: 20250126000007
+Revises: 20250126000006
+"""
+
+from alembic import op
+
+revision = "20250126000007"
+down_revision = "20250126000006"
+branch_labels = None
+depends_on = None
+kind = "schema"
+
+TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
+
+# 23001 is restrict_violation. The constraint name a program sees is the trigger's.
+FORBID = """
+CREATE FUNCTION public.forbid() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION '% on % is forbidden: %', TG_OP, TG_ARGV[0], TG_ARGV[1]
+        USING ERRCODE = '23001', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_ARGV[0], CONSTRAINT = TG_NAME;
+END
+$$;
+COMMENT ON FUNCTION public.forbid IS 'Refuses, whoever asks.';
+"""
+
+KEPT = {
+    "orders": "an order is canceled, never deleted",
+    "payments": "a payment is kept for ever",
+    "refunds": "a refund is kept for ever",
+}
+KEEP = """
+CREATE TRIGGER tr_{0}_delete BEFORE DELETE ON {0} FOR EACH ROW EXECUTE FUNCTION forbid('{0}', '{1}');
+CREATE TRIGGER tr_{0}_truncate BEFORE TRUNCATE ON {0} EXECUTE FUNCTION forbid('{0}', '{1}');
+ALTER TABLE {0} ENABLE ALWAYS TRIGGER tr_{0}_delete, ENABLE ALWAYS TRIGGER tr_{0}_truncate;
+"""
+UNKEEP = "DROP TRIGGER tr_{0}_truncate ON {0}; DROP TRIGGER tr_{0}_delete ON {0};"
+
+# Statement triggers are not inherited: each partition needs its own against being emptied by name.
+PARTITIONS = """
+DO $$
+DECLARE
+    partition regclass;
+BEGIN
+    FOR partition IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'public.orders'::regclass LOOP
+        EXECUTE format(
+            'CREATE TRIGGER tr_orders_truncate BEFORE TRUNCATE ON %s EXECUTE FUNCTION public.forbid(%L, %L)',
+            partition, 'orders', 'an order is canceled, never deleted'
+        );
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER tr_orders_truncate', partition);
+    END LOOP;
+END
+$$;
+"""
+UNPARTITIONS = """
+DO $$
+DECLARE
+    partition regclass;
+BEGIN
+    FOR partition IN SELECT inhrelid FROM pg_inherits WHERE inhparent = 'public.orders'::regclass LOOP
+        EXECUTE format('DROP TRIGGER IF EXISTS tr_orders_truncate ON %s', partition);
+    END LOOP;
+END
+$$;
+"""
+
+ORDERS = """
+CREATE FUNCTION public.order_transitions() RETURNS TABLE (from_status text, to_status text) LANGUAGE sql IMMUTABLE AS $$
+    VALUES
+        ('pending', 'confirmed'), ('pending', 'canceled'),
+        ('confirmed', 'processing'), ('confirmed', 'completed'), ('confirmed', 'canceled'),
+        ('processing', 'completed'), ('processing', 'canceled')
+$$;
+COMMENT ON FUNCTION public.order_transitions IS 'The ways an order may go.';
+
+CREATE FUNCTION public.guard_order() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    frozen text;
+BEGIN
+    SELECT f.name INTO frozen
+    FROM (VALUES
+        ('id', NEW.id <> OLD.id),
+        ('user_id', NEW.user_id <> OLD.user_id),
+        ('order_number', NEW.order_number <> OLD.order_number),
+        ('currency', NEW.currency <> OLD.currency),
+        ('total_amount', NEW.total_amount <> OLD.total_amount),
+        ('subtotal_amount', NEW.subtotal_amount <> OLD.subtotal_amount),
+        ('discount_amount', NEW.discount_amount <> OLD.discount_amount),
+        ('shipping_amount', NEW.shipping_amount <> OLD.shipping_amount),
+        ('tax_amount', NEW.tax_amount <> OLD.tax_amount),
+        ('prices_include_tax', NEW.prices_include_tax <> OLD.prices_include_tax)
+    ) f (name, changed) WHERE f.changed LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'order %: % cannot change once the order is placed', OLD.order_number, frozen
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'orders', COLUMN = frozen,
+                  CONSTRAINT = 'ck_orders_frozen',
+                  HINT = 'Settle a difference by an adjustment order or a refund.';
+    END IF;
+    IF NEW.status <> OLD.status AND (OLD.status, NEW.status) NOT IN (SELECT * FROM public.order_transitions()) THEN
+        RAISE EXCEPTION 'order % is % and cannot become %', OLD.order_number, OLD.status, NEW.status
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'orders', COLUMN = 'status',
+                  CONSTRAINT = 'ck_orders_transition';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION public.guard_order IS
+    'Freezes number, owner, currency and amounts; lets the status move along order_transitions() only.';
+
+CREATE TRIGGER tr_orders_guard
+    BEFORE UPDATE OF id, user_id, order_number, currency, total_amount, subtotal_amount, discount_amount,
+        shipping_amount, tax_amount, prices_include_tax, status ON orders
+    FOR EACH ROW EXECUTE FUNCTION guard_order();
+ALTER TABLE orders ENABLE ALWAYS TRIGGER tr_orders_guard;
+"""
+
+# Free while the provider has not decided. After that only what the ledger says may move. A failed payment has moved no
+# money: its next attempt may go another way, for the same amount. An expired one may still turn out to be paid.
+PAYMENTS = """
+CREATE FUNCTION public.payment_transitions() RETURNS TABLE (from_status text, to_status text)
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT f.status, t.status
+    FROM (VALUES
+        ('failed', '{pending,requires_action,processing,authorized,partially_captured,captured,voided,expired}'),
+        ('authorized', '{partially_captured,captured,voided,expired,failed,disputed,overcharged}'),
+        ('expired', '{authorized,partially_captured,captured,overcharged}'),
+        ('partially_captured', '{captured,partially_refunded,refunded,disputed,overcharged}'),
+        ('captured', '{partially_refunded,refunded,disputed,overcharged}'),
+        ('overcharged', '{captured,partially_refunded,refunded,disputed}'),
+        ('partially_refunded', '{partially_captured,captured,refunded,disputed,overcharged}'),
+        ('refunded', '{partially_captured,captured,partially_refunded,disputed,overcharged}'),
+        ('disputed', '{partially_captured,captured,partially_refunded,refunded,overcharged}')
+    ) f (status, next), unnest(f.next::text[]) t (status)
+$$;
+COMMENT ON FUNCTION public.payment_transitions IS 'The ways a payment may go once the provider has decided.';
+
+CREATE FUNCTION public.guard_payment() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    was jsonb := to_jsonb(OLD);
+    free text[] := '{status,authorized_amount,captured_amount,refunded_amount,failure_code,failure_message,
+                     processed_at,updated_at}';
+    frozen text;
+BEGIN
+    IF OLD.status IN ('pending', 'requires_action', 'processing') THEN
+        RETURN NEW;
+    END IF;
+    IF OLD.status = 'failed' THEN
+        free := free || '{provider,provider_payment_id,payment_method_id,method_type}'::text[];
+    END IF;
+    SELECT key INTO frozen FROM jsonb_each(to_jsonb(NEW))
+    WHERE value IS DISTINCT FROM was -> key AND key <> ALL (free) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'payment % is %: its % cannot change any more', OLD.id, OLD.status, frozen
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = frozen,
+                  CONSTRAINT = 'ck_payments_frozen';
+    END IF;
+    IF NEW.status <> OLD.status AND (OLD.status, NEW.status) NOT IN (SELECT * FROM public.payment_transitions()) THEN
+        RAISE EXCEPTION 'payment % is % and cannot become %', OLD.id, OLD.status, NEW.status
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = 'status',
+                  CONSTRAINT = 'ck_payments_transition';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION public.guard_payment IS
+    'Freezes a processed payment but for status, amounts moved and failure; status moves along payment_transitions().';
+
+CREATE TRIGGER tr_payments_guard BEFORE UPDATE ON payments FOR EACH ROW EXECUTE FUNCTION guard_payment();
+ALTER TABLE payments ENABLE ALWAYS TRIGGER tr_payments_guard;
+"""
+
+# A bank may return a refund after it succeeded, and a provider may correct itself; what was asked for never changes.
+REFUNDS = """
+CREATE FUNCTION public.guard_refund() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    was jsonb := to_jsonb(OLD);
+    frozen text;
+BEGIN
+    IF OLD.status = 'pending' THEN
+        RETURN NEW;
+    END IF;
+    SELECT key INTO frozen FROM jsonb_each(to_jsonb(NEW))
+    WHERE value IS DISTINCT FROM was -> key
+      AND key NOT IN ('status', 'provider_refund_id', 'failure_code', 'processed_at', 'updated_at') LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'refund % is %: its % cannot change any more', OLD.id, OLD.status, frozen
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'refunds', COLUMN = frozen,
+                  CONSTRAINT = 'ck_refunds_frozen';
+    END IF;
+    IF NEW.status <> OLD.status
+       AND (OLD.status, NEW.status) NOT IN (('succeeded', 'failed'), ('failed', 'succeeded')) THEN
+        RAISE EXCEPTION 'refund % is % and cannot become %', OLD.id, OLD.status, NEW.status
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'refunds', COLUMN = 'status',
+                  CONSTRAINT = 'ck_refunds_transition';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION public.cap_refunds() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    payment record;
+    others numeric;
+BEGIN
+    -- Whoever refunds the same payment at the same moment waits here and then counts this refund too.
+    SELECT captured_amount, currency INTO payment FROM payments WHERE id = NEW.payment_id FOR NO KEY UPDATE;
+    IF payment.currency <> NEW.currency THEN
+        RAISE EXCEPTION 'a payment in % cannot be refunded in %', payment.currency, NEW.currency
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'refunds', COLUMN = 'currency',
+                  CONSTRAINT = 'ck_refunds_currency';
+    END IF;
+    SELECT coalesce(sum(amount), 0) INTO others FROM refunds
+    WHERE payment_id = NEW.payment_id AND status IN ('pending', 'succeeded') AND id <> NEW.id;
+    IF others + NEW.amount > payment.captured_amount THEN
+        RAISE EXCEPTION 'a refund of % % is too much: % of the % captured is left',
+            NEW.amount, NEW.currency, greatest(payment.captured_amount - others, 0), payment.captured_amount
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'refunds', COLUMN = 'amount',
+                  CONSTRAINT = 'ck_refunds_sum';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION public.guard_refund IS 'Freezes what a processed refund was asked for.';
+COMMENT ON FUNCTION public.cap_refunds IS
+    'Refuses refunds whose sum, pending ones included, would pass what the payment captured.';
+
+CREATE TRIGGER tr_refunds_cap BEFORE INSERT OR UPDATE OF payment_id, amount, currency, status ON refunds
+    FOR EACH ROW WHEN (NEW.status IN ('pending', 'succeeded')) EXECUTE FUNCTION cap_refunds();
+CREATE TRIGGER tr_refunds_guard BEFORE UPDATE ON refunds FOR EACH ROW EXECUTE FUNCTION guard_refund();
+ALTER TABLE refunds ENABLE ALWAYS TRIGGER tr_refunds_cap, ENABLE ALWAYS TRIGGER tr_refunds_guard;
+"""
+
+DROP = """
+DROP TRIGGER tr_refunds_guard ON refunds;
+DROP TRIGGER tr_refunds_cap ON refunds;
+DROP TRIGGER tr_payments_guard ON payments;
+DROP TRIGGER tr_orders_guard ON orders;
+DROP FUNCTION cap_refunds, guard_refund, guard_payment, payment_transitions, guard_order, order_transitions, forbid;
+"""
+
+
+def run(*statements: str) -> None:
+    """Through the driver's own cursor: SQL text may hold `%` and `:`, which are no parameters here."""
+    cursor = op.get_bind().connection.cursor()
+    for statement in statements:
+        cursor.execute(statement)
+
+
+def upgrade() -> None:
+    keep = (KEEP.format(table, reason) for table, reason in KEPT.items())
+    run(TIMEOUTS, FORBID, PARTITIONS, *keep, ORDERS, PAYMENTS, REFUNDS)
+
+
+def downgrade() -> None:
+    run(TIMEOUTS, *(UNKEEP.format(table) for table in KEPT), UNPARTITIONS, DROP)

@@ -1,0 +1,38 @@
+"""Idempotency keys: the answer a repeated POST gets again. Job errors: why a job failed last."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lex.db.base import Base, Keyed
+
+
+class IdempotencyKey(Keyed, Base):
+    """A key of one actor. Without `response_status` the request is in flight until `locked_until`."""
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (
+        UniqueConstraint("actor_key", "key"),
+        Index("idx_idempotency_keys_expires_at", "expires_at"),
+    )
+
+    actor_key: Mapped[str]
+    key: Mapped[str]
+    request_hash: Mapped[bytes]
+    user_id: Mapped[UUID | None]
+    locked_until: Mapped[datetime]
+    response_status: Mapped[int | None]
+    response_body: Mapped[bytes | None]
+    expires_at: Mapped[datetime] = mapped_column(server_default=text("now() + interval '72 hours'"))
+
+
+class JobError(Base):
+    """Why a job failed last. Procrastinate keeps the job and its attempts, not the reason; no personal data here."""
+
+    __tablename__ = "job_errors"
+
+    job_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    error: Mapped[str]
+    failed_at: Mapped[datetime] = mapped_column(server_default=text("now()"))

@@ -1,0 +1,61 @@
+"""One table of what the database refuses and what a person is told.
+
+A constraint that has no entry here is not expected to be hit by input: hitting it is a bug and answers 500.
+"""
+
+import psycopg
+
+from lex.core.errors import Conflict, Invalid, Refusal, Unavailable
+
+_PAYING = (
+    None,
+    "payment_in_progress",
+    "A payment for this order is under way; wait for its result before trying again.",
+)
+
+#: constraint → (field or None, code, sentence)
+REFUSALS: dict[str, tuple[str | None, str, str]] = {
+    "ck_categories_cycle": ("parent_id", "category_cycle", "A category cannot stand below itself."),
+    "ck_service_categories_cycle": ("parent_id", "category_cycle", "A category cannot stand below itself."),
+    "ck_products_family": ("variant_of", "variant_of_variant", "A variant cannot have variants of its own."),
+    "uq_categories_slug": ("slug", "slug_taken", "Another category has this slug."),
+    "uq_products_slug": ("slug", "slug_taken", "Another product has this slug."),
+    "uq_products_sku": ("sku", "sku_taken", "Another product has this SKU."),
+    "ck_products_reserved_quantity": (
+        "stock_quantity",
+        "stock_reserved",
+        "Orders hold more units than would be left; wait until they are paid or expired.",
+    ),
+    "uq_services_slug": ("slug", "slug_taken", "Another service has this slug."),
+    "uq_service_categories_slug": ("slug", "slug_taken", "Another service category has this slug."),
+    "uq_resources_slug": ("slug", "slug_taken", "Another resource has this slug."),
+    "uq_subscription_plans_slug": ("slug", "slug_taken", "Another plan has this slug."),
+    "fk_products_categories": ("category_id", "unknown_category", "There is no such category."),
+    "uq_users_email": ("email", "email_taken", "An account with this e-mail exists."),
+    # Two that begin at once meet here, at whichever index comes first.
+    "uq_payment_attempts_open": _PAYING,
+    "uq_payment_attempts_payment_id_number": _PAYING,
+    "uq_carts_user_id": (None, "cart_exists", "This customer already has an open cart."),
+    "ck_cart_items_quantity": ("quantity", "quantity", "A line takes between 1 and 9999 units."),
+    "uq_coupons_code": ("code", "code_taken", "Another coupon has this code."),
+    "uq_shipping_methods_code": ("code", "code_taken", "Another shipping method has this code."),
+    "uq_tax_rates_country": ("tax_class", "rate_exists", "This country already has a rate for this class."),
+}
+
+#: Deadlock, serialisation failure, lock not available: the same transaction may succeed a moment later.
+TRANSIENT = frozenset({"40P01", "40001", "55P03"})
+
+
+def refusal_for(error: psycopg.Error) -> Refusal | None:
+    """The refusal a database error stands for, or None when it is a bug."""
+    if error.sqlstate in TRANSIENT:
+        return Unavailable("Too many people want the same thing at this moment; try again.", code="busy")
+    if isinstance(error, psycopg.OperationalError) and not isinstance(error, psycopg.errors.QueryCanceled):
+        return Unavailable("The database does not answer; try again in a moment.", code="database_unavailable")
+    known = REFUSALS.get(error.diag.constraint_name or "")
+    if known is None:
+        return None
+    field, code, sentence = known
+    if field is None or isinstance(error, psycopg.errors.UniqueViolation):
+        return Conflict(sentence, code=code)
+    return Invalid(field, sentence, code=code)

@@ -1,0 +1,187 @@
+"""Connections and the transaction, which is the only commit in Lex.
+
+A process opens one `Database`: an engine for transactions and a pool of autocommit connections for public reads
+(`documents`). `transaction(actor)` tells PostgreSQL who acts, for this transaction only: a session-level SET would leak
+one customer's rows to the next behind a pooler.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from sqlalchemy import exc
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from lex.core import codec
+from lex.core.actor import Actor
+from lex.core.errors import Unavailable
+from lex.db.rules import TRANSIENT, refusal_for
+
+Session = AsyncSession
+T = TypeVar("T")
+
+_ATTEMPTS = 4  # the first and three retries
+_POOL_SECONDS = 5.0
+_BEGIN = """
+SELECT set_config('lex.user_id', %s, true), set_config('lex.role', %s, true), set_config('lex.request_id', %s, true),
+       set_config('lock_timeout', '3s', true), set_config('statement_timeout', '5s', true),
+       set_config('idle_in_transaction_session_timeout', '15s', true)
+"""
+
+set_json_dumps(codec.encode)
+set_json_loads(codec.decode)
+
+
+class CountingCursor(AsyncCursor[Any]):
+    """Counts what it sends, so that a test can hold a flow to its number of statements."""
+
+    sent = 0
+
+    async def execute(self, *args: Any, **kwargs: Any) -> Any:
+        """Send one statement."""
+        CountingCursor.sent += 1
+        return await super().execute(*args, **kwargs)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """What one process holds open."""
+
+    url: str
+    engine: AsyncEngine
+    reads: AsyncConnectionPool[AsyncConnection[Any]]
+
+
+_open: Database | None = None
+
+
+async def connect(url: str, *, pool_size: int = 10) -> Database:
+    """Open this process's database. `url` is `postgresql://…`; call `disconnect` at the end."""
+    global _open
+    engine = create_async_engine(
+        make_url(url).set(drivername="postgresql+psycopg"),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=_POOL_SECONDS,
+        pool_pre_ping=False,
+        pool_use_lifo=True,  # the one used last has its statements planned and its memory warm
+        connect_args={"cursor_factory": CountingCursor, "application_name": "lex"},
+    )
+    reads: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=pool_size,
+        timeout=_POOL_SECONDS,
+        open=False,
+        kwargs={"autocommit": True, "cursor_factory": CountingCursor, "application_name": "lex-reads"},
+        reset=_leave,
+    )
+    await reads.open()
+    _open = Database(url, engine, reads)
+    return _open
+
+
+async def _leave(_: AsyncConnection[Any]) -> None:
+    """An autocommit connection carries nothing to reset, and a reset would be a round trip per read."""
+
+
+async def disconnect() -> None:
+    """Close this process's database."""
+    global _open
+    if _open is not None:
+        await _open.reads.close()
+        await _open.engine.dispose()
+        _open = None
+
+
+def database() -> Database:
+    """The database this process opened."""
+    if _open is None:
+        raise RuntimeError("the database is not open; call lex.db.session.connect first")
+    return _open
+
+
+@asynccontextmanager
+async def transaction(actor: Actor) -> AsyncIterator[Session]:
+    """One transaction as `actor`: commits at the end of the block, rolls back when it raises.
+
+    Raises the refusal a violated constraint stands for (`db/rules.py`), `Unavailable` when the database is gone.
+    """
+    session = AsyncSession(database().engine, expire_on_commit=False, autoflush=False)
+    try:
+        driver = await driver_of(session)
+        user = str(actor.user_id) if actor.user_id else ""
+        await driver.execute(_BEGIN, (user, actor.role.value, actor.request_id))
+        yield session
+        await session.commit()
+    except exc.DBAPIError as error:
+        raise _translated(error.orig, error) from error
+    except psycopg.Error as error:
+        raise _translated(error, error) from error
+    except exc.TimeoutError as error:
+        raise Unavailable("Every database connection is in use; try again in a moment.", code="overloaded") from error
+    finally:
+        await _release(session)
+
+
+async def _release(session: Session) -> None:
+    """Give the connection back. One that is gone cannot be rolled back, must not hide why, and is thrown away."""
+    driver = session.info.get("driver")
+    try:
+        if driver is not None and driver.broken:
+            await session.invalidate()
+        else:
+            await session.close()
+    except exc.DBAPIError:
+        await session.invalidate()
+
+
+def _translated(cause: Any, error: Exception) -> Exception:
+    if isinstance(cause, psycopg.Error):
+        return refusal_for(cause) or error
+    return error
+
+
+async def driver_of(session: Session) -> AsyncConnection[Any]:
+    """The psycopg connection of a session's transaction: hot statements and jobs run on it directly."""
+    driver = session.info.get("driver")
+    if driver is None:
+        raw = await (await session.connection()).get_raw_connection()
+        driver = session.info["driver"] = raw.driver_connection
+    assert isinstance(driver, AsyncConnection)
+    return driver
+
+
+async def transact(actor: Actor, work: Callable[[Session], Awaitable[T]]) -> T:
+    """Run `work` in one transaction; deadlocks, serialisation failures and lock timeouts are retried three times."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            async with transaction(actor) as session:
+                return await work(session)
+        except Unavailable as refusal:
+            cause = refusal.__cause__
+            cause = cause.orig if isinstance(cause, exc.DBAPIError) else cause
+            if attempt == _ATTEMPTS or getattr(cause, "sqlstate", None) not in TRANSIENT:
+                raise
+        await asyncio.sleep(random.uniform(0.01, 0.05) * attempt)
+    raise AssertionError("unreachable")
+
+
+@asynccontextmanager
+async def reading() -> AsyncIterator[AsyncConnection[Any]]:
+    """An autocommit connection for public reads: no settings, no transaction. Raises `Unavailable`."""
+    try:
+        async with database().reads.connection() as connection:
+            yield connection
+    except PoolTimeout as error:
+        raise Unavailable("The database does not answer; try again in a moment.", code="overloaded") from error
+    except psycopg.Error as error:
+        raise (refusal_for(error) or error) from error

@@ -1,0 +1,92 @@
+"""Cancel an order: give back its stock and, when it was paid, its money. An order is never deleted.
+
+A buyer cancels while nothing is paid; staff cancel until everything was handed over. An unpaid order past its time is
+canceled by a job.
+"""
+
+from uuid import UUID
+
+from lex.adapters.payments.registry import provider as provider_named
+from lex.core.actor import Actor, system
+from lex.core.errors import Conflict, Refusal
+from lex.db.session import Session, transact, transaction
+from lex.flows.refund_order import refund_remaining
+from lex.flows.settle_payment import settle
+from lex.identity.policy import Permission, demand
+from lex.notifications.commands import notify
+from lex.orders.desk import OrderHead, list_expired, lock_order, mark_canceled
+from lex.orders.timeline import tell
+from lex.payments.queries import find_latest_attempt
+from lex.stock import holding, releasing
+
+
+async def cancel_order(actor: Actor, order_id: UUID, *, reason: str) -> None:
+    """Cancel an order of the actor's. Canceling twice changes nothing; money that came after it is given back then.
+
+    Raises `NotFound`; `Forbidden`; `Conflict` (`order_completed`, `order_fulfilled`, `order_paid` for a buyer,
+    `payment_in_progress`).
+    """
+    head = await transact(actor, lambda session: lock_order(session, actor, order_id))
+    owes = head.has_money or head.is_refunding
+    if head.status == "canceled" and not (owes and actor.sees_all):
+        return
+    _require_cancelable(actor, head)
+    if head.open_attempt_id is not None:
+        await _abandon_payment(actor, order_id)
+    if owes:
+        await refund_remaining(actor, order_id, reason=reason)
+    await transact(actor, lambda session: _cancel(session, actor, order_id, reason))
+
+
+def _require_cancelable(actor: Actor, head: OrderHead) -> None:
+    if head.status == "completed":
+        raise Conflict("This order is completed and cannot be canceled.", code="order_completed")
+    if head.fulfilment_status in ("fulfilled", "partially_fulfilled"):
+        raise Conflict("Goods of this order were handed over; refund what comes back instead.", code="order_fulfilled")
+    if (head.has_money or head.is_refunding) and not actor.sees_all:
+        raise Conflict("This order is paid; ask the shop to cancel it and refund you.", code="order_paid")
+    if actor.is_staff:
+        demand(actor, Permission.ORDERS_CANCEL)
+
+
+async def _abandon_payment(actor: Actor, order_id: UUID) -> None:
+    """A buyer who stopped at 3-D Secure: tell the provider to let the payment go, and believe its answer."""
+    attempt = await find_latest_attempt(order_id)
+    if attempt is not None and attempt.status == "requires_action" and attempt.provider_payment_id is not None:
+        provider = provider_named(attempt.provider)
+        snapshot = await provider.void(attempt.provider_payment_id, f"{attempt.id}:void")
+        await settle(attempt.provider, snapshot, attempt=attempt, actor=actor)
+
+
+async def _cancel(session: Session, actor: Actor, order_id: UUID, reason: str) -> None:
+    await holding.lock_for_order(session, order_id)
+    head = await lock_order(session, actor, order_id)
+    if head.status == "canceled":
+        return
+    _require_cancelable(actor, head)
+    if head.open_attempt_id is not None:
+        raise Conflict("A payment for this order is under way; wait for its result.", code="payment_in_progress")
+    if head.has_money:
+        raise Conflict("This order was paid in the meantime; cancel it again to refund it.", code="order_paid")
+    if head.status == "pending":
+        await releasing.release(session, order_id, reason, actor.user_id)
+    else:
+        await releasing.take_back(session, order_id, reason, actor.user_id)
+    await mark_canceled(session, head, reason)
+    await tell(session, actor, order_id, head.user_id, "canceled", reason=reason)
+    await notify(session, user_id=head.user_id, order_id=order_id, template="order_canceled", data={})
+
+
+async def expire_unpaid_orders() -> int:
+    """Cancel every unpaid order past its time; returns how many. One that is being paid is left alone."""
+    actor = system()
+    async with transaction(actor) as session:
+        expired = await list_expired(session)
+    canceled = 0
+    for order_id in expired:
+        try:
+            await cancel_order(actor, order_id, reason="not paid in time")
+            canceled += 1
+        except Refusal:  # somebody began to pay it a moment ago
+            continue
+    return canceled

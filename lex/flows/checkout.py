@@ -1,0 +1,107 @@
+"""What a checkout takes and gives, and what must be right before it is placed."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from lex.carts.priced import PricedCart, PricedLine
+from lex.core import clock, ids
+from lex.core.errors import Conflict, Invalid
+from lex.core.settings import settings
+from lex.db.session import Session
+from lex.identity.addresses import PostalAddress
+from lex.stock.errors import OutOfStock
+
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+
+
+class Checkout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the buyer adds to the cart. `version` is that of the cart as shown: the price agreed to.
+
+    `total_amount`, if sent, is the total that was shown: shipping and tax may change without the cart.
+    """
+
+    version: Annotated[int, msgspec.Meta(ge=1)]
+    email: Annotated[str, msgspec.Meta(min_length=3, max_length=254)]
+    total_amount: Annotated[int, msgspec.Meta(ge=0, description="The total shown, in minor units.")] | None = None
+    first_name: Name | None = None
+    last_name: Name | None = None
+    phone: Annotated[str, msgspec.Meta(min_length=4, max_length=40)] | None = None
+    shipping_address: PostalAddress | None = None
+    billing_address: PostalAddress | None = None
+    note: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """An order just placed. `access_token` opens it without signing in and is told once. Amount in minor units."""
+
+    id: UUID
+    order_number: str
+    status: str
+    payment_status: str
+    total_amount: int
+    currency: str
+    placed_at: datetime
+    expires_at: datetime
+    access_token: str
+
+
+Keep = Callable[[Session, Placed], Awaitable[None]]
+
+
+def require_placeable(priced: PricedCart, checkout: Checkout) -> None:
+    """Raises `OutOfStock`, `Conflict` with all that stands in the way, or `Invalid` naming an address field."""
+    lacking = {problem.item_id for problem in priced.problems if problem.code == "out_of_stock"}
+    if lacking:
+        raise out_of_stock(line for line in priced.lines if line.id in lacking)
+    if priced.problems:
+        first = priced.problems[0]
+        raise Conflict(first.message, code=first.code, extra={"problems": msgspec.to_builtins(priced.problems)})
+    ships = priced.shipping_method is not None and priced.shipping_method.kind != "pickup"
+    if ships and checkout.shipping_address is None:
+        raise Invalid("shipping_address", "Say where the goods go.", code="required")
+    for field in ("shipping_address", "billing_address"):
+        address: PostalAddress | None = getattr(checkout, field)
+        if address is not None:
+            address.check(field)
+    if ships and checkout.shipping_address and checkout.shipping_address.country != priced.country:
+        raise Invalid(
+            "shipping_address.country",
+            f"The cart is priced for {priced.country}; set the cart's country to the address's first.",
+            code="country_mismatch",
+        )
+
+
+def new_order(priced: PricedCart) -> Placed:
+    """The order a cart becomes, with a new id, number and link."""
+    order_id, now = ids.new_id(), clock.now()
+    return Placed(
+        id=order_id,
+        order_number=ids.order_number(order_id),
+        status="pending",
+        payment_status="unpaid",
+        total_amount=priced.total_amount,
+        currency=priced.currency,
+        placed_at=now,
+        expires_at=now + timedelta(minutes=settings().payment_minutes),
+        access_token=ids.new_token(),
+    )
+
+
+def out_of_stock(lines: Iterable[PricedLine]) -> OutOfStock:
+    """The refusal that names these lines."""
+    return OutOfStock(
+        [
+            {
+                "product_id": str(line.product_id),
+                "sku": line.sku,
+                "name": line.name,
+                "wanted": line.quantity,
+                "available": max(line.available or 0, 0),
+            }
+            for line in lines
+        ]
+    )

@@ -1,0 +1,268 @@
+"""`lex demo`: the invented cycle workshop into the shop, through the same functions as everybody.
+
+What is there already (also when it was changed or deleted since) is left alone: a second run changes nothing.
+"""
+
+import json
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, LiteralString
+from uuid import UUID
+
+from lex.adapters.files import Store
+from lex.catalog import categories, files
+from lex.catalog.drafts import ProductDraft
+from lex.core.actor import Actor
+from lex.core.errors import NotFound
+from lex.core.texts import make_slug
+from lex.db import sql
+from lex.db.session import Session, transact
+from lex.flows.add_product import add_product
+from lex.flows.demo import offers
+from lex.flows.demo import pictures_work as work
+from lex.flows.demo.extras import ACCESSORIES, TRAINING, training_plan
+from lex.flows.demo.goods import CLOTHING, PARTS, Choice, Good
+from lex.identity import commands as identity
+from lex.identity.ciphers import blind_index, normal_email
+from lex.identity.policy import Permission, demand
+from lex.identity.queries import find_api_key
+from lex.services import commands as services
+from lex.services.commands import ServiceDraft
+from lex.shipping import commands as shipping
+from lex.subscriptions import commands as plans
+from lex.tax import commands as tax
+
+GOODS = (*CLOTHING, *PARTS, *ACCESSORIES, *TRAINING)
+_PEOPLE = (
+    ("Owner API key", "super_admin", "owner@spokeandthread.example", "Iris", "Vandermeer"),
+    ("Staff API key", "moderator", "staff@spokeandthread.example", "Mara", "Lindt"),
+)
+
+# Deleted rows count as there: what a shop threw out does not come back by itself.
+_THERE: LiteralString = """
+SELECT 'product:' || slug AS name, id FROM products
+UNION ALL SELECT 'service:' || slug, id FROM services
+UNION ALL SELECT 'group:' || slug, id FROM service_categories
+UNION ALL SELECT 'resource:' || slug, id FROM resources
+UNION ALL SELECT 'plan:' || slug, id FROM subscription_plans
+UNION ALL SELECT 'shipping:' || code, id FROM shipping_methods
+UNION ALL SELECT 'tax:' || country || ':' || tax_class, id FROM tax_rates
+"""
+
+_PERSON: LiteralString = """
+SELECT id FROM users WHERE email_blind_index = %(index)s AND role <> 'guest' AND deleted_at IS NULL
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    name: str
+    id: UUID
+
+
+@dataclass(slots=True)
+class _Loading:
+    """A run: who, where pictures and files go, what is there."""
+
+    actor: Actor
+    media: Store
+    private: Store
+    there: dict[str, UUID]
+    made: dict[str, int]
+
+    async def once(self, name: str, verb: Callable[..., Awaitable[UUID]], *values: Any, **named: Any) -> None:
+        """Do `verb(session, …)` in a transaction of its own, unless `kind:key` is there."""
+        if name not in self.there:
+            self.there[name] = await transact(self.actor, lambda session: verb(session, *values, **named))
+            kind = name.partition(":")[0]
+            self.made[kind] = self.made.get(kind, 0) + 1
+
+
+async def load_demo(actor: Actor, media: Store, private: Store, home: Path) -> dict[str, int]:
+    """Load what is missing of the demo business; returns how many of each kind were made.
+
+    API keys of its people are kept in `demo.json` of the home folder, readable by its owner only. Raises `Forbidden`.
+    """
+    demand(actor, Permission.STAFF_WRITE)
+    rows = await transact(actor, lambda session: sql.fetch_all(session, _THERE, _Row))
+    loading = _Loading(actor, media, private, {row.name: row.id for row in rows}, {})
+    await _load_charges(loading)
+    await _load_services(loading)
+    for place, good in enumerate(GOODS):
+        await _load_good(loading, good, place)
+    await _load_plans(loading)
+    await _load_people(loading, home)
+    return loading.made
+
+
+async def _picture(loading: _Loading, name: str, drawing: str, alt: str) -> dict[str, str]:
+    """Keep a drawing unless it is kept already; returns it as a product names it."""
+    key = f"demo/{name}.svg"
+    try:
+        await loading.media.get(key)
+    except NotFound:
+        await loading.media.put(key, drawing.encode(), "image/svg+xml")
+    return {"src": loading.media.url(key), "alt": alt}
+
+
+async def _load_charges(loading: _Loading) -> None:
+    for rate in offers.rates():
+        await loading.once(f"tax:{rate[0]}:{rate[1]}", tax.create_rate, *rate)
+    for order, (code, name, kind, price, free_from, countries) in enumerate(offers.SHIPPING):
+        terms: dict[str, Any] = {"free_from": free_from, "countries": countries, "order": order}
+        await loading.once(f"shipping:{code}", shipping.create_method, code, name, kind, price, **terms)
+
+
+async def _load_good(loading: _Loading, good: Good, place: int) -> None:
+    titles = [good.name] if len(good.draw) == 1 else [f"{good.name}, {choice}" for choice in _colours(good)]
+    images = [
+        await _picture(loading, make_slug(title), draw(title), title)
+        for draw, title in zip(good.draw, titles, strict=True)
+    ]
+    if f"product:{good.slug}" in loading.there:
+        return
+    data = training_plan()
+    file = (
+        await files.put_file(loading.private, "first-hundred.pdf", data, "application/pdf") if good.is_digital else None
+    )
+
+    async def make(session: Session) -> UUID:
+        category_id, _ = await categories.ensure_path(session, good.category)
+        draft = _draft(good, category_id, images, place)
+        product_id = await add_product(session, loading.actor, draft, 0 if good.choices else good.on_hand or 0)
+        for number, choice in enumerate(good.choices):
+            variant = _variant(good, choice, draft, product_id, images, number)
+            await add_product(session, loading.actor, variant, choice.on_hand)
+        if file:
+            await files.add_file(session, product_id, file, data)
+        return product_id
+
+    await loading.once(f"product:{good.slug}", make)
+
+
+def _colours(good: Good) -> list[str]:
+    return list(dict.fromkeys(choice.values[0] for choice in good.choices))
+
+
+def _draft(good: Good, category_id: UUID | None, images: list[dict[str, str]], place: int) -> ProductDraft:
+    return ProductDraft(
+        slug=good.slug,
+        name=good.name,
+        sku=good.slug.upper(),
+        price=good.price,
+        compare_at_price=good.compare_at_price,
+        category_id=category_id,
+        product_type="digital" if good.is_digital else "physical",
+        description=good.text,
+        brand=good.brand,
+        track_inventory=bool(good.choices) or good.on_hand is not None,
+        order=place,
+        images=images,
+        options=[
+            {"name": name, "values": list(dict.fromkeys(choice.values[n] for choice in good.choices))}
+            for n, name in enumerate(good.options)
+        ],
+        attributes=good.attributes,
+        tags=good.tags,
+        weight_grams=good.weight_grams,
+        is_featured=good.is_featured,
+    )
+
+
+def _variant(
+    good: Good, choice: Choice, family: ProductDraft, family_id: UUID, images: list[dict[str, str]], number: int
+) -> ProductDraft:
+    suffix = make_slug(" ".join(choice.values))
+    shown = images[_colours(good).index(choice.values[0])] if len(images) > 1 else None
+    return replace(
+        family,
+        variant_of=family_id,
+        slug=f"{good.slug}-{suffix}",
+        sku=f"{good.slug}-{suffix}".upper(),
+        name=f"{good.name} – {' / '.join(choice.values)}",
+        price=choice.price,
+        compare_at_price=choice.compare_at_price,
+        description=None,
+        brand=None,
+        tags=(),
+        attributes={},
+        is_featured=False,
+        order=number,
+        options=dict(zip(good.options, choice.values, strict=True)),
+        images=[shown] if shown else [],
+    )
+
+
+async def _load_services(loading: _Loading) -> None:
+    for order, (slug, (name, about)) in enumerate(offers.SERVICE_CATEGORIES.items()):
+        await loading.once(f"group:{slug}", services.create_category, name, slug=slug, description=about, order=order)
+    for slug, (name, kind, week) in offers.RESOURCES.items():
+        await loading.once(
+            f"resource:{slug}",
+            services.create_resource,
+            *(name, kind),
+            slug=slug,
+            timezone=offers.ZONE,
+            availability=week,
+        )
+    for draft, category, performers, draw in offers.SERVICES:
+        image = await _picture(loading, draft.slug, draw(draft.name), draft.name)
+        whole = replace(draft, category_id=loading.there[f"group:{category}"], images=[image])
+        who = [loading.there[f"resource:{performer}"] for performer in performers]
+        await loading.once(f"service:{draft.slug}", _offer, whole, who)
+
+
+async def _offer(session: Session, draft: ServiceDraft, performers: list[UUID]) -> UUID:
+    service_id = await services.create_service(session, draft)
+    await services.let_perform(session, service_id, performers)
+    return service_id
+
+
+async def _load_plans(loading: _Loading) -> None:
+    for draft in offers.PLANS:
+        image = await _picture(loading, draft.slug, work.club(draft.name), draft.name)
+        await loading.once(f"plan:{draft.slug}", plans.create_plan, replace(draft, images=[image]))
+
+
+async def _load_people(loading: _Loading, home: Path) -> None:
+    """Keys that still work are kept: what was written down yesterday opens the shop today."""
+    kept = _read_kept(home)
+    rows: list[dict[str, str]] = []
+    for label, role, email, first_name, last_name in _PEOPLE:
+        secret = kept.get(label, "")
+        if not (secret and await find_api_key(secret)):
+            secret = await transact(loading.actor, partial(_key_of, label, role, email, first_name, last_name))
+            loading.made["key"] = loading.made.get("key", 0) + 1
+        rows.append({"label": label, "value": secret})
+    if rows != [{"label": label, "value": value} for label, value in kept.items()]:
+        _keep(home, rows)
+
+
+async def _key_of(label: str, role: str, email: str, first_name: str, last_name: str, session: Session) -> str:
+    index = blind_index("email", normal_email(email))
+    user_id = await sql.fetch_value(session, _PERSON, index=index)
+    if user_id is None:
+        made = await identity.create_user(session, role=role, email=email, first_name=first_name, last_name=last_name)
+        user_id = made.id
+    return await identity.create_api_key(session, user_id, f"Demo: {label}")
+
+
+def _read_kept(home: Path) -> dict[str, str]:
+    try:
+        rows = json.loads((home / "demo.json").read_text("utf-8"))
+        return {str(row["label"]): str(row["value"]) for row in rows}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _keep(home: Path, rows: list[dict[str, str]]) -> None:
+    """Readable by the owner only, and never half written."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = home / f".demo.json.{os.getpid()}"
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
+        json.dump(rows, out, indent=2, ensure_ascii=False)
+    draft.replace(home / "demo.json")

@@ -1,0 +1,119 @@
+"""Place an order: validate, hold the stock, write the order. Nothing is charged yet; `pay_order` follows.
+
+One transaction. The order is pending from here on and exists before any payment starts; its stock is held until it is
+paid or `expires_at` passes. A cart whose price changed since the customer saw it is refused with the new total.
+"""
+
+from uuid import UUID
+
+import msgspec
+
+from lex.carts import commands as carts
+from lex.carts.priced import PricedCart
+from lex.carts.queries import CartFacts, get_facts, lock_open_cart
+from lex.core import clock
+from lex.core.actor import Actor
+from lex.core.errors import Conflict
+from lex.db.session import Session, transact
+from lex.flows.checkout import Checkout, Keep, Placed, new_order, out_of_stock, require_placeable
+from lex.flows.order_snapshot import snapshot_lines, snapshot_order
+from lex.flows.price_cart import price_cart
+from lex.flows.settle_payment import settle_free
+from lex.identity.commands import Person, checked_email, create_user, hash_token
+from lex.identity.queries import get_cipher
+from lex.orders.links import LINK_TIME
+from lex.orders.placing import insert_order
+from lex.stock import holding, releasing
+
+
+async def place_order(actor: Actor, cart_id: UUID, checkout: Checkout, keep: Keep | None = None) -> Placed:
+    """Place the actor's cart. `keep` runs in the same transaction with the result.
+
+    Raises `NotFound`, `Gone`, `Conflict` (`cart_placed`; `cart_changed` with the new total and version),
+    `OutOfStock` naming the items, `Invalid` naming the fields.
+    """
+    email = checked_email(checkout.email)
+    result = await transact(actor, lambda session: _place(session, actor, cart_id, checkout, email, keep))
+    if isinstance(result, PricedCart):
+        raise Conflict(
+            "The cart changed since it was shown; look at the new total and place it again.",
+            code="cart_changed",
+            extra={
+                "version": result.version,
+                "total_amount": result.total_amount,
+                "currency": result.currency,
+                "changes": msgspec.to_builtins(result.changes),
+            },
+        )
+    return result
+
+
+async def _place(
+    session: Session, actor: Actor, cart_id: UUID, checkout: Checkout, email: str, keep: Keep | None
+) -> Placed | PricedCart:
+    head = await lock_open_cart(session, actor, cart_id)
+    await holding.lock_for_cart(session, head.id)
+    facts = await _fresh_facts(session, actor, head.id)
+    priced = price_cart(facts)
+    agreed = (checkout.version, priced.total_amount if checkout.total_amount is None else checkout.total_amount)
+    if priced.changes or (priced.version, priced.total_amount) != agreed:
+        return await _stale(session, priced)
+    require_placeable(priced, checkout)
+    person = await _buyer(session, actor, checkout, email)
+    placed = new_order(priced)
+    if not await holding.hold(session, placed.id, _demand(facts), placed.expires_at, actor.user_id):
+        raise out_of_stock(line for line in priced.lines if line.available is not None)
+    await insert_order(
+        session,
+        actor,
+        order=snapshot_order(priced, checkout, email, person, placed),
+        lines=snapshot_lines(priced, person.id, placed.id),
+        token_hash=hash_token(placed.access_token),
+        token_expires_at=clock.now() + LINK_TIME,
+    )
+    if placed.total_amount == 0:
+        await settle_free(session, actor, placed.id)
+        placed = msgspec.structs.replace(placed, status="confirmed", payment_status="paid")
+    if keep:
+        await keep(session, placed)
+    return placed
+
+
+async def _fresh_facts(session: Session, actor: Actor, cart_id: UUID) -> CartFacts:
+    """The facts under the lock; what unpaid orders hold past their time is given back before anybody is refused."""
+    facts = await get_facts(session, actor, cart_id)
+    lacking = [line.product_id for line in facts.lines if line.available is not None and line.available < line.quantity]
+    if lacking and await releasing.release_expired(session, lacking, clock.now()):
+        return await get_facts(session, actor, cart_id)
+    return facts
+
+
+async def _stale(session: Session, priced: PricedCart) -> PricedCart:
+    """Remember that the present prices were told, and answer with the version that accepts them."""
+    if not priced.changes:
+        return priced
+    return await carts.accept_prices(session, priced)
+
+
+async def _buyer(session: Session, actor: Actor, checkout: Checkout, email: str) -> Person:
+    """The signed-in customer, or a new person of role guest: one per checkout."""
+    if actor.user_id is not None and not actor.is_staff:
+        return Person(actor.user_id, await get_cipher(session, actor.user_id))
+    return await create_user(
+        session,
+        role="guest",
+        email=email,
+        first_name=checkout.first_name,
+        last_name=checkout.last_name,
+        phone=checkout.phone,
+        known_as=[x.recipient_name for x in (checkout.shipping_address, checkout.billing_address) if x],
+    )
+
+
+def _demand(facts: CartFacts) -> dict[UUID, int]:
+    """Units per tracked product, summed over lines."""
+    demand: dict[UUID, int] = {}
+    for line in facts.lines:
+        if line.available is not None:
+            demand[line.product_id] = demand.get(line.product_id, 0) + line.quantity
+    return demand

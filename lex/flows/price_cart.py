@@ -1,0 +1,103 @@
+"""Price a cart: what each line costs now, how it can be shipped, what tax it bears, and what changed since it was seen.
+
+Pure: `carts.queries.get_facts` reads everything, this computes. The answer is what the API returns.
+"""
+
+from decimal import Decimal
+
+from lex.carts import remarks
+from lex.carts.priced import PricedCart, PricedLine, PricedMethod, TaxShare
+from lex.carts.queries import CartFacts, Line, Method
+from lex.core.settings import settings
+from lex.tax import rules as tax
+
+
+def price_cart(facts: CartFacts) -> PricedCart:
+    """Compute a cart from its facts."""
+    inclusive = settings().prices_include_tax
+    goods = sum(line.price * line.quantity for line in facts.lines)
+    ships = any(line.requires_shipping for line in facts.lines)
+    methods = [m for m in facts.methods if ships and _reaches(m, facts.country)]
+    chosen = next((m for m in methods if m.id == facts.shipping_method_id), None)
+    country = _tax_country(facts, chosen)
+    lines = [_line(line, tax.rate_for(facts.rates, country, line.tax_class), inclusive) for line in facts.lines]
+    shipping_class = chosen.tax_class if chosen else "standard"
+    shipping_rate = tax.rate_for(facts.rates, country, shipping_class)
+    shipping = tax.taxed(_cost(chosen, goods) if chosen else 0, shipping_rate, inclusive=inclusive)
+    return PricedCart(
+        id=facts.id,
+        status=facts.status,
+        version=facts.version,
+        currency=facts.currency,
+        country=facts.country,
+        prices_include_tax=inclusive,
+        lines=lines,
+        shipping_methods=[_offer(m, goods) for m in methods],
+        shipping_method=_offer(chosen, goods) if chosen else None,
+        shipping=shipping,
+        shipping_rate=shipping_rate,
+        shipping_tax_class=shipping_class,
+        subtotal_amount=goods,
+        discount_amount=0,
+        shipping_amount=shipping.total if inclusive else shipping.net,
+        tax_amount=sum(line.tax_amount for line in lines) + shipping.tax,
+        total_amount=sum(line.total_amount for line in lines) + shipping.total,
+        taxes=_by_rate(
+            [*((x.tax_rate, x.net_amount, x.tax_amount) for x in lines), (shipping_rate, shipping.net, shipping.tax)]
+        ),
+        changes=remarks.price_changes(facts),
+        problems=remarks.problems(facts, [*(x.total_amount for x in lines), shipping.total], methods, chosen),
+        expires_at=facts.expires_at,
+        order_id=facts.order_id,
+    )
+
+
+def _line(line: Line, rate: Decimal, inclusive: bool) -> PricedLine:
+    amounts = tax.taxed(line.price * line.quantity, rate, inclusive=inclusive)
+    return PricedLine(
+        id=line.id,
+        product_id=line.product_id,
+        sku=line.sku,
+        name=line.name,
+        slug=line.slug,
+        options=line.options,
+        image=line.image,
+        quantity=line.quantity,
+        unit_price=line.price,
+        discount_amount=0,
+        tax_class=line.tax_class,
+        tax_rate=rate,
+        net_amount=amounts.net,
+        tax_amount=amounts.tax,
+        total_amount=amounts.total,
+        requires_shipping=line.requires_shipping,
+        is_digital=line.is_digital,
+        available=line.available,
+    )
+
+
+def _reaches(method: Method, country: str | None) -> bool:
+    return method.kind == "pickup" or (country is not None and (not method.countries or country in method.countries))
+
+
+def _cost(method: Method, goods: int) -> int:
+    return 0 if method.free_from is not None and goods >= method.free_from else method.price
+
+
+def _offer(method: Method, goods: int) -> PricedMethod:
+    return PricedMethod(method.code, method.name, method.description, method.kind, _cost(method, goods))
+
+
+def _tax_country(facts: CartFacts, method: Method | None) -> str:
+    """Goods are taxed where they are handed over: at the counter, or where they are sent."""
+    if facts.country is None or (method is not None and method.kind == "pickup"):
+        return settings().country
+    return facts.country
+
+
+def _by_rate(parts: list[tuple[Decimal, int, int]]) -> list[TaxShare]:
+    """Sums of the stored line taxes, grouped for display; never computed again from a sum."""
+    rates = sorted({rate for rate, net, _ in parts if net})
+    return [
+        TaxShare(r, sum(n for rate, n, _ in parts if rate == r), sum(t for x, _, t in parts if x == r)) for r in rates
+    ]

@@ -1,0 +1,80 @@
+"""Give an order's money back: reserve the refund (commit), call the provider, settle it (commit).
+
+While a refund is pending its amount counts as refunded, so that no two of them pass what was captured.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from lex.adapters.payments.protocol import RefundSnapshot
+from lex.adapters.payments.registry import provider as provider_named
+from lex.core import clock, money
+from lex.core.actor import Actor, system
+from lex.core.errors import Conflict, Refusal
+from lex.db.session import Session, transact, transaction
+from lex.identity.policy import Permission, demand
+from lex.orders.desk import lock_order
+from lex.orders.refunding import PendingRefund, insert_refund, list_stale_refunds, settle_refund
+from lex.orders.timeline import tell
+
+UNHEARD_AFTER = timedelta(minutes=2)
+
+log = structlog.get_logger("lex.payments")
+
+
+async def refund_remaining(actor: Actor, order_id: UUID, *, reason: str) -> None:
+    """Refund everything that was captured and not yet given back.
+
+    Raises `NotFound`, `Forbidden`, `Conflict` (`nothing_to_refund`, `refund_failed`).
+    """
+    demand(actor, Permission.PAYMENTS_REFUND)
+    pending = await transact(actor, lambda session: _reserve(session, actor, order_id, reason))
+    snapshot = await _refund(actor, pending)
+    if snapshot.status == "failed":
+        raise Conflict(
+            f"The provider refused the refund ({snapshot.failure_code}); settle it with the provider, then try again.",
+            code="refund_failed",
+        )
+
+
+async def resume_refunds() -> int:
+    """Ask again for refunds whose result nobody knows after two minutes; returns how many.
+
+    The provider gives the money once per refund, however often it is asked.
+    """
+    actor = system()
+    async with transaction(actor) as session:
+        stale = await list_stale_refunds(session, clock.real_now() - UNHEARD_AFTER)
+    for pending in stale:
+        try:
+            await _refund(actor, pending)
+        except Refusal as refusal:  # the others must not wait for this one
+            log.warning("refund not resumed", refund_id=str(pending.id), reason=refusal.message)
+    return len(stale)
+
+
+async def _refund(actor: Actor, pending: PendingRefund) -> RefundSnapshot:
+    provider = provider_named(pending.provider)
+    amount = money.minor(pending.amount, pending.currency)
+    snapshot = await provider.refund(pending.provider_payment_id, amount, str(pending.id))
+    await transact(actor, lambda session: _settle(session, actor, pending, snapshot))
+    return snapshot
+
+
+async def _reserve(session: Session, actor: Actor, order_id: UUID, reason: str) -> PendingRefund:
+    await lock_order(session, actor, order_id)
+    pending = await insert_refund(session, order_id, reason)
+    if pending is None:
+        raise Conflict("There is nothing to refund on this order.", code="nothing_to_refund")
+    return pending
+
+
+async def _settle(session: Session, actor: Actor, pending: PendingRefund, snapshot: RefundSnapshot) -> None:
+    await lock_order(session, actor, pending.order_id)
+    if not await settle_refund(session, pending, snapshot):
+        return
+    kind = {"succeeded": "refunded", "failed": "refund_failed"}.get(snapshot.status, "refund_pending")
+    amount = money.minor(pending.amount, pending.currency)
+    await tell(session, actor, pending.order_id, pending.user_id, kind, amount=amount, currency=pending.currency)

@@ -1,0 +1,107 @@
+"""Settle a payment: turn what the provider says into money, stock, status and a message.
+
+The answer to a charge, a webhook, the way back from 3-D Secure and the reconciling job all end here, with the same
+snapshot and the same single transaction; whoever comes second finds nothing left to do.
+"""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from uuid import UUID
+
+from lex.adapters.payments.protocol import Snapshot
+from lex.core import clock
+from lex.core.actor import Actor, Role, system
+from lex.db.jobs import defer
+from lex.db.session import Session, transact
+from lex.notifications.commands import notify
+from lex.orders.paying import lock_standing, mark_free_order_paid, record
+from lex.orders.timeline import tell
+from lex.payments.queries import Attempt, get_attempt
+from lex.payments.rules import Move, Settled, Standing, move, settled_as
+from lex.stock import holding, releasing
+
+#: Time a buyer gets for another try after a declined payment.
+RETRY_TIME = timedelta(minutes=15)
+
+Also = Callable[[Session], Awaitable[None]]
+Keep = Callable[[Session, Settled], Awaitable[None]]
+
+
+async def settle(
+    provider: str,
+    snapshot: Snapshot,
+    *,
+    attempt: Attempt | None = None,
+    actor: Actor | None = None,
+    also: Also | None = None,
+    keep: Keep | None = None,
+) -> Settled:
+    """Apply a snapshot, whoever brought it. `also` and `keep` run in the same transaction.
+
+    Raises `NotFound` when the snapshot's reference is no attempt of ours.
+    """
+    found = attempt or await get_attempt(UUID(snapshot.reference))
+    who = actor or system()
+    return await transact(who, lambda session: _settle(session, who, provider, found, snapshot, also, keep))
+
+
+async def _settle(
+    session: Session,
+    actor: Actor,
+    provider: str,
+    attempt: Attempt,
+    snapshot: Snapshot,
+    also: Also | None,
+    keep: Keep | None,
+) -> Settled:
+    await holding.lock_for_order(session, attempt.order_id)
+    standing = await lock_standing(session, attempt.order_id, attempt.id, attempt.currency)
+    change = move(standing, snapshot)
+    if change:
+        retry_until = clock.now() + RETRY_TIME if change.has_failed else None
+        await record(session, actor, provider, standing, snapshot, change, retry_until)
+        await _follow(session, actor, standing, change)
+    settled = settled_as(standing, change, snapshot)
+    if also:
+        await also(session)
+    if keep:
+        await keep(session, settled)
+    return settled
+
+
+async def _follow(session: Session, actor: Actor, standing: Standing, change: Move) -> None:
+    """What a move brings with it: sold stock and the confirmation, or time for another try."""
+    if change.is_paid_now:
+        sold = await holding.sell(session, standing.order_id, actor.user_id)
+        if sold < standing.tracked_products:
+            await _sell_late(session, actor, standing)
+        await _confirm(session, standing.user_id, standing.order_id, has_digital=standing.has_digital)
+    elif change.has_failed:
+        retry_until = max(standing.expires_at or clock.now(), clock.now() + RETRY_TIME)
+        await releasing.keep_until(session, standing.order_id, retry_until)
+        if actor.role is Role.SYSTEM:  # nobody is watching: the decline came late
+            await _mail(session, standing.user_id, standing.order_id, "payment_failed")
+
+
+async def _sell_late(session: Session, actor: Actor, standing: Standing) -> None:
+    """Money that came after the hold had gone: sell what is free, and tell staff what is short."""
+    short = await releasing.sell_unheld(session, standing.order_id, actor.user_id)
+    if short:
+        await tell(session, actor, standing.order_id, standing.user_id, "stock_short", products=short)
+
+
+async def _mail(session: Session, user_id: UUID, order_id: UUID, template: str) -> None:
+    await notify(session, user_id=user_id, order_id=order_id, template=template, data={})
+
+
+async def _confirm(session: Session, user_id: UUID, order_id: UUID, *, has_digital: bool) -> None:
+    await _mail(session, user_id, order_id, "order_confirmed")
+    if has_digital:
+        await defer(session, "grant_downloads", order_id=order_id)
+
+
+async def settle_free(session: Session, actor: Actor, order_id: UUID) -> None:
+    """An order whose total is nothing needs no payment: sell its stock and confirm it."""
+    paid = await mark_free_order_paid(session, actor, order_id)
+    await holding.sell(session, order_id, actor.user_id)
+    await _confirm(session, paid.user_id, order_id, has_digital=paid.has_digital)

@@ -1,0 +1,142 @@
+"""Personal data at rest: AES-256-GCM under a key per person, blind indexes for look-up.
+
+A cell is `0x01 | nonce (12) | ciphertext and tag`, bound to `table.column:row id`, so that a swapped cell fails. The
+person's key is wrapped by the key ring; destroying it erases the person everywhere, backups included.
+"""
+
+import hashlib
+import hmac
+import os
+import re
+import unicodedata
+from dataclasses import dataclass
+from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from lex.core import codec
+from lex.identity.keyring import key_ring
+
+_VERSION = b"\x01"
+
+
+@dataclass(frozen=True, slots=True)
+class WrappedKey:
+    """A person's key as stored in `person_keys`."""
+
+    wrapped_key: bytes
+    key_id: str
+
+
+class Cipher:
+    """Seals and opens one person's cells."""
+
+    __slots__ = ("_key", "wrapped")
+
+    def __init__(self, key: bytes, wrapped: WrappedKey) -> None:
+        self._key = AESGCM(key)
+        self.wrapped = wrapped
+
+    def seal(self, cell: str, row_id: UUID, text: str) -> bytes:
+        """Encrypt the text of `cell` ("table.column") of a row."""
+        nonce = os.urandom(12)
+        return _VERSION + nonce + self._key.encrypt(nonce, text.encode(), _bound(cell, row_id))
+
+    def seal_optional(self, cell: str, row_id: UUID, text: str | None) -> bytes | None:
+        """Encrypt a text that may be missing."""
+        return None if text is None else self.seal(cell, row_id, text)
+
+    def open(self, cell: str, row_id: UUID, sealed: bytes) -> str:
+        """Decrypt. Raises `cryptography.exceptions.InvalidTag` when the cell was moved or changed."""
+        return self._key.decrypt(sealed[1:13], sealed[13:], _bound(cell, row_id)).decode()
+
+    def open_optional(self, cell: str, row_id: UUID, sealed: bytes | None) -> str | None:
+        """Decrypt a cell that may be empty."""
+        return None if sealed is None else self.open(cell, row_id, sealed)
+
+
+def _bound(cell: str, row_id: UUID) -> bytes:
+    return f"{cell}:{row_id}".encode()
+
+
+def new_cipher(user_id: UUID) -> Cipher:
+    """A cipher with a new key for a new person; store its `wrapped` in `person_keys`."""
+    ring, key, nonce = key_ring(), AESGCM.generate_key(256), os.urandom(12)
+    wrapped = nonce + AESGCM(ring.keys[ring.newest]).encrypt(nonce, key, user_id.bytes)
+    return Cipher(key, WrappedKey(wrapped, ring.newest))
+
+
+def cipher_of(user_id: UUID, wrapped: WrappedKey) -> Cipher:
+    """The cipher of a known person. Raises KeyError when the ring misses the key it was wrapped under."""
+    sealed = wrapped.wrapped_key
+    key = AESGCM(key_ring().keys[wrapped.key_id]).decrypt(sealed[:12], sealed[12:], user_id.bytes)
+    return Cipher(key, wrapped)
+
+
+def normal_email(email: str) -> str:
+    """The form two spellings of one address share: NFKC, trimmed, case-folded."""
+    return unicodedata.normalize("NFKC", email).strip().casefold()
+
+
+def normal_phone(phone: str) -> str:
+    """Digits with a leading plus, if it had one."""
+    return ("+" if phone.strip().startswith("+") else "") + re.sub(r"\D", "", phone)
+
+
+def blind_index(kind: str, normalised: str) -> bytes:
+    """What a value is found by: HMAC-SHA256 of its normal form, 16 bytes, apart for each `kind` of value."""
+    return hmac.digest(key_ring().blind, f"{kind}:{normalised}".encode(), hashlib.sha256)[:16]
+
+
+_PHONE = re.compile(r"[\d\s()+./-]{5,}")
+
+
+def words_of(*texts: str | None) -> set[str]:
+    """The words staff can search a person by: of names, e-mail, its domain, phone."""
+    words: set[str] = set()
+    for text in filter(None, texts):
+        normal = normal_email(text)
+        words.update(re.findall(r"\w+", normal))
+        if "@" in normal:
+            words.update((normal, normal.rpartition("@")[2]))
+        elif _PHONE.fullmatch(normal):
+            words.add(re.sub(r"\D", "", normal))
+    return words
+
+
+def sought_words(text: str) -> set[str]:
+    """The words that must all be there to find a person by a text as people type it.
+
+    An e-mail, `@` and a domain, and a phone number however it is spaced are each one word; else every word counts.
+    """
+    normal = normal_email(text)
+    if "@" in normal:
+        return {normal.removeprefix("@")}
+    if _PHONE.fullmatch(normal) and re.search(r"\d", normal):
+        return {re.sub(r"\D", "", normal)}
+    return words_of(normal)
+
+
+def blind_tokens(*texts: str | None) -> list[bytes]:
+    """The blind tokens of all words of these texts."""
+    return sorted(blind_index("word", word) for word in words_of(*texts))
+
+
+def seal_answer(claim_id: UUID, body: bytes) -> bytes:
+    """Encrypt an answer kept for repeating: it holds tokens, of which only hashes may be stored."""
+    nonce = os.urandom(12)
+    return _VERSION + nonce + _answers().encrypt(nonce, body, claim_id.bytes)
+
+
+def open_answer(claim_id: UUID, sealed: bytes) -> bytes:
+    """Decrypt an answer kept under a claim."""
+    return _answers().decrypt(sealed[1:13], sealed[13:], claim_id.bytes)
+
+
+def _answers() -> AESGCM:
+    return AESGCM(hmac.digest(key_ring().blind, b"kept answers", hashlib.sha256))
+
+
+def seal_document(cipher: Cipher, cell: str, row_id: UUID, document: object) -> bytes:
+    """Encrypt a JSON document such as an address."""
+    return cipher.seal(cell, row_id, codec.encode(document).decode())

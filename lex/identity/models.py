@@ -1,0 +1,129 @@
+"""Users and what belongs to them. Personal columns hold ciphertext; `email` is found by its blind index."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lex.db.base import Base, BlindIndex, Ciphertext, Document, Keyed, No, SoftDelete, Touched, Yes, one_of, reference
+
+_LIVING_ACCOUNT = text("deleted_at IS NULL AND role <> 'guest'")
+
+
+class User(Keyed, Touched, SoftDelete, Base):
+    """An account, or the guest of one checkout. E-mail is unique among living accounts, guests excepted."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        one_of("role", "super_admin", "admin", "moderator", "user", "guest"),
+        CheckConstraint("role <> 'guest' OR password IS NULL", name="guest_password"),
+        Index("uq_users_email", "email_blind_index", unique=True, postgresql_where=_LIVING_ACCOUNT),
+        Index("idx_users_email", "email_blind_index"),
+        Index("idx_users_phone", "phone_blind_index"),
+        Index("idx_users_role", "role"),
+        Index("idx_users_is_active", "is_active"),
+        Index("idx_users_created_at", "created_at"),
+    )
+
+    email: Mapped[Ciphertext | None]
+    email_blind_index: Mapped[BlindIndex | None]
+    role: Mapped[str]
+    password: Mapped[str | None]
+    two_factor_enabled: Mapped[No]
+    two_factor_secret: Mapped[Ciphertext | None]
+    first_name: Mapped[Ciphertext | None]
+    last_name: Mapped[Ciphertext | None]
+    phone: Mapped[Ciphertext | None]
+    phone_blind_index: Mapped[BlindIndex | None]
+    birth_date: Mapped[Ciphertext | None]
+    notes: Mapped[Ciphertext | None]
+    locale: Mapped[str] = mapped_column(server_default=text("'en'"))
+    is_active: Mapped[Yes]
+    email_verified_at: Mapped[datetime | None]
+    last_login_at: Mapped[datetime | None]
+    preferences: Mapped[Document]
+
+
+class PersonKey(Base):
+    """The key of one person's data, wrapped by the key ring. Erasing the person destroys it."""
+
+    __tablename__ = "person_keys"
+    __table_args__ = (
+        CheckConstraint("(wrapped_key IS NULL) = (destroyed_at IS NOT NULL)", name="destroyed_at"),
+        Index("idx_person_keys_key_id", "key_id"),
+    )
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    wrapped_key: Mapped[bytes | None]
+    key_id: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    destroyed_at: Mapped[datetime | None]
+
+
+class BlindToken(Base):
+    """One word of a person's name, e-mail, domain or phone as HMAC: what staff search finds whole words by."""
+
+    __tablename__ = "blind_tokens"
+    __table_args__ = (Index("idx_blind_tokens_token", "token"),)
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
+    token: Mapped[BlindIndex] = mapped_column(primary_key=True)
+
+
+class Address(Keyed, Touched, SoftDelete, Base):
+    """A billing or shipping address. Country, region, city and postal code stay readable for tax and reports."""
+
+    __tablename__ = "addresses"
+    __table_args__ = (
+        one_of("type", "billing", "shipping", "both"),
+        CheckConstraint("country ~ '^[A-Z]{2}$'", name="country"),
+        UniqueConstraint("id", "user_id"),
+        Index("idx_addresses_user_id", "user_id"),
+        Index(
+            "uq_addresses_default_billing",
+            "user_id",
+            unique=True,
+            postgresql_where=text("is_default_billing AND deleted_at IS NULL"),
+        ),
+        Index(
+            "uq_addresses_default_shipping",
+            "user_id",
+            unique=True,
+            postgresql_where=text("is_default_shipping AND deleted_at IS NULL"),
+        ),
+    )
+
+    user_id: Mapped[UUID] = reference("users")
+    type: Mapped[str] = mapped_column(server_default=text("'both'"))
+    recipient_name: Mapped[Ciphertext]
+    company: Mapped[Ciphertext | None]
+    line1: Mapped[Ciphertext]
+    line2: Mapped[Ciphertext | None]
+    phone: Mapped[Ciphertext | None]
+    city: Mapped[str]
+    region: Mapped[str | None]
+    postal_code: Mapped[str | None]
+    country: Mapped[str]
+    is_default_billing: Mapped[No]
+    is_default_shipping: Mapped[No]
+
+
+class ApiKey(Keyed, Base):
+    """A key for programs. Only its hash is stored; `prefix` lets a person recognise it."""
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        UniqueConstraint("token_hash"),
+        Index("idx_api_keys_user_id", "user_id"),
+    )
+
+    user_id: Mapped[UUID] = reference("users")
+    name: Mapped[str]
+    prefix: Mapped[str]
+    token_hash: Mapped[bytes]
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=text("'{}'::text[]"))
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]

@@ -1,0 +1,1 @@
+"""What Lex tells people, over which channel, and whether it went out. Owns `notifications`."""

@@ -1,0 +1,86 @@
+"""Letters: what a notification says, as text and as HTML, in the reader's language.
+
+Every sentence of the templates is marked for the message catalogue; a language without one is written to in English.
+"""
+
+import gettext
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lex.core import codec, money
+
+_LOCALES = Path(__file__).parent / "locale"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A rendered notification."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def render(template: str, locale: str, facts: Mapping[str, Any]) -> Letter:
+    """Render `<template>.txt`, whose first line is the subject, and `<template>.html`.
+
+    Raises `jinja2.UndefinedError` when the template tells something `facts` does not hold.
+    """
+    room = _environment(_language(locale))
+    subject, _, text = room.get_template(f"{template}.txt").render(facts).partition("\n")
+    return Letter(subject.strip(), text.strip() + "\n", room.get_template(f"{template}.html").render(facts))
+
+
+def amount(value: Decimal | str, currency: str) -> str:
+    """Money as it is written to people: `1,234.50 EUR`."""
+    return money.format_amount(money.minor(value, currency), currency)
+
+
+def address_lines(document: str | None) -> list[str]:
+    """A postal address as an envelope has it, from its JSON."""
+    if document is None:
+        return []
+    parts: dict[str, str] = codec.decode(document)
+    town = " ".join(filter(None, (parts.get("postal_code"), parts.get("city"))))
+    names = ("recipient_name", "company", "line1", "line2")
+    return [line for line in (*map(parts.get, names), town, parts.get("region"), parts.get("country")) if line]
+
+
+def _language(locale: str) -> str:
+    try:
+        return str(Locale.parse(locale.replace("-", "_")))
+    except (ValueError, UnknownLocaleError):
+        return "en"
+
+
+@lru_cache(maxsize=32)
+def _environment(language: str) -> Environment:
+    room = Environment(
+        loader=PackageLoader("lex.notifications"),
+        autoescape=lambda name: bool(name and name.endswith(".html")),
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    room.policies["ext.i18n.trimmed"] = True
+    words = gettext.translation("messages", _LOCALES, [language, language.partition("_")[0]], fallback=True)
+    room.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
+    room.filters["amount"] = amount
+    room.filters["day"] = lambda at: _day(at, language)
+    return room
+
+
+def _day(at: datetime | str, language: str) -> str:
+    """A date in words with the weekday, as UTC has it."""
+    instant = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return format_date(instant, format="full", locale=language)

@@ -1,0 +1,199 @@
+"""The desk's statements: lock an order, hand lines over, complete it, cancel it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import LiteralString
+from uuid import UUID
+
+from lex.core import clock, ids
+from lex.core.actor import Actor
+from lex.core.errors import Invalid, NotFound
+from lex.core.texts import is_web_address
+from lex.db import sql
+from lex.db.session import Session
+
+#: How long a buyer may take at the bank's page once the order's own time is over.
+ANSWER_TIME = timedelta(minutes=15)
+
+_LOCK: LiteralString = "SELECT id FROM orders WHERE id = %(order_id)s FOR NO KEY UPDATE"
+
+# Read after the lock and not with it: what hangs on an order may have changed while the lock was waited for.
+_HEAD: LiteralString = """
+SELECT o.id, o.user_id, o.order_number, o.status, o.payment_status, o.fulfilment_status, o.expires_at,
+       a.id AS open_attempt_id,
+       coalesce((SELECT p.captured_amount - p.refunded_amount > 0 FROM payments p
+           WHERE p.order_id = o.id AND p.user_id = o.user_id), false) AS has_money,
+       EXISTS (SELECT FROM refunds r WHERE r.order_id = o.id AND r.user_id = o.user_id AND r.status = 'pending')
+           AS is_refunding
+FROM orders o
+LEFT JOIN payment_attempts a ON a.order_id = o.id AND a.user_id = o.user_id AND a.tender = 1
+    AND a.status IN ('sending', 'unknown', 'requires_action', 'processing')
+WHERE o.id = %(order_id)s AND (o.user_id = %(user_id)s OR %(sees_all)s OR EXISTS (
+    SELECT FROM order_tokens t WHERE t.order_id = o.id AND t.user_id = o.user_id AND t.token_hash = ANY(%(tokens)s)
+        AND t.expires_at > %(now)s AND t.revoked_at IS NULL))
+"""
+
+_LINES: LiteralString = """
+SELECT id, name, sku, quantity, fulfilled_quantity FROM order_items
+WHERE order_id = %(order_id)s AND user_id = %(user_id)s AND item_type <> 'shipping' AND requires_shipping
+ORDER BY position
+"""
+
+_FULFIL: LiteralString = """
+WITH given AS (
+    SELECT * FROM unnest(%(items)s::uuid[], %(quantities)s::int[], %(ids)s::uuid[]) AS g (item_id, quantity, id)
+), parcel AS (
+    INSERT INTO fulfilments (id, order_id, user_id, kind, carrier, tracking_number, tracking_url, fulfilled_at)
+    VALUES (%(id)s, %(order_id)s, %(user_id)s, %(kind)s, %(carrier)s, %(number)s, %(url)s, %(now)s)
+), contents AS (
+    INSERT INTO fulfilment_items (id, fulfilment_id, order_item_id, user_id, quantity)
+    SELECT id, %(id)s, item_id, %(user_id)s, quantity FROM given
+), counted AS (
+    UPDATE order_items i SET fulfilled_quantity = i.fulfilled_quantity + g.quantity
+    FROM given g WHERE i.id = g.item_id AND i.user_id = %(user_id)s
+)
+UPDATE orders SET fulfilment_status = %(fulfilment_status)s,
+    status = CASE WHEN status = 'confirmed' THEN 'processing' ELSE status END
+WHERE id = %(order_id)s AND user_id = %(user_id)s
+"""
+
+_COMPLETE: LiteralString = """
+UPDATE orders SET status = 'completed', completed_at = %(now)s WHERE id = %(order_id)s AND user_id = %(user_id)s
+"""
+
+_CANCEL: LiteralString = """
+UPDATE orders SET status = 'canceled', canceled_at = %(now)s, cancel_reason = %(reason)s,
+    payment_status = CASE WHEN payment_status IN ('unpaid', 'pending', 'failed') THEN 'voided' ELSE payment_status END
+WHERE id = %(order_id)s AND user_id = %(user_id)s
+"""
+
+_EXPIRED: LiteralString = """
+SELECT o.id FROM orders o
+WHERE o.status = 'pending' AND o.expires_at < %(now)s AND NOT EXISTS (
+    SELECT FROM payment_attempts a WHERE a.order_id = o.id AND a.user_id = o.user_id
+        AND (a.status IN ('sending', 'unknown', 'processing')
+             OR (a.status = 'requires_action' AND a.created_at > %(asked_since)s)))
+ORDER BY o.expires_at LIMIT 200
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderHead:
+    """A locked order. `has_money`: something was captured and not yet given back; `is_refunding`: it is on its way."""
+
+    id: UUID
+    user_id: UUID
+    order_number: str
+    status: str
+    payment_status: str
+    fulfilment_status: str
+    expires_at: datetime | None
+    open_attempt_id: UUID | None
+    has_money: bool
+    is_refunding: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLine:
+    """A line that is handed over, and how much of it already was."""
+
+    id: UUID
+    name: str
+    sku: str | None
+    quantity: int
+    fulfilled_quantity: int
+
+    @property
+    def open_quantity(self) -> int:
+        """Units not handed over yet."""
+        return self.quantity - self.fulfilled_quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What is handed over: units per line, and how to follow it."""
+
+    items: Mapping[UUID, int]
+    kind: str = "ship"
+    carrier: str | None = None
+    tracking_number: str | None = None
+    tracking_url: str | None = None
+
+    def check(self) -> None:
+        """It is printed in a mail and followed as a link. Raises `Invalid` naming what cannot be."""
+        if self.tracking_url is not None and not is_web_address(self.tracking_url):
+            raise Invalid("tracking_url", "Give an address that starts with https:// or http:// and names a host.")
+        for field in ("carrier", "tracking_number"):
+            if not (getattr(self, field) or "").isprintable():
+                raise Invalid(field, "Write it on one line, without control characters.")
+
+
+async def lock_order(session: Session, actor: Actor, order_id: UUID) -> OrderHead:
+    """Lock an order of the actor's. Raises `NotFound`."""
+    await sql.execute(session, _LOCK, order_id=order_id)
+    found = await sql.fetch_one(
+        session,
+        _HEAD,
+        OrderHead,
+        order_id=order_id,
+        user_id=actor.user_id,
+        sees_all=actor.sees_all,
+        tokens=list(actor.tokens),
+        now=clock.now(),
+    )
+    if found is None:
+        raise NotFound("There is no such order, or its token is missing or wrong.", code="order_not_found")
+    return found
+
+
+async def list_open_lines(session: Session, order: OrderHead) -> list[OpenLine]:
+    """The lines of a locked order that are shipped or collected."""
+    return await sql.fetch_all(session, _LINES, OpenLine, order_id=order.id, user_id=order.user_id)
+
+
+async def insert_fulfilment(session: Session, order: OrderHead, parcel: Parcel, *, is_last: bool) -> UUID:
+    """Write a fulfilment with its items, count them on the lines and move the order on."""
+    fulfilment_id = ids.new_id()
+    await sql.execute(
+        session,
+        _FULFIL,
+        id=fulfilment_id,
+        order_id=order.id,
+        user_id=order.user_id,
+        kind=parcel.kind,
+        carrier=parcel.carrier,
+        number=parcel.tracking_number,
+        url=parcel.tracking_url,
+        now=clock.now(),
+        items=list(parcel.items),
+        quantities=list(parcel.items.values()),
+        ids=[ids.new_id() for _ in parcel.items],
+        fulfilment_status="fulfilled" if is_last else "partially_fulfilled",
+    )
+    return fulfilment_id
+
+
+async def mark_completed(session: Session, order: OrderHead) -> None:
+    """The order is done."""
+    await sql.execute(session, _COMPLETE, order_id=order.id, user_id=order.user_id, now=clock.now())
+
+
+async def mark_canceled(session: Session, order: OrderHead, reason: str) -> None:
+    """The order will not happen. Its total stays what it was."""
+    await sql.execute(session, _CANCEL, order_id=order.id, user_id=order.user_id, now=clock.now(), reason=reason)
+
+
+async def list_expired(session: Session) -> list[UUID]:
+    """Unpaid orders past their time, with no payment under way; 200 at most.
+
+    A buyer whom the bank asks has `ANSWER_TIME`; one who has not come back by then has left.
+    """
+    now = clock.now()
+    found = await sql.fetch_all(session, _EXPIRED, _Id, now=now, asked_since=now - ANSWER_TIME)
+    return [row.id for row in found]
+
+
+@dataclass(frozen=True, slots=True)
+class _Id:
+    id: UUID

@@ -1,0 +1,136 @@
+"""The right to fetch digital files after paying: a link per file, with an expiry and a limit.
+
+A link's token is derived from its row by HMAC: the order's page can show it again while only its hash is stored.
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import LiteralString
+from uuid import UUID
+
+from lex.core import clock, ids
+from lex.core.errors import Gone, NotFound
+from lex.db import sql
+from lex.db.session import Session
+from lex.identity.commands import hash_token
+from lex.identity.keyring import key_ring
+
+DOWNLOAD_TIME = timedelta(days=30)
+DOWNLOAD_LIMIT = 5
+
+_MISSING: LiteralString = """
+SELECT i.id AS order_item_id, i.user_id, f.id AS file_id
+FROM orders o
+JOIN order_items i ON i.order_id = o.id AND i.user_id = o.user_id AND i.is_digital
+LEFT JOIN digital_files f ON f.product_id = i.product_id AND f.deleted_at IS NULL
+LEFT JOIN downloads d ON d.order_item_id = i.id AND d.user_id = i.user_id AND d.digital_file_id = f.id
+WHERE o.id = %(order_id)s AND o.payment_status = 'paid' AND d.id IS NULL
+ORDER BY i.position, f.id
+"""
+
+_GRANT: LiteralString = """
+INSERT INTO downloads (id, order_id, user_id, order_item_id, digital_file_id, token_hash, expires_at, download_limit)
+SELECT id, %(order_id)s, user_id, item_id, file_id, hash, %(expires_at)s, %(limit)s
+FROM unnest(%(ids)s::uuid[], %(users)s::uuid[], %(items)s::uuid[], %(files)s::uuid[], %(hashes)s::bytea[])
+    AS g (id, user_id, item_id, file_id, hash)
+ON CONFLICT (order_item_id, digital_file_id) DO NOTHING
+"""
+
+_LIST: LiteralString = """
+SELECT d.id, f.name, f.size_bytes, d.expires_at, d.download_limit - d.download_count AS remaining
+FROM downloads d JOIN digital_files f ON f.id = d.digital_file_id
+WHERE d.order_id = %(order_id)s ORDER BY d.id
+"""
+
+_TAKE: LiteralString = """
+WITH wanted AS (
+    SELECT d.id, f.name, f.storage_key, f.content_type
+    FROM downloads d JOIN digital_files f ON f.id = d.digital_file_id JOIN orders o ON o.id = d.order_id
+    WHERE d.token_hash = %(hash)s AND o.payment_status IN ('paid', 'partially_refunded')
+), taken AS (
+    UPDATE downloads d SET download_count = d.download_count + 1 FROM wanted w
+    WHERE d.id = w.id AND d.expires_at > %(now)s AND d.download_count < d.download_limit RETURNING d.id
+)
+SELECT w.name, w.storage_key, w.content_type, EXISTS (SELECT FROM taken) AS is_open FROM wanted w
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MissingDownload:
+    """A digital line of a paid order that has no link yet. `file_id` is None while its product has no file."""
+
+    order_item_id: UUID
+    user_id: UUID
+    file_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadLink:
+    """A file the buyer may fetch."""
+
+    id: UUID
+    name: str
+    size_bytes: int
+    expires_at: datetime
+    remaining: int
+
+    @property
+    def token(self) -> str:
+        """What its address ends in."""
+        return _token(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A file about to be sent."""
+
+    name: str
+    storage_key: str
+    content_type: str
+    is_open: bool
+
+
+def _token(download_id: UUID) -> str:
+    digest = hmac.digest(key_ring().blind, b"download:" + download_id.bytes, hashlib.sha256)
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+async def list_missing(session: Session, order_id: UUID) -> list[MissingDownload]:
+    """Digital lines of a paid order without a link."""
+    return await sql.fetch_all(session, _MISSING, MissingDownload, order_id=order_id)
+
+
+async def grant(session: Session, order_id: UUID, missing: Sequence[MissingDownload]) -> int:
+    """Make the links; twice makes none again. Returns how many."""
+    made = [ids.new_id() for _ in missing]
+    return await sql.execute(
+        session,
+        _GRANT,
+        order_id=order_id,
+        ids=made,
+        users=[row.user_id for row in missing],
+        items=[row.order_item_id for row in missing],
+        files=[row.file_id for row in missing],
+        hashes=[hash_token(_token(id_)) for id_ in made],
+        expires_at=clock.now() + DOWNLOAD_TIME,
+        limit=DOWNLOAD_LIMIT,
+    )
+
+
+async def list_downloads(session: Session, order_id: UUID) -> list[DownloadLink]:
+    """The links of an order the caller has shown to be theirs."""
+    return await sql.fetch_all(session, _LIST, DownloadLink, order_id=order_id)
+
+
+async def take_download(session: Session, token: str) -> Taken:
+    """Count one download. Raises `NotFound` for an unknown token, `Gone` when it expired or was used up."""
+    found = await sql.fetch_one(session, _TAKE, Taken, hash=hash_token(token), now=clock.now())
+    if found is None:
+        raise NotFound("There is no such download.", code="download_not_found")
+    if not found.is_open:
+        raise Gone("This link has expired or was used up; ask the shop for a new one.", code="download_expired")
+    return found

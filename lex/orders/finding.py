@@ -1,0 +1,179 @@
+"""Find orders at the desk: by number, customer, status, time. Keyset paging, newest first.
+
+A time range or an order number becomes id bounds, so that one partition is read; without either the last six months are
+looked at first, and everything only when the page stays short.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
+from uuid import UUID
+
+import msgspec
+
+from lex.core import clock, ids, money
+from lex.core.errors import Invalid, NotFound
+from lex.core.settings import settings
+from lex.db import sql
+from lex.db.session import Session
+from lex.identity.ciphers import blind_index, sought_words
+from lex.identity.queries import open_cipher
+
+NUMBER = re.compile(r"^LEX-(\d{8})-[0-9A-Z]{8}$")
+RECENT = timedelta(days=183)
+_EVER = (UUID(int=0), UUID(int=(1 << 128) - 1))
+
+_FIND: LiteralString = """
+SELECT o.id, o.order_number, o.status, o.payment_status, o.fulfilment_status, o.currency,
+       (o.total_amount * %(scale)s)::bigint AS total_amount, o.placed_at, o.user_id, o.email, k.wrapped_key, k.key_id,
+       (SELECT coalesce(sum(i.quantity), 0)::int FROM order_items i
+        WHERE i.order_id = o.id AND i.user_id = o.user_id AND i.item_type <> 'shipping') AS units
+FROM orders o JOIN person_keys k ON k.user_id = o.user_id
+WHERE o.id >= %(low)s AND o.id < %(high)s
+  AND (%(status)s::text IS NULL OR o.status = %(status)s)
+  AND (%(payment_status)s::text IS NULL OR o.payment_status = %(payment_status)s)
+  AND (%(fulfilment_status)s::text IS NULL OR o.fulfilment_status = %(fulfilment_status)s)
+  AND (%(number)s::text IS NULL OR o.order_number = %(number)s)
+  AND (%(tokens)s::bytea[] IS NULL OR o.user_id IN (
+      SELECT t.user_id FROM blind_tokens t WHERE t.token = ANY(%(tokens)s)
+      GROUP BY t.user_id HAVING count(*) = cardinality(%(tokens)s)))
+ORDER BY o.id DESC LIMIT %(limit)s
+"""
+
+_ID: LiteralString = "SELECT id FROM orders WHERE order_number = %(number)s AND id >= %(low)s AND id < %(high)s"
+
+
+class OrderFilter(msgspec.Struct, frozen=True):
+    """What to look for; every field narrows. `customer` is whole words of a name, an e-mail, its domain or a phone."""
+
+    number: str | None = None
+    customer: str | None = None
+    status: str | None = None
+    payment_status: str | None = None
+    fulfilment_status: str | None = None
+    placed_from: datetime | None = None
+    placed_until: datetime | None = None
+
+
+class FoundOrder(msgspec.Struct, frozen=True):
+    """One row of the desk's list. Amount in minor units."""
+
+    id: UUID
+    order_number: str
+    status: str
+    payment_status: str
+    fulfilment_status: str
+    currency: str
+    total_amount: int
+    units: int
+    placed_at: datetime
+    email: str | None
+
+
+class _Row(msgspec.Struct, frozen=True):
+    id: UUID
+    order_number: str
+    status: str
+    payment_status: str
+    fulfilment_status: str
+    currency: str
+    total_amount: int
+    placed_at: datetime
+    user_id: UUID
+    email: bytes
+    wrapped_key: bytes | None
+    key_id: str
+    units: int
+
+
+async def list_orders(
+    session: Session, wanted: OrderFilter, *, before: UUID | None = None, limit: int = 50
+) -> list[FoundOrder]:
+    """Orders older than `before`, newest first. Raises `Invalid` naming the filter that cannot be used."""
+    params = _params(wanted, limit)
+    low, high = _bounds(wanted)
+    high = min(high, before) if before else high
+    if low == _EVER[0]:
+        recent = max(low, ids.floor_id(clock.real_now() - RECENT))
+        rows = await sql.fetch_all(session, _FIND, _Row, low=recent, high=high, **params)
+        if len(rows) == limit:
+            return [_opened(row) for row in rows]
+    rows = await sql.fetch_all(session, _FIND, _Row, low=low, high=high, **params)
+    return [_opened(row) for row in rows]
+
+
+def _params(wanted: OrderFilter, limit: int) -> dict[str, Any]:
+    return {
+        "scale": 10 ** money.exponent(settings().currency),
+        "status": wanted.status,
+        "payment_status": wanted.payment_status,
+        "fulfilment_status": wanted.fulfilment_status,
+        "number": wanted.number.strip().upper() if wanted.number else None,
+        "tokens": _tokens(wanted.customer) if wanted.customer else None,
+        "limit": limit,
+    }
+
+
+def _tokens(customer: str) -> list[bytes]:
+    words = sought_words(customer)
+    if not words:
+        raise Invalid("customer", "Give whole words of the name, the e-mail, its domain or the phone number.")
+    return [blind_index("word", word) for word in sorted(words)]
+
+
+def _bounds(wanted: OrderFilter) -> tuple[UUID, UUID]:
+    low, high = _EVER
+    if wanted.number:
+        low, high = _day_of(wanted.number)
+    for field in ("placed_from", "placed_until"):
+        instant = getattr(wanted, field)
+        if instant is not None and instant.tzinfo is None:
+            raise Invalid(field, "Give the time with its zone, such as 2026-11-05T10:00:00Z.")
+    if wanted.placed_from and wanted.placed_until and wanted.placed_from >= wanted.placed_until:
+        raise Invalid("placed_until", "The end lies before the beginning.")
+    if wanted.placed_from:
+        low = max(low, ids.floor_id(wanted.placed_from))
+    if wanted.placed_until:
+        high = min(high, ids.floor_id(wanted.placed_until))
+    return low, high
+
+
+def _day_of(number: str) -> tuple[UUID, UUID]:
+    """The ids of the UTC day an order number carries."""
+    match = NUMBER.match(number.strip().upper())
+    try:
+        day = datetime.strptime(match[1], "%Y%m%d").replace(tzinfo=UTC) if match else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise Invalid("number", "An order number looks like LEX-20261105-7F3K9QTB.")
+    return ids.id_bounds(day, day + timedelta(days=1))
+
+
+def _opened(row: _Row) -> FoundOrder:
+    cipher = open_cipher(row.user_id, row.wrapped_key, row.key_id)
+    email = cipher.open("orders.email", row.id, row.email) if cipher else None
+    return FoundOrder(
+        row.id,
+        row.order_number,
+        row.status,
+        row.payment_status,
+        row.fulfilment_status,
+        row.currency,
+        row.total_amount,
+        row.units,
+        row.placed_at,
+        email,
+    )
+
+
+async def get_id(session: Session, reference: str) -> UUID:
+    """The id of an order given by id or number; says nothing about who may see it. Raises `NotFound`, `Invalid`."""
+    try:
+        return UUID(reference)
+    except ValueError:
+        low, high = _day_of(reference)
+    found: UUID | None = await sql.fetch_value(session, _ID, number=reference.strip().upper(), low=low, high=high)
+    if found is None:
+        raise NotFound("There is no such order.", code="order_not_found")
+    return found

@@ -1,0 +1,266 @@
+"""The statements of paying an order: begin an attempt, lock it all for settling, write down what happened.
+
+Each is one round trip over orders and the payments below them; the amounts in and out are minor units with the scale
+of the currency.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import LiteralString
+from uuid import UUID
+
+from lex.adapters.payments.protocol import Snapshot
+from lex.core import clock, ids, money
+from lex.core.actor import Actor
+from lex.core.errors import Gone, NotFound
+from lex.db import sql
+from lex.db.session import Session
+from lex.payments.rules import Move, Standing
+
+#: While an attempt is open its holds do not expire; the reconciling job ends every attempt.
+_HOLD_DURING_ATTEMPT = timedelta(days=30)
+
+_LOCK_PAYABLE: LiteralString = """
+SELECT o.id, o.user_id, o.order_number, o.status, o.payment_status, o.currency, o.total_amount, o.expires_at,
+       a.id AS attempt_id, a.status AS attempt_status, a.action ->> 'url' AS action_url, a.created_at AS attempt_at,
+       coalesce((SELECT max(n.number) FROM payment_attempts n WHERE n.order_id = o.id AND n.user_id = o.user_id), 0)
+           AS attempts,
+       (SELECT count(DISTINCT i.product_id) FROM order_items i
+        WHERE i.order_id = o.id AND i.user_id = o.user_id AND i.is_stock_tracked) AS tracked_products
+FROM orders o
+LEFT JOIN payment_attempts a ON a.order_id = o.id AND a.user_id = o.user_id AND a.tender = 1
+    AND a.status IN ('sending', 'unknown', 'requires_action', 'processing')
+WHERE o.id = %(order_id)s AND (o.user_id = %(user_id)s OR %(sees_all)s OR EXISTS (
+    SELECT FROM order_tokens t WHERE t.order_id = o.id AND t.user_id = o.user_id AND t.token_hash = ANY(%(tokens)s)
+        AND t.expires_at > %(now)s AND t.revoked_at IS NULL))
+FOR NO KEY UPDATE OF o
+"""
+
+_BEGIN: LiteralString = """
+WITH payment AS (
+    INSERT INTO payments (id, order_id, user_id, provider, method_type, currency, amount)
+    VALUES (%(payment_id)s, %(order_id)s, %(user_id)s, %(provider)s, 'card', %(currency)s, %(amount)s)
+    ON CONFLICT (order_id, tender) DO UPDATE SET provider = excluded.provider, status = 'pending',
+        provider_payment_id = NULL, failure_code = NULL, failure_message = NULL
+    RETURNING id
+), kept AS (
+    UPDATE stock_holds SET expires_at = %(hold_until)s WHERE order_id = %(order_id)s RETURNING product_id
+), attempt AS (
+    INSERT INTO payment_attempts (id, payment_id, order_id, user_id, number)
+    SELECT %(attempt_id)s, id, %(order_id)s, %(user_id)s, %(number)s FROM payment
+)
+SELECT count(*) FROM kept
+"""
+
+_LOCK_STANDING: LiteralString = """
+SELECT a.id AS attempt_id, a.status AS attempt_status, (a.captured_amount * s.scale)::bigint AS attempt_captured,
+       p.id AS payment_id, p.status AS payment_status, (p.amount * s.scale)::bigint AS amount,
+       (p.captured_amount * s.scale)::bigint AS captured, (p.refunded_amount * s.scale)::bigint AS refunded,
+       o.id AS order_id, o.user_id, o.order_number, o.status AS order_status, o.payment_status AS order_payment_status,
+       o.currency, o.expires_at, (SELECT count(DISTINCT i.product_id) FROM order_items i
+           WHERE i.order_id = o.id AND i.user_id = o.user_id AND i.is_stock_tracked) AS tracked_products,
+       EXISTS (SELECT FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id AND i.is_digital)
+           AS has_digital
+FROM orders o
+JOIN payments p ON p.order_id = o.id AND p.user_id = o.user_id
+JOIN payment_attempts a ON a.payment_id = p.id AND a.user_id = o.user_id
+CROSS JOIN (SELECT %(scale)s::int AS scale) s
+WHERE o.id = %(order_id)s AND a.id = %(attempt_id)s
+FOR NO KEY UPDATE OF o, p, a
+"""
+
+_RECORD: LiteralString = """
+WITH event AS (
+    INSERT INTO payment_events (id, payment_id, order_id, user_id, provider_reference, kind, amount, currency, data,
+        occurred_at)
+    SELECT %(event_id)s, %(payment_id)s, %(order_id)s, %(user_id)s, %(reference)s, %(event)s, %(new_money)s,
+        %(currency)s, %(data)s, %(occurred_at)s WHERE %(event)s::text IS NOT NULL
+    ON CONFLICT (payment_id, provider_reference, kind) DO NOTHING
+), reference AS (
+    INSERT INTO payment_references (provider, provider_payment_id, payment_id, order_id, user_id)
+    SELECT %(provider)s, %(provider_payment_id)s, %(payment_id)s, %(order_id)s, %(user_id)s
+    WHERE %(provider_payment_id)s::text IS NOT NULL
+    ON CONFLICT (provider, provider_payment_id) DO NOTHING
+), attempt AS (
+    UPDATE payment_attempts SET status = %(attempt_status)s, captured_amount = %(attempt_captured)s,
+        provider_payment_id = coalesce(%(provider_payment_id)s, provider_payment_id), action = %(action)s,
+        failure_code = %(failure_code)s, failure_message = %(failure_message)s, checked_at = %(now)s,
+        finished_at = CASE WHEN %(is_finished)s THEN %(now)s::timestamptz END
+    WHERE id = %(attempt_id)s AND user_id = %(user_id)s
+), payment AS (
+    UPDATE payments SET status = %(payment_status)s, captured_amount = %(captured)s,
+        provider_payment_id = CASE WHEN status IN ('pending', 'requires_action', 'processing', 'failed')
+            THEN coalesce(%(provider_payment_id)s, provider_payment_id) ELSE provider_payment_id END,
+        failure_code = %(failure_code)s, failure_message = %(failure_message)s,
+        processed_at = CASE WHEN %(is_finished)s THEN %(now)s ELSE processed_at END
+    WHERE id = %(payment_id)s AND user_id = %(user_id)s
+), told AS (
+    INSERT INTO order_events (id, order_id, user_id, kind, data, actor_id, actor_role, request_id)
+    SELECT %(told_id)s, %(order_id)s, %(user_id)s, %(told)s, %(data)s, %(actor_id)s, %(role)s, %(request_id)s
+    WHERE %(told)s::text IS NOT NULL
+)
+UPDATE orders SET status = %(order_status)s, payment_status = %(order_payment_status)s,
+    paid_at = CASE WHEN %(is_paid_now)s THEN %(now)s ELSE paid_at END,
+    expires_at = CASE WHEN status = 'pending' THEN greatest(expires_at, %(retry_until)s) ELSE expires_at END
+WHERE id = %(order_id)s AND user_id = %(user_id)s
+"""
+
+_PAID_FREE: LiteralString = """
+WITH told AS (
+    INSERT INTO order_events (id, order_id, user_id, kind, actor_id, actor_role, request_id)
+    SELECT %(told_id)s, id, user_id, 'paid', %(actor_id)s, %(role)s, %(request_id)s FROM orders WHERE id = %(order_id)s
+)
+UPDATE orders SET status = 'confirmed', payment_status = 'paid', paid_at = %(now)s
+WHERE id = %(order_id)s AND status = 'pending' AND total_amount = 0
+RETURNING user_id, EXISTS (SELECT FROM order_items i WHERE i.order_id = orders.id AND i.is_digital) AS has_digital
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Payable:
+    """A locked order and its open attempt, if it has one."""
+
+    id: UUID
+    user_id: UUID
+    order_number: str
+    status: str
+    payment_status: str
+    currency: str
+    total_amount: Decimal
+    expires_at: datetime | None
+    attempt_id: UUID | None
+    attempt_status: str | None
+    action_url: str | None
+    attempt_at: datetime | None
+    attempts: int
+    tracked_products: int
+
+
+async def lock_payable(session: Session, actor: Actor, order_id: UUID) -> Payable:
+    """Lock an order of the actor's, or one whose link they hold. Raises `NotFound`."""
+    found = await sql.fetch_one(
+        session,
+        _LOCK_PAYABLE,
+        Payable,
+        order_id=order_id,
+        user_id=actor.user_id,
+        sees_all=actor.sees_all,
+        tokens=list(actor.tokens),
+        now=clock.now(),
+    )
+    if found is None:
+        raise NotFound("There is no such order, or its token is missing or wrong.", code="order_not_found")
+    return found
+
+
+async def begin_attempt(session: Session, order: Payable, provider: str) -> UUID:
+    """Write down that a charge is about to be sent, and keep the stock for as long as it is open.
+
+    Raises `Gone` when what the order held was given to somebody else in this very moment.
+    """
+    attempt_id = ids.new_id()
+    held = await sql.fetch_value(
+        session,
+        _BEGIN,
+        payment_id=ids.new_id(),
+        attempt_id=attempt_id,
+        order_id=order.id,
+        user_id=order.user_id,
+        provider=provider,
+        currency=order.currency,
+        amount=order.total_amount,
+        number=order.attempts + 1,
+        hold_until=clock.now() + _HOLD_DURING_ATTEMPT,
+    )
+    if held < order.tracked_products:
+        raise out_of_time()
+    return attempt_id
+
+
+def out_of_time() -> Gone:
+    """The refusal of an order whose hold is over."""
+    return Gone("The time to pay this order is over and its goods were given back; place it again.", code="expired")
+
+
+async def lock_standing(session: Session, order_id: UUID, attempt_id: UUID, currency: str) -> Standing:
+    """Lock order, payment and attempt, in this order. Raises `NotFound`."""
+    scale = 10 ** money.exponent(currency)
+    found = await sql.fetch_one(
+        session, _LOCK_STANDING, Standing, order_id=order_id, attempt_id=attempt_id, scale=scale
+    )
+    if found is None:
+        raise NotFound("There is no such payment attempt.", code="attempt_not_found")
+    return found
+
+
+async def record(
+    session: Session,
+    actor: Actor,
+    provider: str,
+    standing: Standing,
+    snapshot: Snapshot,
+    move: Move,
+    retry_until: datetime | None = None,
+) -> None:
+    """Write ledger, references, attempt, payment, order and timeline, in one statement.
+
+    `retry_until` is until when the order can still be paid, if that is later than its expiry.
+    """
+    now, amount = clock.now(), move.new_money
+    reference = snapshot.provider_payment_id or str(standing.attempt_id)
+    data = {"amount": amount or standing.amount, "currency": standing.currency, "code": move.failure_code}
+    values = asdict(move) | {
+        name: money.major(getattr(move, name), standing.currency)
+        for name in ("attempt_captured", "captured", "new_money")
+    }
+    await sql.execute(
+        session,
+        _RECORD,
+        **values,
+        event_id=ids.new_id(),
+        told_id=ids.new_id(),
+        attempt_id=standing.attempt_id,
+        payment_id=standing.payment_id,
+        order_id=standing.order_id,
+        user_id=standing.user_id,
+        currency=standing.currency,
+        provider=provider,
+        provider_payment_id=snapshot.provider_payment_id,
+        reference=f"{reference}:{move.attempt_captured}" if amount else f"{reference}:{standing.attempt_id}",
+        data=sql.json({key: value for key, value in data.items() if value is not None}),
+        action=sql.json({"url": move.action_url}) if move.action_url else None,
+        occurred_at=snapshot.occurred_at or now,
+        now=now,
+        is_finished=move.attempt_status in ("succeeded", "failed"),
+        retry_until=retry_until,
+        actor_id=actor.user_id,
+        role=actor.role.value,
+        request_id=actor.request_id,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PaidFree:
+    """Whose order was marked paid, and whether there is something to download."""
+
+    user_id: UUID
+    has_digital: bool
+
+
+async def mark_free_order_paid(session: Session, actor: Actor, order_id: UUID) -> PaidFree:
+    """A pending order of nothing is paid as it stands. Raises `NotFound` when there is none."""
+    paid = await sql.fetch_one(
+        session,
+        _PAID_FREE,
+        PaidFree,
+        order_id=order_id,
+        told_id=ids.new_id(),
+        now=clock.now(),
+        actor_id=actor.user_id,
+        role=actor.role.value,
+        request_id=actor.request_id,
+    )
+    if paid is None:
+        raise NotFound("There is no unpaid order of nothing under this id.", code="order_not_found")
+    return paid

@@ -1,0 +1,78 @@
+"""Write an order as it was sold: one statement for the order, its lines, its first event, its link and its cart."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from lex.core import ids
+from lex.core.actor import Actor
+from lex.db import sql
+from lex.db.session import Session
+
+_ORDER: LiteralString = """
+    id, created_at, user_id, order_number, order_type, fulfilment_status, currency, prices_include_tax, subtotal_amount,
+    discount_amount, shipping_amount, tax_amount, total_amount, taxes, email, phone, billing_address, shipping_address,
+    shipping_country, shipping_region, shipping_city, shipping_postal_code, shipping_method, customer_note, cart_id,
+    placed_at, expires_at"""
+_LINE: LiteralString = """
+    id, order_id, user_id, position, item_type, product_id, name, sku, options, image, quantity, unit_price,
+    discounted_unit_price, discount_amount, discounts, tax_class, tax_rate, net_amount, tax_amount, total_amount,
+    currency, requires_shipping, is_digital, is_stock_tracked"""
+
+_PLACE: LiteralString = (
+    "WITH placed AS (INSERT INTO orders ("
+    + _ORDER
+    + ") SELECT "
+    + _ORDER
+    + " FROM json_populate_record(NULL::orders, %(order)s::json)), lines AS (INSERT INTO order_items ("
+    + _LINE
+    + ") SELECT "
+    + _LINE
+    + """ FROM json_populate_recordset(NULL::order_items, %(lines)s::json)
+), told AS (
+    INSERT INTO order_events (id, order_id, user_id, kind, data, actor_id, actor_role, request_id)
+    VALUES (%(event_id)s, %(order_id)s, %(user_id)s, 'placed', %(data)s, %(actor_id)s, %(role)s, %(request_id)s)
+), link AS (
+    INSERT INTO order_tokens (id, order_id, user_id, token_hash, expires_at)
+    VALUES (%(link_id)s, %(order_id)s, %(user_id)s, %(token_hash)s, %(token_expires_at)s)
+)
+UPDATE carts SET status = 'placed', order_id = %(order_id)s, user_id = %(user_id)s, version = version + 1
+WHERE id = %(cart_id)s
+"""
+)
+
+
+async def insert_order(
+    session: Session,
+    actor: Actor,
+    *,
+    order: dict[str, Any],
+    lines: Sequence[dict[str, Any]],
+    token_hash: bytes,
+    token_expires_at: datetime,
+) -> None:
+    """Insert it all and close the cart. `order` and `lines` name the columns above; bytes stand as `hex_bytes`."""
+    order_id: UUID = order["id"]
+    await sql.execute(
+        session,
+        _PLACE,
+        order=sql.json_text(order),
+        lines=sql.json_text(lines),
+        order_id=order_id,
+        user_id=order["user_id"],
+        cart_id=order["cart_id"],
+        event_id=ids.new_id(),
+        link_id=ids.new_id(),
+        data=sql.json({"total_amount": str(order["total_amount"]), "currency": order["currency"]}),
+        token_hash=token_hash,
+        token_expires_at=token_expires_at,
+        actor_id=actor.user_id,
+        role=actor.role.value,
+        request_id=actor.request_id,
+    )
+
+
+def hex_bytes(value: bytes | None) -> str | None:
+    """How a bytea is written inside a JSON record."""
+    return None if value is None else "\\x" + value.hex()

@@ -1,0 +1,110 @@
+"""The statements of a refund: reserve it against its payment, write down what the provider made of it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import LiteralString
+from uuid import UUID
+
+from lex.adapters.payments.protocol import RefundSnapshot
+from lex.core import clock, ids
+from lex.db import sql
+from lex.db.session import Session
+
+# A refund whose process died before it heard of the result is taken up again: under its id the provider knows it.
+_OPEN: LiteralString = """
+SELECT r.id, r.payment_id, r.order_id, r.user_id, r.amount, r.currency, p.provider, p.provider_payment_id
+FROM refunds r JOIN payments p ON p.id = r.payment_id AND p.user_id = r.user_id
+WHERE r.status = 'pending' AND """
+_PENDING: LiteralString = _OPEN + "r.order_id = %(order_id)s ORDER BY r.id LIMIT 1"
+_STALE: LiteralString = _OPEN + "r.created_at < %(before)s ORDER BY r.id LIMIT 100"
+
+_INSERT: LiteralString = """
+INSERT INTO refunds (id, payment_id, order_id, user_id, amount, currency, reason)
+SELECT %(id)s, p.id, p.order_id, p.user_id, p.captured_amount - r.reserved, p.currency, %(reason)s
+FROM payments p CROSS JOIN LATERAL (
+    SELECT coalesce(sum(x.amount), 0) AS reserved FROM refunds x
+    WHERE x.payment_id = p.id AND x.user_id = p.user_id AND x.status IN ('pending', 'succeeded')) r
+WHERE p.order_id = %(order_id)s AND p.captured_amount > r.reserved AND p.provider_payment_id IS NOT NULL
+RETURNING id, payment_id, order_id, user_id, amount, currency,
+    (SELECT p.provider FROM payments p WHERE p.id = payment_id) AS provider,
+    (SELECT p.provider_payment_id FROM payments p WHERE p.id = payment_id) AS provider_payment_id
+"""
+
+_SETTLE: LiteralString = """
+WITH refund AS (
+    UPDATE refunds SET status = %(status)s, provider_refund_id = %(provider_refund_id)s,
+        failure_code = %(failure_code)s, processed_at = CASE WHEN %(status)s <> 'pending' THEN %(now)s::timestamptz END
+    WHERE id = %(id)s AND user_id = %(user_id)s AND status = 'pending'
+    RETURNING id, amount
+), event AS (
+    INSERT INTO payment_events (id, payment_id, order_id, user_id, provider_reference, kind, amount, currency,
+        occurred_at)
+    SELECT %(event_id)s, %(payment_id)s, %(order_id)s, %(user_id)s, %(id)s::text, %(kind)s, amount, %(currency)s,
+        %(now)s FROM refund
+    ON CONFLICT (payment_id, provider_reference, kind) DO NOTHING
+), given AS (
+    SELECT coalesce(sum(x.amount) FILTER (WHERE x.id <> r.id OR %(status)s <> 'failed'), 0) AS amount
+    FROM refund r JOIN refunds x ON x.payment_id = %(payment_id)s AND x.user_id = %(user_id)s
+    WHERE x.status IN ('pending', 'succeeded') GROUP BY r.id
+), payment AS (
+    UPDATE payments p SET refunded_amount = g.amount,
+        status = CASE WHEN g.amount >= p.captured_amount THEN 'refunded' WHEN g.amount > 0 THEN 'partially_refunded'
+                      WHEN p.status IN ('refunded', 'partially_refunded') THEN 'captured' ELSE p.status END
+    FROM given g WHERE p.id = %(payment_id)s AND p.user_id = %(user_id)s
+    RETURNING p.status
+), bill AS (
+    UPDATE orders o SET payment_status = CASE p.status WHEN 'captured' THEN 'paid' ELSE p.status END FROM payment p
+    WHERE o.id = %(order_id)s AND o.user_id = %(user_id)s
+      AND p.status IN ('captured', 'refunded', 'partially_refunded')
+)
+SELECT count(*) FROM refund
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRefund:
+    """A refund reserved against a payment. `amount` in major units, as stored."""
+
+    id: UUID
+    payment_id: UUID
+    order_id: UUID
+    user_id: UUID
+    amount: Decimal
+    currency: str
+    provider: str
+    provider_payment_id: str
+
+
+async def insert_refund(session: Session, order_id: UUID, reason: str) -> PendingRefund | None:
+    """Reserve all that is left to refund of a locked order, or None when nothing is. A pending refund comes first."""
+    pending = await sql.fetch_one(session, _PENDING, PendingRefund, order_id=order_id)
+    if pending is not None:
+        return pending
+    return await sql.fetch_one(session, _INSERT, PendingRefund, id=ids.new_id(), order_id=order_id, reason=reason)
+
+
+async def list_stale_refunds(session: Session, before: datetime) -> list[PendingRefund]:
+    """Refunds begun before an instant whose result nobody knows, oldest first, 100 at most."""
+    return await sql.fetch_all(session, _STALE, PendingRefund, before=before)
+
+
+async def settle_refund(session: Session, refund: PendingRefund, snapshot: RefundSnapshot) -> bool:
+    """Write what became of it on refund, ledger, payment and order. False when it was settled before."""
+    kind = {"succeeded": "refunded", "failed": "refund_failed"}.get(snapshot.status, "refund_pending")
+    changed = await sql.fetch_value(
+        session,
+        _SETTLE,
+        id=refund.id,
+        event_id=ids.new_id(),
+        payment_id=refund.payment_id,
+        order_id=refund.order_id,
+        user_id=refund.user_id,
+        currency=refund.currency,
+        status=snapshot.status,
+        provider_refund_id=snapshot.provider_refund_id,
+        failure_code=snapshot.failure_code,
+        kind=kind,
+        now=clock.now(),
+    )
+    return bool(changed)

@@ -1,0 +1,233 @@
+"""Payments, attempts, the event ledger, references for webhooks, refunds and stored methods."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from lex.db.base import (
+    Amount,
+    Base,
+    Ciphertext,
+    Counter,
+    Document,
+    Documents,
+    Keyed,
+    No,
+    SoftDelete,
+    Touched,
+    one_of,
+    owned_by,
+    reference,
+)
+
+PROVIDERS = ("stripe", "paypal", "square", "razorpay", "sandbox")
+METHODS = ("card", "bank_account", "paypal", "apple_pay", "google_pay", "crypto")
+
+
+class Payment(Keyed, Touched, Base):
+    """One tender of an order. Amounts are recomputed from `payment_events` under a row lock; the status follows."""
+
+    __tablename__ = "payments"
+    __table_args__ = (
+        one_of("provider", *PROVIDERS),
+        one_of(
+            "status",
+            *("pending", "requires_action", "processing", "authorized", "captured", "partially_captured"),
+            *("partially_refunded", "refunded", "voided", "expired", "failed", "disputed", "overcharged"),
+        ),
+        one_of("method_type", *METHODS, nullable=True),
+        CheckConstraint("amount >= 0", name="amount"),
+        CheckConstraint("captured_amount >= 0", name="captured_amount"),
+        CheckConstraint("refunded_amount BETWEEN 0 AND captured_amount", name="refunded_amount"),
+        UniqueConstraint("id", "user_id"),
+        owned_by("orders", "order_id", "payments"),
+        Index("uq_payments_order_id", "order_id", "tender", unique=True),
+        Index("idx_payments_user_id", "user_id", "status"),
+        Index("idx_payments_order_id", "order_id"),
+        Index("idx_payments_status", "status"),
+        Index("idx_payments_provider", "provider"),
+        Index("idx_payments_provider_payment_id", "provider_payment_id"),
+        Index("idx_payments_payment_method_id", "payment_method_id"),
+    )
+
+    order_id: Mapped[UUID]
+    user_id: Mapped[UUID] = reference("users")
+    tender: Mapped[int] = mapped_column(server_default=text("1"))
+    provider: Mapped[str]
+    provider_payment_id: Mapped[str | None]
+    payment_method_id: Mapped[UUID | None] = reference("payment_methods", nullable=True)
+    method_type: Mapped[str | None]
+    status: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    currency: Mapped[str]
+    amount: Mapped[Amount]
+    authorized_amount: Mapped[Amount] = mapped_column(server_default=text("0"))
+    captured_amount: Mapped[Amount] = mapped_column(server_default=text("0"))
+    refunded_amount: Mapped[Amount] = mapped_column(server_default=text("0"))
+    failure_code: Mapped[str | None]
+    failure_message: Mapped[str | None]
+    processed_at: Mapped[datetime | None]
+
+
+class PaymentAttempt(Keyed, Touched, Base):
+    """One try to charge, committed before the provider is called; its id is the provider's idempotency key."""
+
+    __tablename__ = "payment_attempts"
+    __table_args__ = (
+        one_of("status", "sending", "unknown", "requires_action", "processing", "succeeded", "failed", "abandoned"),
+        owned_by("payments", "payment_id", "payment_attempts"),
+        owned_by("orders", "order_id", "payment_attempts"),
+        UniqueConstraint("payment_id", "number"),
+        Index(
+            "uq_payment_attempts_open",
+            "order_id",
+            "tender",
+            unique=True,
+            postgresql_where=text("status IN ('sending', 'unknown', 'requires_action', 'processing')"),
+        ),
+        Index("idx_payment_attempts_order_id", "order_id"),
+        Index("idx_payment_attempts_user_id", "user_id"),
+        Index(
+            "idx_payment_attempts_status",
+            "status",
+            "created_at",
+            postgresql_where=text("status IN ('sending', 'unknown', 'requires_action', 'processing')"),
+        ),
+    )
+
+    payment_id: Mapped[UUID]
+    order_id: Mapped[UUID]
+    user_id: Mapped[UUID]
+    tender: Mapped[int] = mapped_column(server_default=text("1"))
+    number: Mapped[int]
+    status: Mapped[str] = mapped_column(server_default=text("'sending'"))
+    provider_payment_id: Mapped[str | None]
+    captured_amount: Mapped[Amount] = mapped_column(server_default=text("0"))
+    action: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    failure_code: Mapped[str | None]
+    failure_message: Mapped[str | None]
+    checked_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class PaymentEvent(Keyed, Base):
+    """What a provider said happened, once: the ledger all amounts are computed from."""
+
+    __tablename__ = "payment_events"
+    __table_args__ = (
+        one_of(
+            "kind",
+            *("authorized", "captured", "failed", "requires_action", "processing", "voided", "expired"),
+            *("refund_pending", "refunded", "refund_failed", "disputed", "dispute_won", "dispute_lost"),
+        ),
+        CheckConstraint("amount >= 0", name="amount"),
+        owned_by("payments", "payment_id", "payment_events"),
+        UniqueConstraint("payment_id", "provider_reference", "kind"),
+        Index("idx_payment_events_user_id", "user_id"),
+    )
+
+    payment_id: Mapped[UUID]
+    order_id: Mapped[UUID]
+    user_id: Mapped[UUID]
+    provider_reference: Mapped[str]
+    kind: Mapped[str]
+    amount: Mapped[Amount] = mapped_column(server_default=text("0"))
+    currency: Mapped[str]
+    data: Mapped[Document]
+    occurred_at: Mapped[datetime]
+
+
+class PaymentReference(Base):
+    """A provider's payment id → whose payment it is. Webhooks resolve through it, whoever's rows they concern."""
+
+    __tablename__ = "payment_references"
+    __table_args__ = (
+        Index("idx_payment_references_payment_id", "payment_id"),
+        owned_by("payments", "payment_id", "payment_references"),
+    )
+
+    provider: Mapped[str] = mapped_column(primary_key=True)
+    provider_payment_id: Mapped[str] = mapped_column(primary_key=True)
+    payment_id: Mapped[UUID]
+    order_id: Mapped[UUID]
+    user_id: Mapped[UUID]
+
+
+class WebhookEvent(Keyed, Base):
+    """The inbox: every webhook as it came, once per provider and event id; effect and mark commit together."""
+
+    __tablename__ = "webhook_events"
+    __table_args__ = (
+        UniqueConstraint("provider", "event_id"),
+        Index("idx_webhook_events_processed_at", "created_at", postgresql_where=text("processed_at IS NULL")),
+    )
+
+    provider: Mapped[str]
+    event_id: Mapped[str]
+    body: Mapped[bytes]
+    headers: Mapped[Document]
+    attempts: Mapped[Counter]
+    last_error: Mapped[str | None]
+    processed_at: Mapped[datetime | None]
+
+
+class PaymentMethod(Keyed, Touched, SoftDelete, Base):
+    """A stored way to pay: the provider's token, never a card number."""
+
+    __tablename__ = "payment_methods"
+    __table_args__ = (
+        one_of("type", *METHODS),
+        one_of("provider", *PROVIDERS),
+        UniqueConstraint("id", "user_id"),
+        CheckConstraint("last4 ~ '^[0-9]{4}$'", name="last4"),
+        Index("idx_payment_methods_user_id", "user_id"),
+        Index(
+            "uq_payment_methods_default",
+            "user_id",
+            unique=True,
+            postgresql_where=text("is_default AND deleted_at IS NULL"),
+        ),
+    )
+
+    user_id: Mapped[UUID] = reference("users")
+    type: Mapped[str]
+    provider: Mapped[str]
+    provider_customer_id: Mapped[Ciphertext | None]
+    provider_token: Mapped[Ciphertext]
+    fingerprint: Mapped[bytes | None]
+    brand: Mapped[str | None]
+    last4: Mapped[str | None]
+    expires_month: Mapped[int | None]
+    expires_year: Mapped[int | None]
+    is_default: Mapped[No]
+
+
+class Refund(Keyed, Touched, Base):
+    """Money going back. While pending its amount is reserved, so that the sum never passes what was captured."""
+
+    __tablename__ = "refunds"
+    __table_args__ = (
+        one_of("status", "pending", "succeeded", "failed", "canceled"),
+        CheckConstraint("amount > 0", name="amount"),
+        owned_by("payments", "payment_id", "refunds"),
+        owned_by("orders", "order_id", "refunds"),
+        Index("idx_refunds_payment_id", "payment_id"),
+        Index("idx_refunds_order_id", "order_id"),
+        Index("idx_refunds_user_id", "user_id"),
+        Index("idx_refunds_status", "status"),
+    )
+
+    payment_id: Mapped[UUID]
+    order_id: Mapped[UUID]
+    user_id: Mapped[UUID]
+    amount: Mapped[Amount]
+    currency: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    reason: Mapped[str | None]
+    lines: Mapped[Documents]
+    provider_refund_id: Mapped[str | None]
+    failure_code: Mapped[str | None]
+    processed_at: Mapped[datetime | None]

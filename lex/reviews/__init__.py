@@ -1,0 +1,1 @@
+"""What customers say, shown once staff approved it. Owns `reviews`."""

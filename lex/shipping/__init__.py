@@ -1,0 +1,1 @@
+"""How goods reach the customer and what it costs. Owns `shipping_methods`."""

@@ -1,0 +1,1 @@
+"""Tax rates by country and class. Owns `tax_rates`."""

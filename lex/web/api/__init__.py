@@ -1,0 +1,14 @@
+"""The REST API: `/api/v1` for shops and staff, and what operators and monitoring ask."""
+
+from typing import Any
+
+from litestar import Router
+
+from lex.web.api import carts, catalog, checkout, downloads, health, orders, staff_orders, webhooks
+
+_MODULES = (catalog, carts, checkout, orders, downloads, staff_orders, webhooks)
+
+
+def api_routes() -> list[Any]:
+    """Every route of the API."""
+    return [*health.routes, Router("/api/v1", route_handlers=[r for module in _MODULES for r in module.routes])]

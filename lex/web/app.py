@@ -1,0 +1,71 @@
+"""The web application of one process: `uvicorn lex.web.app:create_app --factory`."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from litestar import Litestar
+from litestar.config.compression import CompressionConfig
+from litestar.di import Provide
+
+from lex.core.settings import settings
+from lex.db import session
+from lex.ops import logs
+from lex.web import sandbox
+from lex.web.api import api_routes
+from lex.web.kit import bodies, metrics
+from lex.web.kit.actors import current_actor
+from lex.web.kit.edge import Edge
+from lex.web.kit.negotiation import refuse_unusable
+from lex.web.kit.problems import answer_problem
+from lex.web.pages import page_routes
+
+_SAMPLE_SECONDS = 5.0
+
+
+def create_app() -> Litestar:
+    """The application; it opens the database when it starts and closes it when it stops."""
+    logs.configure(settings())
+    app = Litestar(
+        route_handlers=[*api_routes(), *page_routes(), *sandbox.routes()],
+        lifespan=[_database, _sampling],
+        dependencies={"actor": Provide(current_actor)},
+        before_request=refuse_unusable,
+        exception_handlers={Exception: answer_problem},
+        request_class=bodies.Request,
+        request_max_body_size=bodies.MAX_BODY,
+        compression_config=CompressionConfig(backend="brotli", brotli_quality=4, minimum_size=500),
+        openapi_config=None,
+        logging_config=None,
+    )
+    app.asgi_handler = Edge(app.asgi_handler)
+    return app
+
+
+@asynccontextmanager
+async def _database(_: Litestar) -> AsyncIterator[None]:
+    config = settings()
+    await session.connect(config.database_url, pool_size=config.pool_size)
+    try:
+        yield
+    finally:
+        await session.disconnect()
+
+
+@asynccontextmanager
+async def _sampling(_: Litestar) -> AsyncIterator[None]:
+    """Keeps this process's numbers fresh for whichever process answers /metrics."""
+    task = asyncio.create_task(_sample_forever())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        metrics.leave()
+
+
+async def _sample_forever() -> None:
+    while True:
+        metrics.sample()
+        await asyncio.sleep(_SAMPLE_SECONDS)

@@ -1,0 +1,56 @@
+"""What a route needs of its caller. Every route declares one of these; a test walks them all."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+
+from lex.core.actor import Role
+from lex.core.errors import Forbidden, Unauthenticated
+from lex.core.settings import settings
+from lex.identity.policy import Permission, permits
+from lex.web.kit.actors import current_actor
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Requires:
+    """A guard that asks for a permission. A guest is told to sign in (401), somebody known is refused (403)."""
+
+    permission: Permission
+    open_in_development: bool = False
+
+    async def __call__(self, connection: Connection, _: BaseRouteHandler) -> None:
+        """Raises `Unauthenticated` or `Forbidden`."""
+        if self.open_in_development and settings().environment == "development":
+            return
+        actor = await current_actor(connection)
+        if permits(actor.role, self.permission, actor.scopes):
+            return
+        if actor.role is Role.GUEST:
+            raise Unauthenticated("This needs an API key; send Authorization: Bearer <key>.")
+        raise Forbidden(f"This needs the permission {self.permission}, which your key does not have.")
+
+
+def requires(permission: Permission, *, open_in_development: bool = False) -> Callable[..., Awaitable[None]]:
+    """`guards=[requires(Permission.ORDERS_READ)]`: only for roles and keys with that permission."""
+    return Requires(permission, open_in_development)
+
+
+async def public(_: Connection, __: BaseRouteHandler) -> None:
+    """`guards=[public]`: for everybody. What belongs to somebody is found by the token or key of its owner only."""
+
+
+def declared(guards: Any) -> Permission | str | None:
+    """What a route's guards declare: a permission, "public", or None when nothing was declared."""
+    for guard in guards:
+        guard = getattr(guard, "value", guard)
+        guard = getattr(guard, "func", guard)
+        if isinstance(guard, Requires):
+            return guard.permission
+        if guard is public:
+            return "public"
+    return None

@@ -1,0 +1,83 @@
+"""What Prometheus reads: requests, their time, the database's pools and statements.
+
+With several web processes each writes its numbers to files in `PROMETHEUS_MULTIPROC_DIR` (`ops/metrics_folder` sets it
+before they start), and whichever answers `/metrics` adds them up.
+"""
+
+import os
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from lex.db.session import CountingCursor, database
+
+_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+registry = CollectorRegistry()
+_requests = Counter("lex_http_requests", "Requests answered.", ("method", "route", "status"), registry=registry)
+_seconds = Histogram(
+    "lex_http_request_seconds", "Time to answer.", ("method", "route"), buckets=_BUCKETS, registry=registry
+)
+_statements = Counter("lex_db_statements", "SQL statements sent.", registry=registry)
+_connections = Gauge(
+    "lex_db_connections",
+    "Database connections of the web processes.",
+    ("pool", "state"),
+    multiprocess_mode="livesum",
+    registry=registry,
+)
+
+
+class _Seen:
+    """How far the cursor's count was carried over; it only grows."""
+
+    statements = 0
+
+
+def observe(method: str, route: str, status: int, seconds: float) -> None:
+    """Count one answered request. `route` is the template, never the address: addresses hold names and tokens."""
+    _requests.labels(method, route, str(status)).inc()
+    _seconds.labels(method, route).observe(seconds)
+
+
+def sample() -> None:
+    """Carry over what the database's pools and cursors know; called every few seconds and before each answer."""
+    sent = CountingCursor.sent
+    _statements.inc(max(sent - _Seen.statements, 0))
+    _Seen.statements = sent
+    pools = database()
+    reads = pools.reads.get_stats()
+    size, idle = reads.get("pool_size", 0), reads.get("pool_available", 0)
+    _connections.labels("reads", "used").set(size - idle)
+    _connections.labels("reads", "idle").set(idle)
+    writes = pools.engine.pool
+    _connections.labels("transactions", "used").set(getattr(writes, "checkedout", int)())
+    _connections.labels("transactions", "idle").set(getattr(writes, "checkedin", int)())
+
+
+def exposition(jobs: dict[str, int]) -> bytes:
+    """All metrics in Prometheus's text format; `jobs` are the queue's jobs by status, the same for every process."""
+    extra = CollectorRegistry()
+    gauge = Gauge("lex_jobs", "Jobs in the queue by status.", ("status",), registry=extra)
+    for status, count in jobs.items():
+        gauge.labels(status).set(count)
+    return generate_latest(_collected()) + _jobs_text(extra)
+
+
+def _collected() -> CollectorRegistry:
+    if _FOLDER not in os.environ:
+        return registry
+    collected = CollectorRegistry()
+    MultiProcessCollector(collected)  # type: ignore[no-untyped-call]
+    return collected
+
+
+def _jobs_text(extra: CollectorRegistry) -> bytes:
+    return generate_latest(extra)
+
+
+def leave() -> None:
+    """This process ends: its connections no longer count."""
+    if _FOLDER in os.environ:
+        mark_process_dead(os.getpid())  # type: ignore[no-untyped-call]

@@ -1,0 +1,29 @@
+"""What no handler can use: refused before it is called."""
+
+from typing import Any
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from litestar import Request
+
+from lex.core.errors import FieldError
+from lex.web.kit.refusals import InvalidFields, NotAcceptable
+
+#: Files of any kind are handed over here, not documents.
+_FILES = "/api/v1/downloads/"
+_JSON = ("*/*", "application/*", "json")
+
+
+async def refuse_unusable(request: Request[Any, Any, Any]) -> None:
+    """Before every handler. Raises `InvalidFields` for NUL in the address, `NotAcceptable` for an API without JSON."""
+    query: bytes = request.scope["query_string"]
+    if b"%00" in query or b"\x00" in query:
+        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
+        names = [name.replace("\x00", "\ufffd") for name, value in pairs if "\x00" in name + value]
+        raise InvalidFields([FieldError(name, "Must not contain the NUL character.", "text") for name in names])
+    if b"\x00" in unquote_to_bytes(request.scope.get("raw_path") or b""):
+        raise InvalidFields([FieldError("path", "Must not contain the NUL character.", "text")])
+    accept = request.headers.get("accept", "")
+    path = request.scope["path"]
+    is_document = path.startswith("/api/v1/") and not path.startswith(_FILES)
+    if accept and is_document and not any(kind in accept for kind in _JSON):
+        raise NotAcceptable("This address answers application/json; send Accept: application/json.")

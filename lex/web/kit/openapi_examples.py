@@ -1,0 +1,29 @@
+"""Bodies to try in the documentation, by operation: they work against the demo business."""
+
+from typing import Any
+
+_ADDRESS = {
+    "recipient_name": "Ada Lindqvist",
+    "line1": "Lindenstraße 4",
+    "postal_code": "10969",
+    "city": "Berlin",
+    "country": "DE",
+}
+
+BODIES: dict[str, dict[str, Any]] = {
+    "openCart": {"country": "DE", "items": [{"sku": "BRASS-BELL", "quantity": 2}]},
+    "addCartItem": {"sku": "BRASS-BELL", "quantity": 1},
+    "changeCartItem": {"quantity": 3},
+    "changeCart": {"country": "DE", "shipping_method": "standard"},
+    "placeOrder": {
+        "version": 1,
+        "email": "ada@example.org",
+        "first_name": "Ada",
+        "last_name": "Lindqvist",
+        "shipping_address": _ADDRESS,
+    },
+    "payOrder": {"token": "tok_visa"},
+    "fulfilOrder": {"kind": "ship", "carrier": "DHL", "tracking_number": "00340434161094042557"},
+    "cancelOrderAsStaff": {"reason": "The customer changed their mind."},
+    "noteOrder": {"text": "Leave the parcel with the neighbour."},
+}

@@ -1,0 +1,48 @@
+"""Every bad or missing query parameter, header and path part of a request, in the words of the body's faults."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from litestar import Request
+from litestar.constants import RESERVED_KWARGS
+from litestar.enums import ParamType
+from litestar.params import ParameterKwarg
+from litestar.typing import FieldDefinition
+from msgspec import inspect
+
+from lex.core.errors import FieldError
+from lex.web.kit.faults import describe, faults
+
+
+def parameter_faults(request: Request[Any, Any, Any]) -> list[FieldError]:
+    """What is wrong with a request's parameters, after Litestar refused them; names the body when that is missing."""
+    handler = request.route_handler
+    model: Any = handler.signature_model
+    dependencies = handler.resolve_dependencies()
+    found: list[FieldError] = []
+    for name, field in handler.parsed_fn_signature.parameters.items():
+        if name == "data":
+            if field.is_required and not request.headers.get("content-type"):
+                found.append(FieldError("body", "Is missing; send a JSON document.", "missing"))
+        elif name not in RESERVED_KWARGS and name not in dependencies:
+            found += _of_one(request, name, field, model.__annotations__.get(name, field.raw))
+    return found or [FieldError("body", "Is not what this address takes.", "invalid")]
+
+
+def _of_one(
+    request: Request[Any, Any, Any], name: str, field: FieldDefinition, annotation: Any
+) -> Iterator[FieldError]:
+    declared = field.kwarg_definition
+    alias = declared.name or name if isinstance(declared, ParameterKwarg) else name
+    source: Any = request.query_params
+    if name in request.path_params:
+        source = request.path_params
+    elif isinstance(declared, ParameterKwarg) and declared.param_type == ParamType.HEADER:
+        source = request.headers
+    elif isinstance(declared, ParameterKwarg) and declared.param_type == ParamType.COOKIE:
+        source = request.cookies
+    if alias in source:
+        value = source.getall(alias) if field.is_non_string_sequence and hasattr(source, "getall") else source[alias]
+        yield from faults(annotation, value, alias, lax=True)
+    elif field.is_required and not field.is_optional:
+        yield FieldError(alias, f"Is missing; it must be {describe(inspect.type_info(annotation))}.", "missing")

@@ -1,0 +1,152 @@
+"""Every refusal and every bug as one kind of answer: an RFC 9457 problem, or a page with the same facts.
+
+`refusal_of` is the one place that turns an exception into a status. A handler raises; it never builds a problem.
+"""
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+
+from lex.core import codec
+from lex.core.errors import Refusal
+from lex.web.kit.edge import request_id_of
+from lex.web.kit.parameters import parameter_faults
+from lex.web.kit.refusals import InvalidFields
+from lex.web.kit.templates import page
+
+log = structlog.get_logger("lex.web")
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 2
+
+#: HTTP's own names changed after Python 3.11.
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+_SENTENCES = {
+    400: "The request cannot be read.",
+    404: "There is nothing at this address.",
+    413: "The body is larger than 1 MB; send less at once.",
+    500: "Something went wrong on our side. Nothing you sent is at fault; quote the request id when you report it.",
+}
+_CODES = {400: "malformed", 413: "too_large", 500: "internal"}
+
+
+class ProblemField(msgspec.Struct, frozen=True):
+    """One bad field: its path (`lines.0.quantity`), a stable code and what is wrong with it."""
+
+    field: str
+    code: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What went wrong (RFC 9457). `code` is stable for programs, `detail` is for people; some problems add members."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    instance: str
+    request_id: str
+    errors: list[ProblemField] = []
+
+
+class _HTTPRefusal(Refusal):
+    """What Litestar itself refuses."""
+
+    def __init__(self, status: int, headers: dict[str, str] | None = None) -> None:
+        phrase = HTTPStatus(status).phrase
+        code = _CODES.get(status, phrase.lower().replace(" ", "_"))
+        super().__init__(_SENTENCES.get(status, f"{phrase}."), code=code)
+        self.status = status  # type: ignore[misc]
+        self.headers = headers or {}
+
+
+def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """The exception handler of the application."""
+    refusal = refusal_of(request, error)
+    if refusal.status >= 500 and not isinstance(error, Refusal):
+        log.error("unexpected error", exc_info=error, route=request.scope.get("path_template", ""))
+    body = _body(refusal, request)
+    headers = _headers(refusal)
+    if _wants_page(request):
+        return page("problem.html", status=refusal.status, headers=headers, problem=body)
+    return Response(codec.encode(body), status_code=refusal.status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def refusal_of(request: Request[Any, Any, Any], error: Exception) -> Refusal:
+    """The refusal an exception stands for; 500 for everything nobody expected."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, ValidationException):
+        return InvalidFields(parameter_faults(request))
+    if isinstance(error, MethodNotAllowedException):
+        return _method_refusal(error)
+    if isinstance(error, HTTPException):
+        if "disconnected" in error.detail:  # nobody reads the answer, and nothing is broken here
+            return _HTTPRefusal(400)
+        return _HTTPRefusal(error.status_code, error.headers)
+    return _HTTPRefusal(500)
+
+
+def _method_refusal(error: MethodNotAllowedException) -> Refusal:
+    methods = {name.strip() for name in (error.headers or {}).get("allow", "").split(",") if name.strip()}
+    if "GET" in methods:
+        methods.add("HEAD")
+    refusal = _HTTPRefusal(405, {"Allow": ", ".join(sorted(methods))})
+    refusal.message = f"This address takes {', '.join(sorted(methods))}."
+    return refusal
+
+
+def _headers(refusal: Refusal) -> dict[str, str]:
+    headers = dict(getattr(refusal, "headers", {}))
+    if refusal.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="lex"'
+    if refusal.status == 503:
+        headers["Retry-After"] = str(RETRY_SECONDS)
+    return headers
+
+
+def _body(refusal: Refusal, request: Request[Any, Any, Any]) -> dict[str, Any]:
+    problem = Problem(
+        type=f"/problems/{refusal.code}",
+        title=title_of(refusal.status),
+        status=refusal.status,
+        detail=refusal.message,
+        code=refusal.code,
+        instance=request.scope["path"],
+        request_id=request_id_of(request.scope),
+        errors=[ProblemField(error.field, error.code, error.message) for error in refusal.errors],
+    )
+    return {**refusal.extra, **msgspec.structs.asdict(problem)}
+
+
+def _wants_page(request: Request[Any, Any, Any]) -> bool:
+    """A browser asks for text/html by name; programs, and everybody under /api/, get the problem as JSON."""
+    return not request.scope["path"].startswith("/api/") and "text/html" in request.headers.get("accept", "")
+
+
+def title_of(status: int) -> str:
+    """HTTP's name of a status."""
+    return _TITLES.get(status) or HTTPStatus(status).phrase
+
+
+def problems(*statuses: int) -> dict[int, ResponseSpec]:
+    """For a handler's `responses=`: the refusals of its own, such as `problems(404, 409)`.
+
+    What every operation may answer (400, 401, 403, 406, 413, 415, 422, 500, 503) is added by `kit/openapi`.
+    """
+    return {
+        status: ResponseSpec(
+            data_container=Problem,
+            description=title_of(status),
+            media_type=MEDIA_TYPE,
+            generate_examples=False,
+        )
+        for status in statuses
+    }

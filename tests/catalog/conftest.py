@@ -1,0 +1,33 @@
+"""A process with its database open, as the command line and the web have it."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from lex.core.settings import settings
+from lex.db import session
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home for all tests of a process: the key ring in it is read once."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def process(database_url: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Settings of this test alone."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("LEX_HOME", str(home))
+    settings.cache_clear()
+    yield monkeypatch
+    settings.cache_clear()
+
+
+@pytest.fixture
+async def database(process: pytest.MonkeyPatch, database_url: str) -> AsyncIterator[str]:
+    """The address of the open database."""
+    await session.connect(database_url, pool_size=4)
+    yield database_url
+    await session.disconnect()

@@ -1,0 +1,83 @@
+"""`lex import products`, `lex export products`, `lex stock verify`, `lex demo` as they are typed."""
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from typer.testing import CliRunner
+
+from lex.cli.main import app
+from lex.core.settings import settings
+from tests.support.product_files import SAMPLES, cells, shopify
+
+RUN = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def _shop(
+    database_url: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("LEX_HOME", str(tmp_path_factory.getbasetemp() / "cli-home"))
+    monkeypatch.setenv("COLUMNS", "200")
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+def test_a_file_goes_in_and_out(tmp_path: Path) -> None:
+    sample = str(SAMPLES / "shopify-products.csv")
+    dry = RUN.invoke(app, ["import", "products", sample, "--dry-run"])
+    assert (dry.exit_code, "7 would be created" in dry.output, "Nothing was changed" in dry.output) == (0, True, True)
+    real = json.loads(RUN.invoke(app, ["import", "products", sample, "--json"]).stdout)
+    assert (real["created"], real["errors"], real["dry_run"]) == (7, 0, False)
+    assert "7 unchanged" in RUN.invoke(app, ["import", "products", sample]).output
+    out = tmp_path / "out.csv"
+    assert RUN.invoke(app, ["export", "products", str(out)]).exit_code == 0
+    assert cells(out.read_text("utf-8")) == cells(Path(sample).read_text("utf-8"))
+    told = RUN.invoke(app, ["export", "products", "--format", "woocommerce"])
+    assert next(csv.reader(told.stdout.splitlines()))[:2] == ["Type", "SKU"]
+
+
+def test_bad_rows_are_told_by_line_and_column(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(shopify({"Handle": "a", "Title": "A", "Variant Price": "x"}, {"Handle": "b", "Title": "[b]B"}))
+    told = RUN.invoke(app, ["import", "products", str(path)])
+    assert told.exit_code == 1
+    assert "Variant Price" in told.output
+    assert "1 created, 0 updated, 0 unchanged, 1 left out" in told.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["import", "products", "/nowhere.csv"], "cannot be opened"),
+        (["export", "products", "--format", "xml"], "is no format"),
+        (["export", "products", "/nowhere/at/all.csv"], "cannot be written"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_a_sentence(arguments: list[str], words: str) -> None:
+    told = RUN.invoke(app, arguments)
+    assert told.exit_code == 2
+    assert words in told.output
+    assert "Traceback" not in told.output
+
+
+def test_stock_is_verified_and_repaired(database_url: str) -> None:
+    RUN.invoke(app, ["import", "products", str(SAMPLES / "shopify-products.csv")])
+    assert "Stock is right" in RUN.invoke(app, ["stock", "verify"]).output
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE products SET stock_quantity = 99 WHERE sku = 'PUMP-1'")
+    found = RUN.invoke(app, ["stock", "verify"])
+    assert (found.exit_code, "PUMP-1" in found.output) == (1, True)
+    assert RUN.invoke(app, ["stock", "verify", "--repair"]).exit_code == 0
+    assert RUN.invoke(app, ["stock", "verify"]).exit_code == 0
+
+
+def test_the_demo_is_loaded_once() -> None:
+    first = RUN.invoke(app, ["demo"])
+    assert (first.exit_code, "26 products" in first.output) == (0, True)
+    assert "loaded already" in RUN.invoke(app, ["demo"]).output

@@ -1,0 +1,140 @@
+"""Names, indexes and triggers of the live catalogue, as the specification and the house rules want them."""
+
+import pytest
+
+from lex.ops.models import metadata
+from lex.ops.schema_docs import NOT_AUDITED
+from tests.support.rows import Rows
+
+_OURS = (
+    r"c.relnamespace = 'public'::regnamespace AND NOT c.relispartition AND c.relname !~ '^(procrastinate_|alembic_)'"
+)
+
+SPECIFIED = {
+    "users": ["email", "role", "is_active", "created_at"],
+    "products": ["slug", "sku", "category_id", "price", "is_active", "is_featured"],
+    "categories": ["slug", "parent_id", "order"],
+    "services": ["slug", "service_type", "category_id", "price"],
+    "orders": ["order_number", "user_id", "status", "payment_status"],
+    "order_items": ["order_id", "product_id", "service_id"],
+    "payments": ["user_id", "order_id", "status", "provider", "provider_payment_id"],
+    "subscriptions": ["user_id", "plan_id", "status", "current_period_end"],
+    "audit_logs": ["user_id", "action", "resource", "created_at"],
+}
+COMPOSITE = {
+    "idx_order_items_order_id": "(order_id, item_type)",
+    "idx_reviews_product_id": "(product_id, status, rating)",
+    "idx_payments_user_id": "(user_id, status)",
+    "idx_notifications_user_id": "(user_id, is_read, created_at)",
+}
+GIN = [
+    *("idx_products_search", "idx_services_search", "idx_products_name", "idx_services_name"),
+    *("idx_products_options", "idx_products_attributes", "idx_services_availability", "idx_coupons_scope"),
+]
+
+
+@pytest.mark.parametrize(("table", "columns"), SPECIFIED.items(), ids=SPECIFIED.keys())
+def test_specified_indexes_exist(rows: Rows, table: str, columns: list[str]) -> None:
+    for column in columns:
+        definition = rows.one("SELECT indexdef FROM pg_indexes WHERE indexname = %s", f"idx_{table}_{column}")
+        leading = "email_blind_index" if column == "email" else column.replace("order", '"order"', column == "order")
+        assert definition is not None, f"idx_{table}_{column}"
+        assert f"({leading}" in definition
+
+
+@pytest.mark.parametrize(("name", "columns"), COMPOSITE.items(), ids=COMPOSITE.keys())
+def test_specified_composite_indexes_exist(rows: Rows, name: str, columns: str) -> None:
+    assert columns in rows.one("SELECT indexdef FROM pg_indexes WHERE indexname = %s", name)
+
+
+@pytest.mark.parametrize("name", GIN)
+def test_search_and_json_have_gin_indexes(rows: Rows, name: str) -> None:
+    assert "USING gin" in rows.one("SELECT indexdef FROM pg_indexes WHERE indexname = %s", name)
+
+
+def test_every_index_and_constraint_is_named_by_the_convention(rows: Rows) -> None:
+    names = rows.column(
+        f"""
+        SELECT c.relname || ' ' || i.relname FROM pg_index x
+        JOIN pg_class c ON c.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid WHERE {_OURS}
+        UNION
+        SELECT c.relname || ' ' || o.conname FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid
+        WHERE o.conparentid = 0 AND o.contype IN ('p', 'u', 'c', 'f', 'x') AND {_OURS}
+        """
+    )
+    wrong = []
+    for name in names:
+        table, _, own = name.partition(" ")
+        prefix, _, rest = own.partition("_")
+        if prefix not in ("idx", "uq", "pk", "fk", "ck", "ex") or not rest.startswith(table):
+            wrong.append(name)
+    assert len(names) > 400
+    assert wrong == []
+
+
+def test_a_foreign_key_names_the_table_it_references(rows: Rows) -> None:
+    wrong = rows.column(
+        f"""
+        SELECT o.conname FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid
+        JOIN pg_class r ON r.oid = o.confrelid
+        WHERE o.contype = 'f' AND o.conparentid = 0 AND {_OURS}
+          AND o.conname NOT LIKE 'fk_' || c.relname || '_' || r.relname || '%%'
+        """
+    )
+    assert wrong == ["fk_reviews_moderators"]  # the second reference to users
+
+
+def test_every_foreign_key_has_an_index(rows: Rows) -> None:
+    # (order_id, user_id): the parent's id leads and is unique by itself, so an index on it covers the pair.
+    missing = rows.column(
+        f"""
+        SELECT o.conname FROM pg_constraint o JOIN pg_class c ON c.oid = o.conrelid
+        WHERE o.contype = 'f' AND o.conparentid = 0 AND {_OURS} AND NOT EXISTS (
+            SELECT FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_am m ON m.oid = i.relam
+            WHERE x.indrelid = o.conrelid AND x.indkey[0] = o.conkey[1] AND m.amname = 'btree' AND x.indpred IS NULL
+        )
+        """
+    )
+    assert missing == []
+
+
+def test_every_changeable_table_keeps_the_time_of_its_last_change(rows: Rows) -> None:
+    touched = rows.column(
+        "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'tr_' || tgrelid::regclass || '_touch'"
+    )
+    wanted = [table.name for table in metadata.sorted_tables if "updated_at" in table.columns]
+    assert sorted(touched) == sorted(wanted)
+
+
+def test_every_table_is_audited_or_listed(rows: Rows) -> None:
+    for suffix in ("audit", "audit_update"):
+        audited = rows.column(
+            "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'tr_' || tgrelid::regclass || %s",
+            f"_{suffix}",
+        )
+        assert set(audited) == metadata.tables.keys() - NOT_AUDITED.keys()
+
+
+def test_only_counters_of_a_product_escape_the_audit(rows: Rows) -> None:
+    watched = rows.column(
+        """
+        SELECT a.attname FROM pg_trigger t JOIN pg_attribute a ON a.attrelid = t.tgrelid
+        WHERE t.tgname = 'tr_products_audit_update' AND a.attnum = ANY (t.tgattr::int2[])
+        """
+    )
+    every = {column.name for column in metadata.tables["products"].columns}
+    assert every - set(watched) == {"stock_quantity", "reserved_quantity", "updated_at", "search"}
+
+
+def test_functions_find_their_tables_under_any_search_path(rows: Rows) -> None:
+    """A restored dump runs them with an empty search_path."""
+    rows.add("categories", slug="root")
+    rows.add("products")
+    rows.add("orders")
+    rows.add("refunds")
+    rows.run("SET search_path = ''")
+    rows.run("UPDATE public.categories SET slug = 'top'")
+    rows.run("UPDATE public.products SET price = 3")
+    rows.run("UPDATE public.orders SET status = 'confirmed'")
+    rows.run("UPDATE public.refunds SET status = 'succeeded'")
+    assert rows.one("SELECT path FROM public.categories") == "top"

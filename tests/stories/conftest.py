@@ -1,0 +1,63 @@
+"""Stories are told through the API of a real application over a real database."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lex.core import actor
+from lex.db.session import CountingCursor, transaction
+from lex.identity.commands import create_api_key, create_user
+from tests.support.invariants import broken
+from tests.support.shop import Shop
+from tests.web.conftest import Client, app, client, key, web_home, web_settings
+
+__all__ = ["app", "client", "key", "web_home", "web_settings"]
+
+
+@pytest.fixture
+def web_database(database_url: str) -> str:
+    """Each story has a database of its own."""
+    return database_url
+
+
+@pytest.fixture
+def shop(client: Client, database_url: str) -> Iterator[Shop]:
+    """A shop with tax rates and shipping methods."""
+    made = Shop(client, database_url)
+    yield made
+    made.db.close()
+
+
+@pytest.fixture(autouse=True)
+def checked(database_url: str) -> Iterator[None]:
+    """Whatever a story does, it leaves books, stock and mails that agree."""
+    yield
+    assert broken(database_url) == {}
+
+
+@pytest.fixture
+def customer(client: Client) -> Any:
+    """`await customer("ada@example.org")`: headers of a customer's key."""
+
+    async def made(email: str = "ada@example.org") -> dict[str, str]:
+        async with transaction(actor.system()) as session:
+            person = await create_user(session, role="user", email=email, first_name="Ada")
+            secret = await create_api_key(session, person.id, "test")
+        return {"Authorization": f"Bearer {secret}"}
+
+    return made
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every statement Lex sends to PostgreSQL from here on."""
+    sent: list[str] = []
+    execute = CountingCursor.execute
+
+    async def recording(self: CountingCursor, query: Any, *args: Any, **kwargs: Any) -> Any:
+        sent.append(" ".join(str(query).split()))
+        return await execute(self, query, *args, **kwargs)
+
+    monkeypatch.setattr(CountingCursor, "execute", recording)
+    return sent

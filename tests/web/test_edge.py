@@ -1,0 +1,53 @@
+"""What every answer carries, and what is written about it."""
+
+import logging
+from uuid import UUID
+
+import pytest
+
+from tests.web.conftest import Client
+
+
+@pytest.mark.parametrize(
+    "address", ["/healthz", "/nowhere", "/api/v1/probe/bug", "/", "/api/docs", "/api/openapi.json"]
+)
+async def test_security_headers_stand_everywhere(client: Client, address: str) -> None:
+    headers = (await client.get(address)).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert "unsafe-inline" not in headers["content-security-policy"].split("style-src")[0]
+    assert headers["cache-control"]
+
+
+async def test_a_plain_request_id_goes_on(client: Client) -> None:
+    answer = await client.get("/healthz", headers={"X-Request-ID": "shop.example_42-a"})
+    assert answer.headers.get_list("x-request-id") == ["shop.example_42-a"]
+
+
+@pytest.mark.parametrize("given", ["", "a" * 129, "a b", "a\tb", "<script>", "ä"])
+async def test_any_other_request_id_is_replaced(client: Client, given: str) -> None:
+    answer = await client.get("/healthz", headers={"X-Request-ID": given.encode()})  # type: ignore[dict-item]
+    assert UUID(answer.headers["x-request-id"]).version == 7
+
+
+async def test_the_access_line_names_the_route_and_no_person(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        await client.get("/api/v1/probe?need=1&since=very-private", headers={"X-Cart-Token": "secret-token"})
+        await client.get("/api/v1/probe/gone")
+    lines = [record.msg for record in caplog.records if isinstance(record.msg, dict)]
+    first, second = (line for line in lines if line["event"] == "request")
+    assert (first["method"], first["route"], first["status"], first["level"]) == ("GET", "/api/v1/probe", 200, "info")
+    assert first["ms"] >= 0
+    assert first["request_id"] != second["request_id"]
+    assert (second["route"], second["status"], second["level"]) == ("/api/v1/probe/{what}", 410, "warning")
+    assert "very-private" not in caplog.text
+    assert "secret-token" not in caplog.text
+
+
+async def test_answers_are_compressed_when_that_helps(client: Client) -> None:
+    for encoding in ("br", "gzip"):
+        answer = await client.get("/api/v1/probe/document", headers={"Accept-Encoding": encoding})
+        assert answer.headers["content-encoding"] == encoding
+        assert answer.headers["vary"] == "Accept-Encoding"
+    assert "content-encoding" not in (await client.get("/healthz")).headers

@@ -1,0 +1,101 @@
+"""The front page, the documentation and the files they need."""
+
+from pathlib import Path
+
+import pytest
+
+from lex.web.kit import assets
+from tests.support.rows import Rows
+from tests.web.conftest import Client
+
+
+@pytest.fixture
+def _unbuilt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(assets, "FOLDER", tmp_path / "static")
+
+
+@pytest.fixture
+def _built(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = tmp_path / "static"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(
+        '{"src/shop.css":{"file":"shop-1.css"},"src/docs.js":{"file":"docs-1.js","css":["docs-1.css"]}}'
+    )
+    (folder / "shop-1.css").write_text("body{}")
+    monkeypatch.setattr(assets, "FOLDER", folder)
+
+
+@pytest.mark.usefixtures("_unbuilt")
+async def test_pages_work_without_built_assets(client: Client) -> None:
+    front = await client.get("/")
+    assert front.status_code == 200
+    assert 'rel="stylesheet"' not in front.text
+    docs = await client.get("/api/docs")
+    assert "<code>GET /healthz</code>" in docs.text
+    assert "<script" not in docs.text
+
+
+@pytest.mark.usefixtures("_built")
+async def test_built_assets_are_linked_and_kept_for_ever(client: Client) -> None:
+    assert '<link rel="stylesheet" href="/static/shop-1.css">' in (await client.get("/")).text
+    docs = (await client.get("/api/docs")).text
+    assert '<script type="module" src="/static/docs-1.js"></script>' in docs
+    assert "http://" not in docs
+    assert "https://" not in docs
+    style = await client.get("/static/shop-1.css")
+    assert style.headers["content-type"].startswith("text/css")
+    assert "immutable" in style.headers["cache-control"]
+
+
+async def test_the_front_page_shows_what_is_in_the_catalogue(client: Client, database_url: str) -> None:
+    assert "The shelves are still empty" in (await client.get("/")).text
+    with Rows(database_url) as rows:
+        rows.add(
+            "products", name="Bell <brass>", price=19, compare_at_price=25, is_featured=True, track_inventory=False
+        )
+        rows.add("services", name="Tune-up", price=60, duration_minutes=90, is_active=True)
+        rows.add("subscription_plans", name="Riders' club", price=9, billing_interval="month")
+    page = (await client.get("/")).text
+    assert "Bell &lt;brass&gt;" in page
+    assert "19.00 EUR" in page
+    assert "25.00 EUR" in page
+    assert "Tune-up" in page
+    assert "Riders&#39; club" in page
+    assert "For developers" in page
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../secrets/key-ring",
+        "%2e%2e/secrets/key-ring",
+        "..%2fsecrets%2fkey-ring",
+        "/etc/passwd",
+        "none.png",
+        "a" * 300,
+        "",
+        "link.png",
+    ],
+)
+async def test_no_file_outside_the_folder_is_served(client: Client, web_home: Path, path: str) -> None:
+    media = web_home / "media"
+    media.mkdir(exist_ok=True)
+    (web_home / "outside.png").write_bytes(b"secret")
+    if not (media / "link.png").is_symlink():
+        (media / "link.png").symlink_to(web_home / "outside.png")
+    assert (await client.get(f"/media/{path}")).status_code == 404
+
+
+async def test_pictures_are_served_safely(client: Client, web_home: Path) -> None:
+    media = web_home / "media" / "demo"
+    media.mkdir(parents=True, exist_ok=True)
+    (media / "bell.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    (media / "page.html").write_text("<script>alert(1)</script>")
+    drawing = await client.get("/media/demo/bell.svg")
+    assert drawing.headers["content-type"] == "image/svg+xml"
+    assert "sandbox" in drawing.headers["content-security-policy"]
+    again = await client.get("/media/demo/bell.svg", headers={"If-None-Match": drawing.headers["etag"]})
+    assert again.status_code == 304
+    page = await client.get("/media/demo/page.html")
+    assert page.headers["content-type"] == "application/octet-stream"
+    assert page.headers["content-disposition"] == "attachment"
