@@ -5,6 +5,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -40,16 +41,23 @@ class Holder:
 
 def processes_of(home: Path) -> list[psutil.Process]:
     """The servers that work in this home, and their keepers."""
+    keepers = {int(lock.read_text() or 0) for lock in home.glob("*/keeper.lock")}
     found = []
     for process in psutil.process_iter():
         try:
-            if process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()).is_relative_to(home):
+            is_ours = process.pid in keepers or Path(process.cwd()).is_relative_to(home)
+            if is_ours and process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
-        except (psutil.Error, OSError):
+        except (psutil.Error, OSError):  # it ended while it was looked at
             continue
-    keepers = [int(lock.read_text() or 0) for lock in home.glob("*/keeper.lock")]
-    found += [psutil.Process(pid) for pid in keepers if psutil.pid_exists(pid)]
-    return [process for process in found if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+    return found
+
+
+def kill(processes: list[psutil.Process]) -> None:
+    """Kill them; one that ended a moment before is no trouble."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
@@ -67,8 +75,7 @@ def home() -> Iterator[Path]:
     """A home of its own that nobody else can enter, as a fresh clone in a private folder has it."""
     folder = Path(tempfile.mkdtemp(prefix="lex-home-"))
     yield folder / "home"
-    for process in processes_of(folder / "home"):
-        process.kill()
+    kill(processes_of(folder / "home"))
     shutil.rmtree(folder, ignore_errors=True)
     account.remove_strays()
 

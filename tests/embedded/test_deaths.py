@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from lex.embedded import find, servers
-from tests.embedded.conftest import Holder, eventually, processes_of
+from tests.embedded.conftest import Holder, eventually, kill, processes_of
 
 Hold = Callable[..., Holder]
 
@@ -69,11 +69,7 @@ def test_after_everything_was_killed_the_next_start_repairs(home: Path, hold: Ho
     holder = hold(home)
     _write(holder.said.split()[1])
     os.kill(holder.process.pid, signal.SIGSTOP)
-    for process in sorted(processes_of(home), key=lambda process: process.pid):  # keepers and postmaster first
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
+    kill(sorted(processes_of(home), key=lambda process: process.pid))  # keepers and postmaster first
     holder.process.kill()
     assert eventually(lambda: processes_of(home) == [])
     assert (home / "postgres/data/postmaster.pid").exists()
