@@ -122,9 +122,7 @@ class World:
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(steps=st.lists(STEPS, min_size=6, max_size=18))
-async def test_the_books_agree_in_the_end(
-    shop: Shop, database_url: str, steps: list[tuple[str, int, Any]]
-) -> None:
+async def test_the_books_agree_in_the_end(shop: Shop, database_url: str, steps: list[tuple[str, int, Any]]) -> None:
     world = World(shop, await shop.staff(), [shop.product(stock=4) for _ in range(2)])
     for what, number, extra in [("fill", 0, 1), ("fill", 1, 2), ("place", 0, True), *steps]:
         await world.step(what, number, extra)
