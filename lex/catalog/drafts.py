@@ -24,7 +24,8 @@ class ProductDraft:
     """A product, a family or one variant of it (`variant_of`). Amounts in minor units; stock is not part of it.
 
     `options`: a variant's choice {"Size": "M"}; a family's choices [{"name": "Size", "values": ["S", "M"]}].
-    `images`: [{"src", "alt"}], the first is the main one. `description`: HTML; all but plain text marks is removed.
+    `images`: [{"src", "alt"}], the first is the main one; one fetched from another host also has its
+    `source`, `width` and `height`. `description`: HTML; all but plain text marks is removed.
     The price of a family is the lowest of its variants and not taken from here once it has any.
     """
 

@@ -1,5 +1,6 @@
 """Categories, products and the files of digital goods."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -149,3 +150,24 @@ class DigitalFile(Keyed, SoftDelete, Base):
     content_type: Mapped[str]
     size_bytes: Mapped[int]
     sha256: Mapped[bytes]
+
+
+class Picture(Base):
+    """A product's picture on another host, by its address, and what became of it. The id follows from the address."""
+
+    __tablename__ = "pictures"
+    __table_args__ = (
+        one_of("status", "waiting", "stored", "failed"),
+        CheckConstraint("(status = 'stored') = (num_nonnulls(src, width, height) = 3)", name="src"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    source: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default=text("'waiting'"))
+    attempts: Mapped[Counter]
+    src: Mapped[str | None]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    error: Mapped[str | None]
+    tried_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))

@@ -11,10 +11,10 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from lex.cli.context import environment
+from lex.cli.progress import advance, bar
 from lex.core import actor, codec
 from lex.core.errors import Invalid
 from lex.db import session
@@ -55,8 +55,8 @@ def import_command(
     async def run(database_url: str) -> ImportReport:
         await session.connect(database_url, pool_size=2)
         try:
-            with _bar() as bar:
-                told = _advance(bar, "Checking" if dry_run else "Importing")
+            with bar() as shown:
+                told = advance(shown, "Checking" if dry_run else "Importing")
                 return await import_products(file, actor.system(), encoding=encoding, dry_run=dry_run, progress=told)
         finally:
             await session.disconnect()
@@ -83,8 +83,8 @@ def export_command(
     async def run(database_url: str) -> None:
         await session.connect(database_url, pool_size=2)
         try:
-            with _bar() as bar:
-                await _write(file, format_name, _advance(bar, "Exporting"))
+            with bar() as shown:
+                await _write(file, format_name, advance(shown, "Exporting"))
         finally:
             await session.disconnect()
 
@@ -114,18 +114,8 @@ async def _write(file: Path | None, format_name: str, told: Callable[[int, int],
         draft.unlink(missing_ok=True)
 
 
-def _bar() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal)
-
-
-def _advance(bar: Progress, words: str) -> Callable[[int, int], None]:
-    task = bar.add_task(words, total=None)
-    return lambda done, total: bar.update(task, completed=done, total=total)
-
-
 def _document(report: ImportReport) -> dict[str, Any]:
-    counts = ("created", "updated", "unchanged", "refused", "variants", "rows", "products")
+    counts = ("created", "updated", "unchanged", "refused", "variants", "pictures", "rows", "products")
     return {
         "format": report.format,
         "dry_run": report.is_dry_run,
@@ -162,5 +152,7 @@ def _print(report: ImportReport) -> None:
     )
     if report.categories:
         console.print(f"Categories {would}made: {', '.join(report.categories)}.", markup=False)
+    if report.pictures:
+        console.print(f"Pictures {would}fetched from other hosts: {report.pictures}; see lex pictures status.")
     if report.is_dry_run:
         console.print("Nothing was changed; leave --dry-run out to import.")

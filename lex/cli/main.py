@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("lex.cli.demo:demo", "Load the demo business, a cycle workshop."),
     "import": ("lex.cli.catalog:import_app", "Bring data in."),
     "export": ("lex.cli.catalog:export_app", "Take data out."),
+    "pictures": ("lex.cli.pictures:app", "Fetch pictures from other hosts; show what is missing and why."),
     "orders": ("lex.cli.orders:app", "Find, show, hand over, complete, cancel and note orders."),
     "stock": ("lex.cli.stock:app", "Check whether the counters agree with what happened."),
     "jobs": ("lex.cli.jobs:app", "Show the timetable, the queue and what failed."),

@@ -38,6 +38,8 @@ _RANGES = {
     "job_days": (1, 3650),
     "cart_days": (1, 365),
     "payment_minutes": (1, 60 * 24 * 30),
+    "picture_megabytes": (1, 100),
+    "picture_seconds": (1, 300),
 }
 
 
@@ -74,6 +76,11 @@ class Settings:
         "", "SMTP address, `smtp://user:password@host:587`; empty writes mails to the home folder."
     )
     mail_from: str = _setting("shop@localhost", "Sender of mails.")
+    picture_megabytes: int = _setting(10, "Largest picture that is fetched from another host, in MB.")
+    picture_seconds: int = _setting(20, "Seconds a picture of another host may take to arrive.")
+    picture_hosts: str = _setting(
+        "", "Hosts of a private network that pictures may come from, `name` or `name:port`, apart by commas."
+    )
     log_level: str = _setting("info", "`debug`, `info`, `warning` or `error`.")
     log_format: str = _setting("auto", "`json`, `text`, or `auto`: text on a terminal.")
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from lex.catalog.pictures import origin
 from lex.core import ids, money
 from lex.core.actor import Actor
 from lex.core.errors import Invalid
@@ -185,7 +186,7 @@ def _family(product: _Product) -> Family:
         brand=product.brand,
         category=product.category,
         tags=product.tags,
-        images=[{"src": str(image.get("src", "")), "alt": str(image.get("alt") or "")} for image in product.images],
+        images=[{"src": origin(image), "alt": str(image.get("alt") or "")} for image in product.images],
         choices=[(choice["name"], choice["values"]) for choice in choices],
         items=items,
         is_active=product.is_active,
@@ -212,7 +213,7 @@ def _item(sold: _Sold) -> Item:
         barcode=sold.barcode,
         tax_class=sold.tax_class,
         product_type=sold.product_type,
-        image=sold.images[0].get("src") if sold.images else None,
+        image=origin(sold.images[0]) if sold.images else None,
         is_active=sold.is_active,
         memory=sold.imported_from.get("item", {}),
     )

@@ -3,13 +3,15 @@
 1. The file is read once: encoding, header, format, which rows make up which product (`product_csv/plan`).
 2. Each product is read (`product_csv/shopify`, `product_csv/woocommerce`) and brought in (`product_csv/apply`). A bad
    row is told by line and column and left out; the rest comes in.
-3. The same file again changes nothing. A dry run does everything and rolls each product back.
+3. Pictures on other hosts are fetched by a job each, after the commit (`fetch_pictures`).
+4. The same file again changes nothing. A dry run does everything and rolls each product back.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lex.catalog import pictures
 from lex.core.actor import Actor
 from lex.core.errors import Refusal, Unavailable
 from lex.core.settings import settings
@@ -24,7 +26,8 @@ from lex.identity.policy import Permission, demand
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import did, or would do. Counts are products; `variants` are those of the products brought in."""
+    """What an import did, or would do. Counts are products; `variants` are those of the products
+    brought in, `pictures` those that a job fetches from other hosts."""
 
     format: str
     rows: int
@@ -35,6 +38,7 @@ class ImportReport:
     unchanged: int = 0
     refused: int = 0
     variants: int = 0
+    pictures: int = 0
     categories: list[str] = field(default_factory=list)
     problems: Problems = field(default_factory=Problems)
 
@@ -84,6 +88,8 @@ async def _bring_in(source: Source, plan: Plan, places: list[Place], actor: Acto
             return Result("refused", problems)
         result = await apply(session, plan.format.NAME, plan.format.FIELDS, family, actor.user_id)
         result.problems[:0] = problems
+        if result.product_id and result.outcome in ("created", "updated"):
+            result.pictures = await pictures.want(session, result.product_id)
         if dry_run or result.outcome == "refused":
             raise _Undo(result)
         return result
@@ -102,5 +108,6 @@ async def _bring_in(source: Source, plan: Plan, places: list[Place], actor: Acto
 def _count(report: ImportReport, result: Result) -> None:
     setattr(report, result.outcome, getattr(report, result.outcome) + 1)
     report.variants += result.variants
+    report.pictures += result.pictures
     report.categories += [path for path in result.made_categories if path not in report.categories]
     report.problems.add(result.problems)

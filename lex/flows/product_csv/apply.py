@@ -133,6 +133,7 @@ async def _write(work: Work) -> bool:
         if not await _reshape(work, work.head):
             return False
         changed = await commands.change_product(work.session, head_id, head_draft(work, work.head.slug))
+    work.result.product_id = head_id
     if family.is_simple:
         return await _count(work, head_id, work.head, family.items[0]) or changed
     slugs = await _free_slugs(work)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from lex.catalog.drafts import ProductDraft
+from lex.catalog.pictures import origin
 from lex.core.errors import Refusal
 from lex.db.session import Session
 from lex.flows.product_csv.family import Family, Item
@@ -38,12 +39,14 @@ class Found:
 
 @dataclass(slots=True)
 class Result:
-    """What became of a product, and of its variants."""
+    """What became of a product, and of its variants; `pictures` are to be fetched from other hosts."""
 
     outcome: Outcome = "unchanged"
     problems: list[Problem] = field(default_factory=list)
     made_categories: list[str] = field(default_factory=list)
     variants: int = 0
+    product_id: UUID | None = None
+    pictures: int = 0
 
 
 @dataclass(slots=True)
@@ -114,7 +117,7 @@ def head_draft(work: Work, slug: str) -> ProductDraft:
         tax_class=family.items[0].tax_class if family.items else "standard",
         track_inventory=item.track_inventory,
         order=family.order if family.order is not None else head.order if head else 0,
-        images=family.images,
+        images=_images(family.images, head),
         options=[{"name": name, "values": values} for name, values in family.choices],
         attributes=head.attributes if head and keeps else dict(family.attributes or {}),
         tags=family.tags,
@@ -134,11 +137,17 @@ def _carried(said: str | None, kept: str | None) -> str | None:
     return kept if said is None else said or None
 
 
-def _images(src: str | None, alt: str, known: Found | None) -> list[dict[str, Any]]:
+def _images(said: Sequence[Mapping[str, str]], known: Found | None) -> list[dict[str, Any]]:
+    """The file's pictures; one that was fetched already stays fetched."""
+    here = {origin(image): image for image in (known.images if known else ()) if image.get("source")}
+    return [{**here.get(image["src"], {"src": image["src"]}), "alt": image["alt"]} for image in said]
+
+
+def _variant_images(src: str | None, alt: str, known: Found | None) -> list[dict[str, Any]]:
     """A variant's picture; neither format carries its text, so a picture that stays keeps its own."""
     if not src:
         return []
-    if known and known.images and known.images[0].get("src") == src:
+    if known and known.images and origin(known.images[0]) == src:
         return known.images[:1]
     return [{"src": src, "alt": alt}]
 
@@ -158,7 +167,7 @@ def variant_draft(work: Work, item: Item, place: int, family_id: UUID, slug: str
         tax_class=item.tax_class,
         track_inventory=item.track_inventory,
         order=place,
-        images=_images(item.image, choice, known),
+        images=_variant_images(item.image, choice, known),
         options=item.options,
         attributes=known.attributes if known else {},
         weight_grams=item.weight_grams,

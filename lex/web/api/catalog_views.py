@@ -21,10 +21,13 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class Picture(msgspec.Struct, frozen=True):
-    """A picture: its address and what it shows."""
+    """A picture: its address and what it shows; size in pixels and first address, if it came from another host."""
 
     src: Annotated[str, msgspec.Meta(examples=["/media/demo/merino-jersey.svg"])]
     alt: str = ""
+    width: int | None = None
+    height: int | None = None
+    source: str | None = None
 
 
 class CategoryNode(msgspec.Struct, frozen=True):

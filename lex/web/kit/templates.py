@@ -7,6 +7,7 @@ from typing import Any
 import jinja2
 from litestar import MediaType, Response
 
+from lex.catalog.picture_files import sources
 from lex.core import money
 from lex.core.settings import settings
 from lex.web.kit import assets
@@ -28,7 +29,7 @@ def environment() -> jinja2.Environment:
     )
     made.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     made.filters["amount"] = money.format_amount
-    made.globals.update(shop_name=settings().shop_name, entry=assets.entry)
+    made.globals.update(shop_name=settings().shop_name, entry=assets.entry, sources=sources)
     return made
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ _BUILT = _SHOWN | {
     ".js": "text/javascript",
     ".woff2": "font/woff2",
 }
+_BY_CONTENT = re.compile(r"pictures/[0-9a-f]{2}/[0-9a-f]{32}-\d+\.webp")
 #: A drawing may carry scripts; in a sandbox without sources it stays a drawing.
 _DRAWING = "default-src 'none'; style-src 'unsafe-inline'; sandbox"
 
@@ -44,8 +46,9 @@ async def static(request: Request[Any, Any, Any], path: FromPath[str]) -> Respon
 
 @get("/media/{path:path}", guards=[public], include_in_schema=False)
 async def media(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[bytes]:
-    """A picture of the shop, from the home folder."""
-    return await _answer(request, settings().home_path / "media", path, _SHOWN, _HOUR)
+    """A picture of the shop, from the home folder; one named by its content for ever."""
+    cache = _YEAR if _BY_CONTENT.fullmatch(path.lstrip("/")) else _HOUR
+    return await _answer(request, settings().home_path / "media", path, _SHOWN, cache)
 
 
 async def _answer(
