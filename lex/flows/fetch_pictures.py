@@ -54,6 +54,7 @@ async def fetch_picture(who: Actor, *, picture_id: UUID, product_id: UUID) -> No
         await _bring(who, picture, [product_id])
     except Invalid as refusal:
         await _fail(who, picture, refusal.message, final=True)
+        _log.info("picture refused", picture_id=str(picture_id), why=refusal.message)
     except Unavailable as refusal:
         final = picture.attempts + 1 >= jobs.ATTEMPTS
         await _fail(who, picture, refusal.message, final=final)
@@ -103,4 +104,3 @@ async def _bring(who: Actor, picture: RemotePicture, product_ids: Sequence[UUID]
 
 async def _fail(who: Actor, picture: RemotePicture, why: str, *, final: bool) -> None:
     await transact(who, lambda session: pictures.mark_failed(session, picture.id, why, final=final))
-    _log.info("picture not fetched", picture_id=str(picture.id), why=why, final=final)

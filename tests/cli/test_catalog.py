@@ -81,3 +81,21 @@ def test_the_demo_is_loaded_once() -> None:
     first = RUN.invoke(app, ["demo"])
     assert (first.exit_code, "26 products" in first.output) == (0, True)
     assert "loaded already" in RUN.invoke(app, ["demo"]).output
+
+
+def test_pictures_that_do_not_come_are_told(tmp_path: Path) -> None:
+    """The address is one of this machine, which nobody allowed: nothing is asked."""
+    address = "http://127.0.0.1:9/[red].jpg"
+    file = tmp_path / "p.csv"
+    file.write_text(shopify({"Handle": "mug", "Title": "Mug", "Image Src": address}))
+    assert "Pictures fetched from other hosts: 1" in RUN.invoke(app, ["import", "products", str(file)]).output
+    assert "0 fetched, 1 waiting, 0 failed." in RUN.invoke(app, ["pictures", "status"]).output
+    tried = RUN.invoke(app, ["pictures", "fetch"])
+    assert (tried.exit_code, "0 of 1 pictures fetched." in tried.output) == (1, True)
+    told = RUN.invoke(app, ["pictures", "status"]).output
+    assert "[red].jpg" in told
+    assert "private network" in told
+    assert "0 fetched, 0 waiting, 1 failed." in told
+    [missing] = json.loads(RUN.invoke(app, ["pictures", "status", "--json"]).stdout)["missing"]
+    assert (missing["source"], missing["product"], missing["status"], missing["tries"]) == (address, "mug", "failed", 1)
+    assert json.loads(RUN.invoke(app, ["pictures", "fetch", "--json"]).stdout)["wanted"] == 1

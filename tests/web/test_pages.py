@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from lex.adapters.files import Folder
+from lex.catalog.picture_files import keep_picture
 from lex.web.kit import assets
+from lex.web.kit.templates import environment
+from tests.support.pictures import picture
 from tests.support.rows import Rows
 from tests.web.conftest import Client
 
@@ -99,3 +103,27 @@ async def test_pictures_are_served_safely(client: Client, web_home: Path) -> Non
     page = await client.get("/media/demo/page.html")
     assert page.headers["content-type"] == "application/octet-stream"
     assert page.headers["content-disposition"] == "attachment"
+
+
+async def test_a_picture_named_by_its_content_is_kept_for_ever(client: Client, web_home: Path) -> None:
+    kept = await keep_picture(Folder(web_home / "media", "/media"), picture("PNG", (700, 350)))
+    whole = await client.get(kept.src)
+    assert (whole.status_code, whole.headers["content-type"]) == (200, "image/webp")
+    assert whole.headers["x-content-type-options"] == "nosniff"
+    assert "immutable" in whole.headers["cache-control"]
+    again = await client.get(kept.src, headers={"If-None-Match": whole.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_an_img_names_every_width_and_keeps_its_space() -> None:
+    macro = environment().get_template("macros.html").module.picture  # type: ignore[attr-defined]
+    stem = f"/media/pictures/ab/{'ab' * 16}"
+    entry = {"src": f"{stem}-900.webp", "alt": "A <mug>", "width": 900, "height": 600}
+    text = macro(entry, "Mug")
+    assert f'srcset="{stem}-320.webp 320w, {stem}-640.webp 640w, {stem}-900.webp 900w"' in text
+    assert 'width="900" height="600"' in text
+    assert 'alt="A &lt;mug&gt;"' in text
+    drawing = macro({"src": "/media/demo/bell.svg", "alt": "Bell"}, "Bell")
+    assert ("<img" in drawing, "srcset" in drawing) == (True, False)
+    for elsewhere in ("https://x.example/a.jpg", "//x.example/a.jpg"):
+        assert "<img" not in macro({"src": elsewhere, "alt": ""}, "Mug")

@@ -237,22 +237,6 @@ CREATE TABLE digital_files (
     CONSTRAINT ck_digital_files_size_bytes CHECK (size_bytes >= 0)
 );
 CREATE INDEX idx_digital_files_product_id ON digital_files (product_id);
-
-CREATE TABLE pictures (
-    id uuid NOT NULL,
-    source text NOT NULL,
-    status text DEFAULT 'waiting' NOT NULL,
-    attempts integer DEFAULT 0 NOT NULL,
-    src text,
-    width integer,
-    height integer,
-    error text,
-    tried_at timestamptz,
-    created_at timestamptz DEFAULT now() NOT NULL,
-    CONSTRAINT pk_pictures PRIMARY KEY (id),
-    CONSTRAINT ck_pictures_status CHECK (status IN ('waiting', 'stored', 'failed')),
-    CONSTRAINT ck_pictures_src CHECK ((status = 'stored') = (num_nonnulls(src, width, height) = 3))
-);
 """
 
 SERVICES = """
@@ -483,7 +467,7 @@ CREATE INDEX idx_webhook_events_processed_at ON webhook_events (created_at) WHER
 
 DROP = """
 DROP TABLE webhook_events, idempotency_keys, tax_rates, shipping_methods, stock_movements, stock_holds,
-    schedule_exceptions, service_resources, resources, services, service_categories, pictures, digital_files, products,
+    schedule_exceptions, service_resources, resources, services, service_categories, digital_files, products,
     categories, api_keys, blind_tokens, person_keys, users;
 DROP FUNCTION touch_updated_at(), uuid_v7(), uuid_v7_floor(timestamptz), uuid_v7_time(uuid);
 """
