@@ -20,13 +20,14 @@ from lex.adapters.files import Store
 from lex.core.errors import Invalid
 
 WIDTHS = (320, 640, 1280)
-MOST_PIXELS = 50_000_000
+MOST_PIXELS = 25_000_000  # decoded at once, 4 bytes each, twice while it is turned
+MOST_JPEG_PIXELS = 50_000_000  # a telephone's 48: they are decoded at a fraction
 LONGEST_SIDE = 12_000
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF")
 _VERSION = b"1:"  # of how files are made: names must change when files do, for browsers keep them for ever
 _NAME = re.compile(r"(/media/pictures/[0-9a-f]{2}/[0-9a-f]{32}-)(\d{1,4})\.webp")
-_TURN = Lock()  # one at a time: a picture may take 200 MB while it is decoded
+_TURN = Lock()  # one at a time: a picture may take 220 MB while it is decoded
 
 
 class Sources(TypedDict):
@@ -69,7 +70,7 @@ async def keep_picture(media: Store, data: bytes) -> KeptPicture:
     """Keep a picture in all its widths; the same picture again changes nothing.
 
     Raises `Invalid` for what is no picture, a drawing (it may carry scripts), a broken one, and one beyond
-    `MOST_PIXELS` or `LONGEST_SIDE`.
+    the sizes above.
     """
     files, height = await asyncio.to_thread(_render, data)
     digest = sha256(_VERSION + data).hexdigest()[:32]
@@ -110,9 +111,11 @@ def _render(data: bytes) -> tuple[dict[int, bytes], int]:
 def _opened(data: bytes) -> Image.Image:
     """The first frame, upright, in sRGB, without metadata. The size is judged before a pixel is decoded."""
     image: Image.Image = Image.open(BytesIO(data), formats=_FORMATS)
-    if image.width * image.height > MOST_PIXELS or max(image.size) > LONGEST_SIDE:
+    if image.width * image.height > MOST_JPEG_PIXELS or max(image.size) > LONGEST_SIDE:
         raise _refused(_TOO_LARGE)
     image.draft(image.mode, (WIDTHS[-1], WIDTHS[-1]))  # a JPEG is decoded no larger than needed
+    if image.width * image.height > MOST_PIXELS:
+        raise _refused(_TOO_LARGE)
     image.load()
     image = _in_srgb(ImageOps.exif_transpose(image))
     image.info.clear()
@@ -146,7 +149,8 @@ def _unknown(data: bytes) -> str:
 
 
 _TOO_LARGE = (
-    f"The picture has too many pixels: {MOST_PIXELS // 1_000_000} million and {LONGEST_SIDE} a side are the most."
+    f"The picture has too many pixels: {MOST_PIXELS // 1_000_000} million ({MOST_JPEG_PIXELS // 1_000_000} as JPEG) "
+    f"and {LONGEST_SIDE} a side are the most."
 )
 
 

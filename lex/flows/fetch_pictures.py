@@ -98,7 +98,10 @@ async def pictures_status(who: Actor) -> PicturesStatus:
 
 
 async def _bring(who: Actor, picture: RemotePicture, product_ids: Sequence[UUID]) -> None:
-    kept = picture.kept or await keep_picture(media(), await fetch(picture.source))
+    try:
+        kept = picture.kept or await keep_picture(media(), await fetch(picture.source))
+    except OSError as error:
+        raise Unavailable(f"The media folder takes no file: {error.strerror}.", code="media_folder") from error
     await transact(who, lambda session: pictures.show(session, picture, kept, product_ids))
 
 

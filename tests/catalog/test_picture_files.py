@@ -127,11 +127,12 @@ def _bomb(side: int) -> bytes:
         (picture("TIFF"), "no picture of a kind"),
         (picture("JPEG", (500, 500))[:1500], "broken or incomplete"),
         (picture("PNG")[:200], "broken or incomplete"),
+        (_bomb(5_001), "too many pixels"),
         (_bomb(9_000), "too many pixels"),
         (_bomb(60_000), "too many pixels"),
         (picture("PNG", (1, 12_001)), "too many pixels"),
     ],
-    ids=["empty", "pdf", "page", "drawing", "tiff", "cut jpeg", "cut png", "bomb", "large bomb", "long"],
+    ids=["empty", "pdf", "page", "drawing", "tiff", "cut jpeg", "cut png", "large", "bomb", "large bomb", "long"],
 )
 async def test_what_is_no_picture_is_refused(media: Folder, data: bytes, why: str) -> None:
     with pytest.raises(Invalid, match=why):

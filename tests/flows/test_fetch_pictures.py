@@ -152,6 +152,20 @@ async def test_a_deleted_product_fetches_nothing(far: Host, database: str, tmp_p
     assert [job["status"] for job in queued(database)] == ["succeeded"]
 
 
+async def test_a_folder_that_takes_no_file_is_told(
+    far: Host, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "media").write_text("a file where the folder should be")
+    monkeypatch.setenv("LEX_HOME", str(home))
+    settings.cache_clear()
+    await bring(tmp_path / "p.csv", shopify(_row(far, "mug", "/red.jpg")))
+    await work(database)
+    [(status, error)] = await _why()
+    assert (status, "media folder" in str(error)) == ("waiting", True)
+
+
 async def test_a_dry_run_asks_nobody(far: Host, database: str, tmp_path: Path) -> None:
     report = await bring(tmp_path / "p.csv", shopify(_row(far, "mug", "/red.jpg")), dry_run=True)
     assert (report.pictures, queued(database)) == (1, [])
