@@ -8,7 +8,7 @@ from typing import Annotated, TypeVar
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from lex.cli.context import environment
 from lex.cli.progress import advance, bar
@@ -78,7 +78,7 @@ def _table(title: str, rows: Iterable[tuple[str, str]]) -> None:
     listed = list(rows)
     if not listed:
         return
-    table = Table("Address", "Why", title=title, title_justify="left")
+    table = Table(Column("Address", overflow="fold"), "Why", title=title, title_justify="left")
     for address, why in listed[:SHOWN]:
         table.add_row(escape(address), escape(why))
     console.print(table)

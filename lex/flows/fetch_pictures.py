@@ -79,7 +79,9 @@ async def fetch_missing(who: Actor, progress: Callable[[int, int], None] | None 
                 await _bring(who, picture.remote, picture.product_ids)
                 report.fetched += 1
             except (Invalid, Unavailable) as refusal:
-                await _fail(who, picture.remote, refusal.message, final=True)
+                # One that still waits keeps the tries its job has left.
+                final = picture.status == "failed" or isinstance(refusal, Invalid)
+                await _fail(who, picture.remote, refusal.message, final=final)
                 report.failed[picture.source] = refusal.message
         if progress:
             progress(report.fetched + len(report.failed), report.wanted)

@@ -11,7 +11,7 @@ from lex.core.settings import settings
 from lex.db import jobs
 from lex.flows.fetch_pictures import fetch_missing, pictures_status
 from tests.support import goods
-from tests.support.pictures import Host, good, host, picture
+from tests.support.pictures import Answer, Host, good, host, picture
 from tests.support.product_files import SAMPLES, bring, cells, export, outcome, shopify
 from tests.support.queue import make_due, queued, work
 
@@ -127,6 +127,8 @@ async def test_a_host_in_trouble_is_asked_again_and_then_told(far: Host, databas
         await work(database)
     assert len(far.asked) == jobs.ATTEMPTS
     assert await _why() == [("failed", "The host answers 500.")]
+    assert (await fetch_missing(actor.system())).fetched == 0
+    assert await _why() == [("failed", "The host answers 500.")]
     far.answers["/red.jpg"] = good(picture())
     assert (await fetch_missing(actor.system())).fetched == 1
     assert (await _images("mug"))[0]["width"] == 900
@@ -134,10 +136,13 @@ async def test_a_host_in_trouble_is_asked_again_and_then_told(far: Host, databas
 
 
 async def test_a_picture_that_came_late_is_shown(far: Host, database: str, tmp_path: Path) -> None:
-    late = iter([(404, {"Content-Length": "0"}, []), good(picture())])
-    far.answers["/red.jpg"] = lambda: next(late)  # type: ignore[return-value]
+    missing: Answer = (404, {"Content-Length": "0"}, [])
+    late = iter([missing, missing, good(picture())])
+    far.answers["/red.jpg"] = lambda: next(late)
     await bring(tmp_path / "p.csv", shopify(_row(far, "mug", "/red.jpg")))
     await work(database)
+    assert (await fetch_missing(actor.system())).fetched == 0
+    assert await _why() == [("waiting", "The host answers 404.")]
     make_due(database)
     await work(database)
     assert (await _images("mug"))[0]["width"] == 900
