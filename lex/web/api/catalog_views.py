@@ -10,7 +10,7 @@ Minor = Annotated[int, msgspec.Meta(ge=0, description="Minor units (cents).", ex
 Currency = Annotated[str, msgspec.Meta(description="ISO 4217 code of all amounts.", examples=["EUR"])]
 Left = Annotated[int | None, msgspec.Meta(description="Units left; null where stock is not tracked.", examples=[7])]
 FewLeft = Annotated[
-    int | None, msgspec.Meta(ge=1, le=3, description="Units left when three or fewer are; else null.", examples=[2])
+    int | None, msgspec.Meta(description="Units left when three or fewer are; else null.", examples=[2])
 ]
 NextCursor = Annotated[str | None, msgspec.Meta(description="Send it as `cursor` for the next page; null on the last.")]
 Number = Annotated[int, msgspec.Meta(ge=0, examples=[3])]
