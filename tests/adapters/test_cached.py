@@ -137,6 +137,27 @@ async def test_a_fragment_is_rendered_once_a_version(kept: str) -> None:
     assert await cached.render("names", "en", work) == "<ul>['Bell', 'Rags']</ul> é"
 
 
+async def test_a_change_while_it_is_made_shows_at_the_next_read(kept: str) -> None:
+    """What was read before the change is kept under the version before it, and nobody joins its making afterwards."""
+    await goods.product("Bell")
+    has_read, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def work() -> str:
+        names = await goods.value("SELECT string_agg(name, ' ') FROM products")
+        has_read.set()
+        await goes_on.wait()
+        return str(names)
+
+    early = asyncio.create_task(cached.render("names", "", work))
+    await has_read.wait()
+    await goods.run("UPDATE products SET name = 'Horn'")
+    late = asyncio.create_task(cached.render("names", "", work))
+    goes_on.set()
+    assert (await early, await late) == ("Bell", "Horn")
+    assert await cached.render("names", "", work) == "Horn"
+    assert _outcomes("names") == {"miss": 2, "hit": 1}
+
+
 async def test_a_request_asks_for_the_version_once(kept: str) -> None:
     await goods.product("Bell")
     await _names()

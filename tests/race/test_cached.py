@@ -15,7 +15,7 @@ from tests.race.conftest import at_once
 from tests.support.shop import Product, Shop
 
 READERS = 50
-READS = 60  # of each
+READS = 50  # of each
 _HOLDS = "UPDATE products SET reserved_quantity = %(held)s WHERE id = %(id)s"
 
 
@@ -64,12 +64,14 @@ async def test_what_is_committed_is_in_the_next_answer(shop: Shop, race_database
                 await connection.execute("UPDATE products SET price = %s, name = %s WHERE id = %s", told)
                 committed[str(product.id)] = number
                 await look()
+                await asyncio.sleep(random.uniform(0, 0.04))  # else no reader would ever find a kept list
         return number
 
     writers = [asyncio.create_task(write(product)) for product in products]
     await at_once(read() for _ in range(READERS))
     is_over = True
     written = await asyncio.gather(*writers)
+    await at_once(look() for _ in range(READERS))
     assert old == []
     assert min(written) > 5
 
