@@ -49,17 +49,6 @@ def test_a_sale_counts_only_when_lists_show_it(own_rows: Rows, before: int, afte
     assert (own_rows.one(_VERSION) != version) is is_shown
 
 
-def test_only_counters_of_a_product_escape_the_version(own_rows: Rows) -> None:
-    watched = own_rows.column(
-        """
-        SELECT a.attname FROM pg_trigger t JOIN pg_attribute a ON a.attrelid = t.tgrelid
-        WHERE t.tgname = 'tr_products_catalogue' AND a.attnum = ANY (t.tgattr::int2[])
-        """
-    )
-    every = {column.name for column in metadata.tables["products"].columns}
-    assert every - set(watched) == {"stock_quantity", "reserved_quantity", "updated_at", "search"}
-
-
 def test_a_transaction_leaves_one_mark_and_a_rolled_back_one_none(own_rows: Rows) -> None:
     own_rows.add("products")
     (marks,) = own_rows.column("SELECT count(*) FROM catalogue_changes")
