@@ -50,12 +50,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--workers", type=int, default=2, help="web processes")
     parser.add_argument("--hold", action="store_true", help="serve until Enter instead of measuring, for a profiler")
+    parser.add_argument("--cache", choices=("on", "off"), default="off", help="whether Redis keeps finished lists")
     parser.add_argument("--no-pgbench", action="store_true")
     return parser.parse_args()
 
 
 @contextmanager
-def stand(workers: int) -> Iterator[Stand]:
+def stand(workers: int, *, cache: bool = False) -> Iterator[Stand]:
     """A fresh database with the goods, on servers that survive a power cut, and the web processes over it."""
     with tempfile.TemporaryDirectory(prefix="lex-bench-") as folder, servers(Path(folder)) as started:
         migrations.upgrade(started.database_url)
@@ -65,6 +66,7 @@ def stand(workers: int) -> Iterator[Stand]:
             "DATABASE_URL": started.database_url,
             "REDIS_URL": started.redis_url,
             "LEX_HOME": folder,
+            "LEX_CACHE": str(cache),
             "LEX_LOG_FORMAT": "json",
         }
         with serving(environment, Path(folder) / "bench.log", web=workers) as server:
@@ -76,7 +78,7 @@ def main() -> int:
     """Measure and print; 1 when any answer was wrong."""
     options = _options()
     wanted = [scenario for scenario in SCENARIOS if not options.only or scenario.name in options.only.split(",")]
-    with stand(options.workers) as ready:
+    with stand(options.workers, cache=options.cache == "on") as ready:
         if options.hold:
             pids = " ".join(str(process.pid) for process in ready.server.processes(WEB))
             console.print(f"{ready.server.url}, web processes {pids}. Enter ends it.")
@@ -113,7 +115,8 @@ def _baseline(ready: Stand, result: Result, connections: int) -> Baseline | None
 
 def _print(results: list[tuple[Result, Baseline | None]], options: argparse.Namespace) -> None:
     table = Table(
-        title=f"{options.connections} connections, {options.workers} web processes, {options.seconds:g} s each"
+        title=f"{options.connections} connections, {options.workers} web processes, {options.seconds:g} s each, "
+        f"cache {options.cache}"
     )
     for name in ("", "per s", "p50", "p95", "p99", "errors", "statements", "app", "PostgreSQL", "target", "pgbench"):
         table.add_column(name, justify="left" if not name else "right")

@@ -17,6 +17,7 @@ import structlog
 from procrastinate.exceptions import ConnectorException
 from procrastinate.worker import Worker
 
+from lex.adapters import cached
 from lex.adapters.payments import registry
 from lex.carts import commands as carts
 from lex.core.actor import Actor
@@ -86,6 +87,10 @@ TIMETABLE: tuple[Timed, ...] = (
         *("retry_stalled_jobs", "* * * * *", "Give the jobs of dead workers back to the queue."),
         lambda _: job_upkeep.retry_stalled(),
         alone=False,  # its own lock would keep it from freeing itself
+    ),
+    Timed(
+        *("prune_catalogue_changes", "*/5 * * * *", "Replace many marks of catalogue changes by one."),
+        lambda _: cached.prune(),
     ),
     Timed(
         *("resend_notifications", "*/10 * * * *", "Send pending notifications that lost their job."),

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, cast
 import redis.asyncio
 from redis.exceptions import RedisError
 
-_SECONDS = 0.5  # to connect, and to answer
+_TIMEOUT = 0.5  # seconds to connect, and to answer
 _PAUSE = 1.0  # left alone after a failure
 
 
@@ -34,12 +34,17 @@ return {count, redis.call('PTTL', KEYS[1])}
 class Cache:
     """A Redis client of one process. `prefix` keeps several shops apart in one server."""
 
-    def __init__(self, url: str, *, prefix: str = "lex:") -> None:
+    def __init__(self, url: str, *, prefix: str = "lex:", timeout: float = _TIMEOUT) -> None:
         self.client: Any = redis.asyncio.Redis.from_url(
-            url, socket_timeout=_SECONDS, socket_connect_timeout=_SECONDS, health_check_interval=30
+            url, socket_timeout=timeout, socket_connect_timeout=timeout, health_check_interval=30
         )
         self._prefix = prefix
         self._silent_until = 0.0
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether Redis failed a moment ago and is left alone."""
+        return time.monotonic() < self._silent_until
 
     async def get(self, key: str) -> bytes | Gone | None:
         """The value, or None when there is none."""
@@ -73,7 +78,7 @@ class Cache:
         await self.client.aclose()
 
     async def _ask(self, *command: Any) -> Any:
-        if time.monotonic() < self._silent_until:
+        if self.is_silent:
             return UNAVAILABLE
         try:
             return await self.client.execute_command(*command)

@@ -22,15 +22,19 @@ VARIANTS: LiteralString = f"""
     FROM products v WHERE v.variant_of = p.id AND p.variant_count > 0 AND {OFFERED}"""
 
 IN_STOCK: LiteralString = f"CASE WHEN p.variant_count = 0 THEN {AVAILABLE.format('p')} ELSE v.in_stock END"
+#: Units left; null where they are not counted. Only for what is not kept (adapters/cached): it changes with every sale.
 LEFT: LiteralString = """CASE WHEN p.variant_count > 0 THEN v.available
     WHEN p.track_inventory THEN p.stock_quantity - p.reserved_quantity END"""
 
-#: A product in a list.
+#: The last few units, else null: a list is kept, and a sale that leaves more than three does not change it.
+FEW_LEFT: LiteralString = f"CASE WHEN ({LEFT}) BETWEEN 1 AND 3 THEN ({LEFT}) END"
+
+#: A product in a list. Of stock it tells no more than tr_products_catalogue_stock watches.
 ITEM: LiteralString = f"""json_build_object(
     'id', p.id, 'slug', p.slug, 'name', p.name, 'brand', p.brand, 'product_type', p.product_type,
     'category', CASE WHEN c.id IS NOT NULL THEN json_build_object('slug', c.slug, 'name', c.name) END,
     'price', {amount("p.price")}, 'price_max', {amount("coalesce(v.price_max, p.price)")},
-    'compare_at_price', {amount("p.compare_at_price")}, 'in_stock', {IN_STOCK}, 'available', {LEFT},
+    'compare_at_price', {amount("p.compare_at_price")}, 'in_stock', {IN_STOCK}, 'few_left', {FEW_LEFT},
     'image', p.images -> 0, 'options', CASE WHEN jsonb_typeof(p.options) = 'array' THEN p.options ELSE '[]' END,
     'variant_count', p.variant_count, 'is_featured', p.is_featured, 'rating_average', p.rating_average,
     'rating_count', p.rating_count)"""

@@ -2,6 +2,7 @@
 
 from typing import LiteralString
 
+from lex.adapters import cached
 from lex.catalog.listing import ProductFilter, question
 from lex.catalog.parts import IN_STOCK, LEFT, LISTED, OFFERED, VARIANT, VARIANTS, amount
 from lex.core import money
@@ -74,14 +75,14 @@ WHERE p.slug = %(slug)s AND {LISTED}
 
 async def category_tree() -> bytes:
     """All active categories as a tree, each with the number of products in and below it."""
-    document = await find_document(_TREE, {})
+    document = await cached.find_document("category tree", _TREE, {})
     return document or b'{"items":[]}'
 
 
 async def list_products(wanted: ProductFilter) -> bytes:
     """A page of products, with facets when asked for. Raises `Invalid` naming each bad field, `NotFound` (category)."""
     statement, params = question(wanted)
-    document = await find_document(statement, params)
+    document = await cached.find_document("product list", statement, params)
     if document is None:
         raise NotFound(f"There is no category “{wanted.category}”.", code="category_not_found")
     return document

@@ -62,6 +62,7 @@ class Settings:
     blind_index_key: str = _setting(
         "", "Key personal data is looked up by, `id:base64`; empty keeps one in the home folder."
     )
+    cache: bool = _setting(True, "Whether Redis keeps finished lists and fragments; off asks PostgreSQL each time.")
     shop_name: str = _setting("Spoke & Thread", "Name of the business.")
     currency: str = _setting("EUR", "ISO 4217 currency of all prices.")
     country: str = _setting("DE", "ISO 3166 country of the business.")

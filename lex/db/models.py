@@ -1,4 +1,4 @@
-"""Idempotency keys: the answer a repeated POST gets again. Job errors: why a job failed last."""
+"""Idempotency keys: the answer a repeated POST gets again. Job errors: why a job failed last. Marks of changes."""
 
 from datetime import datetime
 from uuid import UUID
@@ -36,3 +36,16 @@ class JobError(Base):
     job_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     error: Mapped[str]
     failed_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+
+
+class CatalogueChange(Base):
+    """The mark of a transaction that changed what catalogue pages show; all marks added up are its version."""
+
+    __tablename__ = "catalogue_changes"
+
+    mark: Mapped[int] = mapped_column(
+        BigInteger,
+        primary_key=True,
+        autoincrement=False,
+        server_default=text("('x' || right(replace(gen_random_uuid()::text, '-', ''), 16))::bit(64)::bigint"),
+    )

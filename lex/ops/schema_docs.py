@@ -17,6 +17,7 @@ from lex.ops.schema_meanings import MEANINGS
 NOT_AUDITED = {
     "audit_logs": "the trail itself; it is only added to",
     "blind_tokens": "derived from the person's data, whose changes are audited",
+    "catalogue_changes": "marks of changes whose own rows are audited",
     "idempotency_keys": "a queue of answers that live 72 hours",
     "invoice_counters": "a derived counter; every invoice that takes a number is audited",
     "job_errors": "why a job failed last, beside the queue",

@@ -219,6 +219,7 @@ MEANINGS = {
     "read_at": "when it was seen",
     "sent_at": "when it was sent",
     # requests, jobs, audit
+    "mark": "random; the sum of all marks is the version of the catalogue",
     "actor_key": "who sends the key: user, API key or guest",
     "key": "the key the client chose",
     "request_hash": "digest of the body; another body under the same key is refused",

@@ -3,6 +3,7 @@
 from typing import Any, LiteralString
 from uuid import UUID
 
+from lex.adapters import cached
 from lex.core import cursors, money
 from lex.core.errors import Invalid, NotFound
 from lex.core.settings import settings
@@ -77,7 +78,7 @@ async def list_services(category: str | None = None, *, limit: int = 24, cursor:
     if cursor is not None:
         key = cursors.decode(cursor, "services", (bool, str, UUID))
         params |= {f"after_{place}": part for place, part in enumerate(key)}
-    document = await find_document(_FIRST_PAGE if cursor is None else _NEXT_PAGE, params)
+    document = await cached.find_document("service list", _FIRST_PAGE if cursor is None else _NEXT_PAGE, params)
     if document is None:
         raise NotFound(f"There is no category “{category}” of services.", code="category_not_found")
     return document

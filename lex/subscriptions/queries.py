@@ -2,6 +2,7 @@
 
 from typing import Any, LiteralString
 
+from lex.adapters import cached
 from lex.core import money
 from lex.core.errors import NotFound
 from lex.core.settings import settings
@@ -35,7 +36,7 @@ def _money() -> dict[str, Any]:
 
 async def list_plans() -> bytes:
     """The plans on offer, at most 100, in the shop's order."""
-    return await find_document(_LIST, _money()) or b""
+    return await cached.find_document("plan list", _LIST, _money()) or b""
 
 
 async def get_plan(slug: str) -> bytes:

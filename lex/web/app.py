@@ -8,12 +8,13 @@ from litestar import Litestar
 from litestar.config.compression import CompressionConfig
 from litestar.di import Provide
 
+from lex.adapters import cached
 from lex.core.settings import settings
 from lex.db import session
 from lex.ops import logs
 from lex.web import sandbox
 from lex.web.api import api_routes
-from lex.web.kit import bodies, metrics
+from lex.web.kit import bodies, metrics, templates
 from lex.web.kit.actors import current_actor
 from lex.web.kit.edge import Edge
 from lex.web.kit.negotiation import refuse_unusable
@@ -24,7 +25,7 @@ _SAMPLE_SECONDS = 5.0
 
 
 def create_app() -> Litestar:
-    """The application; it opens the database when it starts and closes it when it stops."""
+    """The application; it opens database and cache when it starts and closes them when it stops."""
     logs.configure(settings())
     app = Litestar(
         route_handlers=[*api_routes(), *page_routes(), *sandbox.routes()],
@@ -46,9 +47,12 @@ def create_app() -> Litestar:
 async def _database(_: Litestar) -> AsyncIterator[None]:
     config = settings()
     await session.connect(config.database_url, pool_size=config.pool_size)
+    if config.cache and config.redis_url:
+        cached.connect(config.redis_url, templates.build())
     try:
         yield
     finally:
+        await cached.disconnect()
         await session.disconnect()
 
 

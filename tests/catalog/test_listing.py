@@ -45,11 +45,11 @@ async def test_the_list_shows_families_and_simple_products() -> None:
     items = {item["name"]: item for item in page["items"]}
     assert set(items) == {"Merino jersey", "Bib shorts", "Bell", "Rags"}
     jersey = items["Merino jersey"]
-    assert (jersey["price"], jersey["price_max"], jersey["available"], jersey["in_stock"]) == (8000, 9000, 3, True)
+    assert (jersey["price"], jersey["price_max"], jersey["few_left"], jersey["in_stock"]) == (8000, 9000, 3, True)
     assert jersey["options"] == [{"name": "Size", "values": ["S", "M"]}]
     assert jersey["category"] == {"slug": "jerseys", "name": "Jerseys"}
-    assert (items["Bell"]["in_stock"], items["Bell"]["available"]) == (False, 0)
-    assert (items["Rags"]["in_stock"], items["Rags"]["available"]) == (True, None)
+    assert (items["Bell"]["in_stock"], items["Bell"]["few_left"]) == (False, None)
+    assert (items["Rags"]["in_stock"], items["Rags"]["few_left"]) == (True, None)
     assert page["currency"] == "EUR"
     assert page["items"][0]["name"] == "Rags"  # featured come first
 

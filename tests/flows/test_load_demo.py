@@ -49,7 +49,7 @@ async def test_it_shows_all_three_kinds(tmp_path: Path) -> None:
     assert page["facets"]["on_sale"] >= 2
     sold_out = {item["slug"] for item in page["items"] if not item["in_stock"]}
     assert sold_out == {"folding-lock"}
-    assert any(item["available"] is None and item["slug"] == "patch-kit" for item in page["items"])
+    assert any(item["few_left"] is None and item["slug"] == "patch-kit" for item in page["items"])
     plan = json.loads(await catalog.get_product("first-hundred-plan"))
     assert [file["content_type"] for file in plan["files"]] == ["application/pdf"]
     offered = json.loads(await services.list_services())

@@ -115,12 +115,14 @@ def test_every_table_is_audited_or_listed(rows: Rows) -> None:
         assert set(audited) == metadata.tables.keys() - NOT_AUDITED.keys()
 
 
-def test_only_counters_of_a_product_escape_the_audit(rows: Rows) -> None:
+@pytest.mark.parametrize("trigger", ["tr_products_audit_update", "tr_products_catalogue"])
+def test_only_counters_of_a_product_escape_audit_and_version(rows: Rows, trigger: str) -> None:
     watched = rows.column(
         """
         SELECT a.attname FROM pg_trigger t JOIN pg_attribute a ON a.attrelid = t.tgrelid
-        WHERE t.tgname = 'tr_products_audit_update' AND a.attnum = ANY (t.tgattr::int2[])
-        """
+        WHERE t.tgname = %s AND a.attnum = ANY (t.tgattr::int2[])
+        """,
+        trigger,
     )
     every = {column.name for column in metadata.tables["products"].columns}
     assert every - set(watched) == {"stock_quantity", "reserved_quantity", "updated_at", "search"}

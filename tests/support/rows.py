@@ -76,7 +76,8 @@ class Rows:
                 values[column.name] = _legal(model, column, values)
         names = sql.SQL(", ").join(map(sql.Identifier, values))
         places = sql.SQL(", ").join(sql.Placeholder() * len(values))
-        query = sql.SQL("INSERT INTO {} ({}) VALUES ({}) RETURNING *").format(sql.Identifier(table), names, places)
+        given_ones = sql.SQL("({}) VALUES ({})").format(names, places) if values else sql.SQL("DEFAULT VALUES")
+        query = sql.SQL("INSERT INTO {} {} RETURNING *").format(sql.Identifier(table), given_ones)
         row = self._execute(query, [_adapted(value) for value in values.values()]).fetchone()
         self.last[table] = cast(Row, row)
         return self.last[table]

@@ -1,9 +1,16 @@
 """Asked again unchanged, a document is not sent again."""
 
+import httpx
 import pytest
+from redis import Redis
 
-from lex.web.kit.caching import etag_of, matches
-from tests.web.conftest import Client
+from lex.core.settings import settings
+from lex.db.documents import etag_of
+from lex.db.session import CountingCursor
+from lex.web.app import create_app
+from lex.web.kit.caching import matches
+from tests.support import goods
+from tests.web.conftest import Client, running
 from tests.web.probe import DOCUMENT
 
 ETAG = etag_of(DOCUMENT)
@@ -36,3 +43,47 @@ async def test_a_document_is_sent_once(client: Client) -> None:
 )
 def test_if_none_match(header: str, is_match: bool) -> None:
     assert matches(header, ETAG) is is_match
+
+
+async def test_a_kept_list_is_sent_as_it_was_compressed(client: Client, database_url: str) -> None:
+    for number in range(30):
+        await goods.product(f"Bell {number}")
+    plain = await client.get("/api/v1/products", headers={"Accept-Encoding": "identity"})
+    assert "content-encoding" not in plain.headers
+    for _ in range(2):
+        small = await client.get("/api/v1/products", headers={"Accept-Encoding": "br"})
+        assert (small.headers["content-encoding"], small.headers["vary"]) == ("br", "Accept-Encoding")
+        assert (small.content, small.headers["etag"]) == (plain.content, plain.headers["etag"])
+        assert int(small.headers["content-length"]) < len(plain.content) / 2
+    head = await client.head("/api/v1/products", headers={"Accept-Encoding": "br"})
+    assert (head.content, head.headers["content-length"]) == (b"", small.headers["content-length"])
+
+
+async def test_asking_again_costs_the_version_and_no_more(client: Client, database_url: str) -> None:
+    await goods.product("Bell")
+    etag = (await client.get("/api/v1/products")).headers["etag"]
+    before = CountingCursor.sent
+    again = await client.get("/api/v1/products", headers={"If-None-Match": etag})
+    assert (again.status_code, again.content, CountingCursor.sent - before) == (304, b"", 1)
+    await goods.run("UPDATE products SET price = price + 1")
+    assert (await client.get("/api/v1/products", headers={"If-None-Match": etag})).status_code == 200
+    told = (await client.get("/metrics")).text
+    for outcome in ("hit", "miss"):
+        assert f'lex_cache_reads_total{{kind="product list",outcome="{outcome}"}}' in told
+
+
+async def test_the_cache_can_be_switched_off(
+    web_settings: pytest.MonkeyPatch, database_url: str, redis_url: str
+) -> None:
+    web_settings.setenv("LEX_CACHE", "false")
+    settings.cache_clear()
+    app = create_app()
+    async with (
+        running(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop.test") as client,
+    ):
+        for _ in range(2):
+            before = CountingCursor.sent
+            assert (await client.get("/api/v1/products")).status_code == 200
+            assert CountingCursor.sent - before == 1
+    assert Redis.from_url(redis_url).keys("*") == []

@@ -9,6 +9,9 @@ Slug = Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+(-[a-z0-9]+)*$", examples=
 Minor = Annotated[int, msgspec.Meta(ge=0, description="Minor units (cents).", examples=[8900])]
 Currency = Annotated[str, msgspec.Meta(description="ISO 4217 code of all amounts.", examples=["EUR"])]
 Left = Annotated[int | None, msgspec.Meta(description="Units left; null where stock is not tracked.", examples=[7])]
+FewLeft = Annotated[
+    int | None, msgspec.Meta(description="Units left when three or fewer are; else null.", examples=[2])
+]
 NextCursor = Annotated[str | None, msgspec.Meta(description="Send it as `cursor` for the next page; null on the last.")]
 Number = Annotated[int, msgspec.Meta(ge=0, examples=[3])]
 
@@ -67,7 +70,7 @@ class ProductItem(msgspec.Struct, frozen=True):
     price_max: Minor
     compare_at_price: Minor | None
     in_stock: bool
-    available: Left
+    few_left: FewLeft
     image: Picture | None
     options: list[Option]
     variant_count: Number

@@ -1,15 +1,12 @@
 """JSON that PostgreSQL finished, as an answer with an ETag: asked again unchanged, it is not sent again."""
 
-import hashlib
 from typing import Any
 
 from litestar import MediaType, Request, Response
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.utils.scope.state import ScopeState
 
-
-def etag_of(body: bytes) -> str:
-    """A weak tag of some bytes: compression changes the bytes sent and keeps what they say."""
-    return f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+from lex.db.documents import Document, etag_of
 
 
 def matches(header: str, etag: str) -> bool:
@@ -23,9 +20,10 @@ def json_document(
 ) -> Response[Any]:
     """`body` as JSON with `ETag`, `Cache-Control` and `Vary`; 304 without a body when the client has it already.
 
-    `max_age` in seconds; 0 lets caches keep it and ask again each time.
+    `max_age` in seconds; 0 lets caches keep it and ask again each time. A kept `Document` brings its tag and its
+    compressed form with it.
     """
-    etag = etag_of(body)
+    etag = body.etag if isinstance(body, Document) else etag_of(body)
     scope = "private" if private else "public"
     headers = {
         "ETag": etag,
@@ -35,6 +33,11 @@ def json_document(
         headers["Vary"] = "Authorization"
     if matches(request.headers.get("if-none-match", ""), etag):
         return Response(b"", status_code=304, headers=headers, media_type=MediaType.JSON)
+    compressed = body.compressed if isinstance(body, Document) and not private else None
+    if compressed and "br" in request.headers.get("accept-encoding", ""):
+        ScopeState.from_scope(request.scope).is_cached = True  # Litestar's word for: do not compress it again
+        headers |= {"Content-Encoding": "br", "Vary": "Accept-Encoding"}
+        return Response(compressed, media_type=MediaType.JSON, headers=headers)
     return Response(body, media_type=MediaType.JSON, headers=headers)
 
 

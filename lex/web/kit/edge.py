@@ -12,6 +12,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from lex.adapters import cached
 from lex.core import ids
 from lex.core.settings import settings
 from lex.web.kit import metrics
@@ -59,6 +60,8 @@ class Edge:
         inner["state"]["request_id"] = request_id = _request_id(scope)
         clear_contextvars()
         bind_contextvars(request_id=request_id)
+        if inner["method"] == "GET":
+            cached.begin()
         status = 500
 
         async def answer(message: Message) -> None:

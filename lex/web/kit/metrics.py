@@ -9,6 +9,7 @@ import os
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
+from lex.adapters import cached
 from lex.db.session import CountingCursor, database
 
 _BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -20,6 +21,12 @@ _seconds = Histogram(
     "lex_http_request_seconds", "Time to answer.", ("method", "route"), buckets=_BUCKETS, registry=registry
 )
 _statements = Counter("lex_db_statements", "SQL statements sent.", registry=registry)
+_cached = Counter(
+    "lex_cache_reads",
+    "Documents asked of the cache.",
+    ("kind", "outcome"),
+    registry=registry,
+)
 _connections = Gauge(
     "lex_db_connections",
     "Database connections of the web processes.",
@@ -30,9 +37,10 @@ _connections = Gauge(
 
 
 class _Seen:
-    """How far the cursor's count was carried over; it only grows."""
+    """How far counts were carried over; they only grow."""
 
     statements = 0
+    cached: dict[tuple[str, str], int] = {}
 
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:
@@ -46,6 +54,9 @@ def sample() -> None:
     sent = CountingCursor.sent
     _statements.inc(max(sent - _Seen.statements, 0))
     _Seen.statements = sent
+    for (kind, outcome), times in cached.outcomes.items():
+        _cached.labels(kind, outcome).inc(times - _Seen.cached.get((kind, outcome), 0))
+        _Seen.cached[kind, outcome] = times
     pools = database()
     reads = pools.reads.get_stats()
     size, idle = reads.get("pool_size", 0), reads.get("pool_available", 0)

@@ -1,5 +1,6 @@
 """Pages: Jinja templates beside the code, with the built assets and the message catalogue."""
 
+import hashlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,14 @@ def environment() -> jinja2.Environment:
     made.filters["amount"] = money.format_amount
     made.globals.update(shop_name=settings().shop_name, entry=assets.entry, sources=sources)
     return made
+
+
+def build() -> str:
+    """A name for the templates and assets as they are: kept fragments of other ones are not shown."""
+    told = hashlib.blake2b(digest_size=8)
+    for file in sorted([*_FOLDER.rglob("*.html"), *assets.FOLDER.glob("manifest.json")]):
+        told.update(str(file).encode() + file.read_bytes())
+    return told.hexdigest()
 
 
 def page(template: str, *, status: int = 200, headers: dict[str, str] | None = None, **facts: Any) -> Response[str]:

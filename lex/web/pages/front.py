@@ -4,10 +4,10 @@ from typing import Any, LiteralString
 
 from litestar import MediaType, Response, get
 
+from lex.adapters import cached
 from lex.catalog.parts import ITEM, LISTED, VARIANTS, amount
 from lex.core import codec, money
 from lex.core.settings import settings
-from lex.db.documents import find_document
 from lex.web.kit.guards import public
 from lex.web.kit.templates import page
 
@@ -35,7 +35,7 @@ SELECT json_build_object(
 async def front() -> Response[str]:
     """Goods, bookings and memberships, each with what stands in the catalogue; one statement."""
     config = settings()
-    document = await find_document(_FRONT, {"scale": 10 ** money.exponent(config.currency)})
+    document = await cached.find_document("front", _FRONT, {"scale": 10 ** money.exponent(config.currency)})
     offers: dict[str, Any] = codec.decode(document or b"{}")
     return page(
         "front.html",
