@@ -7,11 +7,15 @@ from uuid import UUID
 import msgspec
 
 from lex.carts.remarks import Remark
+from lex.coupons.rules import Discount
 from lex.tax.rules import Taxed
 
 
 class PricedLine(msgspec.Struct, frozen=True):
-    """A line at its present price. Amounts in minor units; `total_amount` is what the customer pays for it."""
+    """A line at its present price. Amounts in minor units; `total_amount` is what the customer pays for it.
+
+    Where a discount does not divide by the units, the first ones cost a cent more than `discounted_unit_price`.
+    """
 
     id: UUID
     product_id: UUID
@@ -22,7 +26,9 @@ class PricedLine(msgspec.Struct, frozen=True):
     image: str | None
     quantity: int
     unit_price: int
+    discounted_unit_price: int
     discount_amount: int
+    discounts: list[Discount]
     tax_class: str
     tax_rate: Decimal
     net_amount: int
@@ -51,8 +57,21 @@ class TaxShare(msgspec.Struct, frozen=True):
     tax_amount: int
 
 
+class PricedCoupon(msgspec.Struct, frozen=True):
+    """A coupon entered and all it takes off. `why` tells, with a stable `why_code`, why it takes nothing off yet."""
+
+    code: str
+    name: str | None
+    amount: int
+    why_code: str | None
+    why: str | None
+
+
 class PricedCart(msgspec.Struct, frozen=True):
-    """A cart as it would be placed now. Placing sends `version`; a stale one is refused with the new total."""
+    """A cart as it would be placed now. Placing sends `version`; a stale one is refused with the new total.
+
+    `discount_amount` is taken off the goods; `shipping_amount` is what is left of shipping after its own discounts.
+    """
 
     id: UUID
     status: str
@@ -64,6 +83,7 @@ class PricedCart(msgspec.Struct, frozen=True):
     shipping_methods: list[PricedMethod]
     shipping_method: PricedMethod | None
     shipping: Taxed
+    shipping_discounts: list[Discount]
     shipping_rate: Decimal
     shipping_tax_class: str
     subtotal_amount: int
@@ -72,6 +92,7 @@ class PricedCart(msgspec.Struct, frozen=True):
     tax_amount: int
     total_amount: int
     taxes: list[TaxShare]
+    coupons: list[PricedCoupon]
     changes: list[Remark]
     problems: list[Remark]
     expires_at: datetime

@@ -1,7 +1,8 @@
-"""Place an order: validate, hold the stock, write the order. Nothing is charged yet; `pay_order` follows.
+"""Place an order: validate, hold stock and coupons, write the order. Nothing is charged yet; `pay_order` follows.
 
 One transaction. The order is pending from here on and exists before any payment starts; its stock is held until it is
-paid or `expires_at` passes. A cart whose price changed since the customer saw it is refused with the new total.
+paid or `expires_at` passes, its coupons until it is paid or canceled. A cart whose price changed since the customer saw
+it is refused with the new total.
 """
 
 from uuid import UUID
@@ -10,15 +11,18 @@ import msgspec
 
 from lex.carts import commands as carts
 from lex.carts.priced import PricedCart
-from lex.carts.queries import CartFacts, get_facts, lock_open_cart
-from lex.core import clock
+from lex.carts.queries import Buyer, CartFacts, get_facts, lock_open_cart
+from lex.core import clock, money
 from lex.core.actor import Actor
 from lex.core.errors import Conflict
+from lex.coupons import holding as coupons
+from lex.coupons.holding import Use
 from lex.db.session import Session, transact
 from lex.flows.checkout import Checkout, Keep, Placed, new_order, out_of_stock, require_placeable
 from lex.flows.order_snapshot import snapshot_lines, snapshot_order
 from lex.flows.price_cart import price_cart
 from lex.flows.settle_payment import settle_free
+from lex.identity.ciphers import blind_index, normal_email, normal_mailbox
 from lex.identity.commands import Person, checked_email, create_user, hash_token
 from lex.identity.queries import get_cipher
 from lex.orders.links import LINK_TIME
@@ -52,8 +56,11 @@ async def _place(
     session: Session, actor: Actor, cart_id: UUID, checkout: Checkout, email: str, keep: Keep | None
 ) -> Placed | PricedCart:
     head = await lock_open_cart(session, actor, cart_id)
+    if head.coupon_codes:
+        await coupons.lock_codes(session, head.coupon_codes)
     await holding.lock_for_cart(session, head.id)
-    facts = await _fresh_facts(session, actor, head.id)
+    buyer = Buyer(blind_index("email", normal_email(email)), blind_index("mailbox", normal_mailbox(email)))
+    facts = await _fresh_facts(session, actor, head.id, buyer)
     priced = price_cart(facts)
     agreed = (checkout.version, priced.total_amount if checkout.total_amount is None else checkout.total_amount)
     if priced.changes or (priced.version, priced.total_amount) != agreed:
@@ -71,6 +78,8 @@ async def _place(
         token_hash=hash_token(placed.access_token),
         token_expires_at=clock.now() + LINK_TIME,
     )
+    if uses := _uses(facts, priced):
+        await coupons.hold(session, placed.id, person.id, buyer.mailbox, uses)
     if placed.total_amount == 0:
         await settle_free(session, actor, placed.id)
         placed = msgspec.structs.replace(placed, status="confirmed", payment_status="paid")
@@ -79,12 +88,12 @@ async def _place(
     return placed
 
 
-async def _fresh_facts(session: Session, actor: Actor, cart_id: UUID) -> CartFacts:
+async def _fresh_facts(session: Session, actor: Actor, cart_id: UUID, buyer: Buyer) -> CartFacts:
     """The facts under the lock; what unpaid orders hold past their time is given back before anybody is refused."""
-    facts = await get_facts(session, actor, cart_id)
+    facts = await get_facts(session, actor, cart_id, buyer=buyer)
     lacking = [line.product_id for line in facts.lines if line.available is not None and line.available < line.quantity]
     if lacking and await releasing.release_expired(session, lacking, clock.now()):
-        return await get_facts(session, actor, cart_id)
+        return await get_facts(session, actor, cart_id, buyer=buyer)
     return facts
 
 
@@ -108,6 +117,16 @@ async def _buyer(session: Session, actor: Actor, checkout: Checkout, email: str)
         phone=checkout.phone,
         known_as=[x.recipient_name for x in (checkout.shipping_address, checkout.billing_address) if x],
     )
+
+
+def _uses(facts: CartFacts, priced: PricedCart) -> list[Use]:
+    """The coupons that count for this order; one that waits for another cart is not used."""
+    counted = {coupon.code: coupon.amount for coupon in priced.coupons if coupon.why is None}
+    return [
+        Use(offer.coupon_id, offer.coupon_code_id, money.major(counted[offer.code], priced.currency))
+        for offer in facts.coupons or ()
+        if offer.coupon_id is not None and offer.code in counted
+    ]
 
 
 def _demand(facts: CartFacts) -> dict[UUID, int]:

@@ -1,14 +1,18 @@
-"""Price a cart: what each line costs now, how it can be shipped, what tax it bears, and what changed since it was seen.
+"""Price a cart: what each line costs now, what coupons take off, how it can be shipped, what tax it bears, and what
+changed since it was seen.
 
 Pure: `carts.queries.get_facts` reads everything, this computes. The answer is what the API returns.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from lex.carts import remarks
-from lex.carts.priced import PricedCart, PricedLine, PricedMethod, TaxShare
+from lex.carts.priced import PricedCart, PricedCoupon, PricedLine, PricedMethod, TaxShare
 from lex.carts.queries import CartFacts, Line, Method
+from lex.core import clock
 from lex.core.settings import settings
+from lex.coupons.rules import Discount, Discounted, Priced, discounted
 from lex.tax import rules as tax
 
 
@@ -20,10 +24,15 @@ def price_cart(facts: CartFacts) -> PricedCart:
     methods = [m for m in facts.methods if ships and _reaches(m, facts.country)]
     chosen = next((m for m in methods if m.id == facts.shipping_method_id), None)
     country = _tax_country(facts, chosen)
-    lines = [_line(line, tax.rate_for(facts.rates, country, line.tax_class), inclusive) for line in facts.lines]
+    cost = _cost(chosen, goods) if chosen else 0
+    coupons = _coupons(facts, cost)
+    lines = [
+        _line(line, coupons.lines[line.id], tax.rate_for(facts.rates, country, line.tax_class), inclusive)
+        for line in facts.lines
+    ]
     shipping_class = chosen.tax_class if chosen else "standard"
     shipping_rate = tax.rate_for(facts.rates, country, shipping_class)
-    shipping = tax.taxed(_cost(chosen, goods) if chosen else 0, shipping_rate, inclusive=inclusive)
+    shipping = tax.taxed(cost - _sum(coupons.shipping), shipping_rate, inclusive=inclusive)
     return PricedCart(
         id=facts.id,
         status=facts.status,
@@ -35,25 +44,44 @@ def price_cart(facts: CartFacts) -> PricedCart:
         shipping_methods=[_offer(m, goods) for m in methods],
         shipping_method=_offer(chosen, goods) if chosen else None,
         shipping=shipping,
+        shipping_discounts=coupons.shipping,
         shipping_rate=shipping_rate,
         shipping_tax_class=shipping_class,
         subtotal_amount=goods,
-        discount_amount=0,
+        discount_amount=sum(line.discount_amount for line in lines),
         shipping_amount=shipping.total if inclusive else shipping.net,
         tax_amount=sum(line.tax_amount for line in lines) + shipping.tax,
         total_amount=sum(line.total_amount for line in lines) + shipping.total,
         taxes=_by_rate(
             [*((x.tax_rate, x.net_amount, x.tax_amount) for x in lines), (shipping_rate, shipping.net, shipping.tax)]
         ),
-        changes=remarks.price_changes(facts),
+        coupons=[_coupon(offer.code, offer.name, coupons) for offer in facts.coupons or ()],
+        changes=[*remarks.price_changes(facts), *remarks.coupon_changes(coupons.faults)],
         problems=remarks.problems(facts, [*(x.total_amount for x in lines), shipping.total], methods, chosen),
         expires_at=facts.expires_at,
         order_id=facts.order_id,
     )
 
 
-def _line(line: Line, rate: Decimal, inclusive: bool) -> PricedLine:
-    amounts = tax.taxed(line.price * line.quantity, rate, inclusive=inclusive)
+def _coupons(facts: CartFacts, shipping: int) -> Discounted:
+    lines = [Priced(line.id, line.quantity, line.price) for line in facts.lines]
+    return discounted(facts.coupons or (), lines, shipping, now=clock.now(), currency=facts.currency)
+
+
+def _coupon(code: str, name: str | None, coupons: Discounted) -> PricedCoupon:
+    fault = coupons.faults.get(code)
+    why = (fault.code, fault.message) if fault else (None, None)
+    return PricedCoupon(code, name, coupons.amount_of(code), *why)
+
+
+def _sum(discounts: Sequence[Discount]) -> int:
+    return sum(discount.amount for discount in discounts)
+
+
+def _line(line: Line, discounts: list[Discount], rate: Decimal, inclusive: bool) -> PricedLine:
+    discount = _sum(discounts)
+    charged = line.price * line.quantity - discount
+    amounts = tax.taxed(charged, rate, inclusive=inclusive)
     return PricedLine(
         id=line.id,
         product_id=line.product_id,
@@ -64,7 +92,9 @@ def _line(line: Line, rate: Decimal, inclusive: bool) -> PricedLine:
         image=line.image,
         quantity=line.quantity,
         unit_price=line.price,
-        discount_amount=0,
+        discounted_unit_price=charged // line.quantity,
+        discount_amount=discount,
+        discounts=discounts,
         tax_class=line.tax_class,
         tax_rate=rate,
         net_amount=amounts.net,
