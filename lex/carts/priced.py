@@ -1,5 +1,6 @@
 """A cart at its present prices: what the API returns and what an order is written from. Amounts in minor units."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -7,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from lex.carts.remarks import Remark
-from lex.coupons.rules import Discount
+from lex.coupons.rules import Discount, Discounted, Offer
 from lex.tax.rules import Taxed
 
 
@@ -97,3 +98,18 @@ class PricedCart(msgspec.Struct, frozen=True):
     problems: list[Remark]
     expires_at: datetime
     order_id: UUID | None
+
+
+def by_rate(parts: Sequence[tuple[Decimal, int, int]]) -> list[TaxShare]:
+    """Sums of line taxes (rate, net, tax), grouped for display; never computed again from a sum."""
+    rates = sorted({rate for rate, net, _ in parts if net})
+    return [
+        TaxShare(r, sum(n for rate, n, _ in parts if rate == r), sum(t for x, _, t in parts if x == r)) for r in rates
+    ]
+
+
+def priced_coupon(offer: Offer, given: Discounted) -> PricedCoupon:
+    """What a coupon makes of the cart, or why it makes nothing of it."""
+    fault = given.faults.get(offer.code)
+    why = (fault.code, fault.message) if fault else (None, None)
+    return PricedCoupon(offer.code, offer.name, given.amount_of(offer.code), *why)

@@ -1,8 +1,7 @@
 """Place an order: validate, hold stock and coupons, write the order. Nothing is charged yet; `pay_order` follows.
 
 One transaction. The order is pending from here on and exists before any payment starts; its stock is held until it is
-paid or `expires_at` passes, its coupons until it is paid or canceled. A cart whose price changed since the customer saw
-it is refused with the new total.
+paid or `expires_at` passes, its coupons until it ends. A cart whose price changed since it was seen is refused.
 """
 
 from uuid import UUID
@@ -12,13 +11,12 @@ import msgspec
 from lex.carts import commands as carts
 from lex.carts.priced import PricedCart
 from lex.carts.queries import Buyer, CartFacts, get_facts, lock_open_cart
-from lex.core import clock, money
+from lex.core import clock
 from lex.core.actor import Actor
 from lex.core.errors import Conflict
 from lex.coupons import holding as coupons
-from lex.coupons.holding import Use
 from lex.db.session import Session, transact
-from lex.flows.checkout import Checkout, Keep, Placed, new_order, out_of_stock, require_placeable
+from lex.flows.checkout import Checkout, Keep, Placed, demand_of, new_order, out_of_stock, require_placeable, uses_of
 from lex.flows.order_snapshot import snapshot_lines, snapshot_order
 from lex.flows.price_cart import price_cart
 from lex.flows.settle_payment import settle_free
@@ -68,7 +66,7 @@ async def _place(
     require_placeable(priced, checkout)
     person = await _buyer(session, actor, checkout, email)
     placed = new_order(priced)
-    if not await holding.hold(session, placed.id, _demand(facts), placed.expires_at, actor.user_id):
+    if not await holding.hold(session, placed.id, demand_of(facts), placed.expires_at, actor.user_id):
         raise out_of_stock(line for line in priced.lines if line.available is not None)
     await insert_order(
         session,
@@ -78,7 +76,7 @@ async def _place(
         token_hash=hash_token(placed.access_token),
         token_expires_at=clock.now() + LINK_TIME,
     )
-    if uses := _uses(facts, priced):
+    if uses := uses_of(facts, priced):
         await coupons.hold(session, placed.id, person.id, buyer.mailbox, uses)
     if placed.total_amount == 0:
         await settle_free(session, actor, placed.id)
@@ -117,22 +115,3 @@ async def _buyer(session: Session, actor: Actor, checkout: Checkout, email: str)
         phone=checkout.phone,
         known_as=[x.recipient_name for x in (checkout.shipping_address, checkout.billing_address) if x],
     )
-
-
-def _uses(facts: CartFacts, priced: PricedCart) -> list[Use]:
-    """The coupons that count for this order; one that waits for another cart is not used."""
-    counted = {coupon.code: coupon.amount for coupon in priced.coupons if coupon.why is None}
-    return [
-        Use(offer.coupon_id, offer.coupon_code_id, money.major(counted[offer.code], priced.currency))
-        for offer in facts.coupons or ()
-        if offer.coupon_id is not None and offer.code in counted
-    ]
-
-
-def _demand(facts: CartFacts) -> dict[UUID, int]:
-    """Units per tracked product, summed over lines."""
-    demand: dict[UUID, int] = {}
-    for line in facts.lines:
-        if line.available is not None:
-            demand[line.product_id] = demand.get(line.product_id, 0) + line.quantity
-    return demand

@@ -1,5 +1,4 @@
-"""Price a cart: what each line costs now, what coupons take off, how it can be shipped, what tax it bears, and what
-changed since it was seen.
+"""Price a cart: what its lines cost now, what coupons take off, how it ships, what tax it bears, what changed.
 
 Pure: `carts.queries.get_facts` reads everything, this computes. The answer is what the API returns.
 """
@@ -8,7 +7,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from lex.carts import remarks
-from lex.carts.priced import PricedCart, PricedCoupon, PricedLine, PricedMethod, TaxShare
+from lex.carts.methods import cost_of, offered, shipping_for
+from lex.carts.priced import PricedCart, PricedLine, by_rate, priced_coupon
 from lex.carts.queries import CartFacts, Line, Method
 from lex.core import clock
 from lex.core.settings import settings
@@ -20,11 +20,10 @@ def price_cart(facts: CartFacts) -> PricedCart:
     """Compute a cart from its facts."""
     inclusive = settings().prices_include_tax
     goods = sum(line.price * line.quantity for line in facts.lines)
-    ships = any(line.requires_shipping for line in facts.lines)
-    methods = [m for m in facts.methods if ships and _reaches(m, facts.country)]
+    methods = shipping_for(facts)
     chosen = next((m for m in methods if m.id == facts.shipping_method_id), None)
     country = _tax_country(facts, chosen)
-    cost = _cost(chosen, goods) if chosen else 0
+    cost = cost_of(chosen, goods) if chosen else 0
     coupons = _coupons(facts, cost)
     lines = [
         _line(line, coupons.lines[line.id], tax.rate_for(facts.rates, country, line.tax_class), inclusive)
@@ -41,8 +40,8 @@ def price_cart(facts: CartFacts) -> PricedCart:
         country=facts.country,
         prices_include_tax=inclusive,
         lines=lines,
-        shipping_methods=[_offer(m, goods) for m in methods],
-        shipping_method=_offer(chosen, goods) if chosen else None,
+        shipping_methods=[offered(m, goods) for m in methods],
+        shipping_method=offered(chosen, goods) if chosen else None,
         shipping=shipping,
         shipping_discounts=coupons.shipping,
         shipping_rate=shipping_rate,
@@ -52,10 +51,10 @@ def price_cart(facts: CartFacts) -> PricedCart:
         shipping_amount=shipping.total if inclusive else shipping.net,
         tax_amount=sum(line.tax_amount for line in lines) + shipping.tax,
         total_amount=sum(line.total_amount for line in lines) + shipping.total,
-        taxes=_by_rate(
+        taxes=by_rate(
             [*((x.tax_rate, x.net_amount, x.tax_amount) for x in lines), (shipping_rate, shipping.net, shipping.tax)]
         ),
-        coupons=[_coupon(offer.code, offer.name, coupons) for offer in facts.coupons or ()],
+        coupons=[priced_coupon(offer, coupons) for offer in facts.coupons or ()],
         changes=[*remarks.price_changes(facts), *remarks.coupon_changes(coupons.faults)],
         problems=remarks.problems(facts, [*(x.total_amount for x in lines), shipping.total], methods, chosen),
         expires_at=facts.expires_at,
@@ -66,12 +65,6 @@ def price_cart(facts: CartFacts) -> PricedCart:
 def _coupons(facts: CartFacts, shipping: int) -> Discounted:
     lines = [Priced(line.id, line.quantity, line.price) for line in facts.lines]
     return discounted(facts.coupons or (), lines, shipping, now=clock.now(), currency=facts.currency)
-
-
-def _coupon(code: str, name: str | None, coupons: Discounted) -> PricedCoupon:
-    fault = coupons.faults.get(code)
-    why = (fault.code, fault.message) if fault else (None, None)
-    return PricedCoupon(code, name, coupons.amount_of(code), *why)
 
 
 def _sum(discounts: Sequence[Discount]) -> int:
@@ -106,28 +99,8 @@ def _line(line: Line, discounts: list[Discount], rate: Decimal, inclusive: bool)
     )
 
 
-def _reaches(method: Method, country: str | None) -> bool:
-    return method.kind == "pickup" or (country is not None and (not method.countries or country in method.countries))
-
-
-def _cost(method: Method, goods: int) -> int:
-    return 0 if method.free_from is not None and goods >= method.free_from else method.price
-
-
-def _offer(method: Method, goods: int) -> PricedMethod:
-    return PricedMethod(method.code, method.name, method.description, method.kind, _cost(method, goods))
-
-
 def _tax_country(facts: CartFacts, method: Method | None) -> str:
     """Goods are taxed where they are handed over: at the counter, or where they are sent."""
     if facts.country is None or (method is not None and method.kind == "pickup"):
         return settings().country
     return facts.country
-
-
-def _by_rate(parts: list[tuple[Decimal, int, int]]) -> list[TaxShare]:
-    """Sums of the stored line taxes, grouped for display; never computed again from a sum."""
-    rates = sorted({rate for rate, net, _ in parts if net})
-    return [
-        TaxShare(r, sum(n for rate, n, _ in parts if rate == r), sum(t for x, _, t in parts if x == r)) for r in rates
-    ]

@@ -3,8 +3,7 @@
 from typing import Any
 
 from lex.flows.cancel_order import expire_unpaid_orders
-from tests.support.shop import ADDRESS, Cart, Order, Shop
-from tests.web.conftest import field_codes
+from tests.support.shop import Order, Shop
 
 DECLINED = ("tok_declined", "tok_insufficient_funds", "tok_expired_card")
 

@@ -71,9 +71,9 @@ ALTER TABLE coupon_usages
     ENABLE ALWAYS TRIGGER tr_coupon_usages_delete, ENABLE ALWAYS TRIGGER tr_coupon_usages_truncate;
 """
 
-# Only the counting above, itself a trigger, moves the count.
+# Only the counting above, itself a trigger, moves the count. Not ENABLE ALWAYS: a replica takes both as they come.
 COUNT = """
-CREATE FUNCTION public.guard_coupon_count() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION public.refuse_coupon_count() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF pg_trigger_depth() < 2 AND NEW.used_count <> (CASE TG_OP WHEN 'INSERT' THEN 0 ELSE OLD.used_count END) THEN
         RAISE EXCEPTION 'used_count of coupon % follows coupon_usages and cannot be set', NEW.code
@@ -83,10 +83,10 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION public.guard_coupon_count IS 'Refuses a used_count that the rows of use did not make.';
+COMMENT ON FUNCTION public.refuse_coupon_count IS 'Refuses a used_count that the rows of use did not make.';
 
 CREATE TRIGGER tr_coupons_count BEFORE INSERT OR UPDATE OF used_count ON coupons
-    FOR EACH ROW EXECUTE FUNCTION guard_coupon_count();
+    FOR EACH ROW EXECUTE FUNCTION refuse_coupon_count();
 """
 
 DROP = """
@@ -94,7 +94,7 @@ DROP TRIGGER tr_coupons_count ON coupons;
 DROP TRIGGER tr_coupon_usages_truncate ON coupon_usages;
 DROP TRIGGER tr_coupon_usages_delete ON coupon_usages;
 DROP TRIGGER tr_coupon_usages_count ON coupon_usages;
-DROP FUNCTION guard_coupon_count(), count_coupon_usage();
+DROP FUNCTION refuse_coupon_count(), count_coupon_usage();
 """
 
 
