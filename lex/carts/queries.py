@@ -17,6 +17,7 @@ from lex.core.settings import settings
 from lex.coupons.rules import Offer
 from lex.db import sql
 from lex.db.session import Session
+from lex.identity.ciphers import blind_index, normal_email, normal_mailbox
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -72,6 +73,11 @@ class Buyer:
 
     email_index: bytes
     mailbox: bytes
+
+
+def buyer_of(email: str) -> Buyer:
+    """The buyer with this e-mail."""
+    return Buyer(blind_index("email", normal_email(email)), blind_index("mailbox", normal_mailbox(email)))
 
 
 class CartFacts(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ import msgspec
 
 from lex.carts import commands as carts
 from lex.carts.priced import PricedCart
-from lex.carts.queries import Buyer, CartFacts, CartHead, get_couponed_facts, get_facts, lock_open_cart
+from lex.carts.queries import Buyer, CartFacts, CartHead, buyer_of, get_couponed_facts, get_facts, lock_open_cart
 from lex.core import clock
 from lex.core.actor import Actor
 from lex.core.errors import Conflict
@@ -20,7 +20,6 @@ from lex.flows.checkout import Checkout, Keep, Placed, demand_of, new_order, out
 from lex.flows.order_snapshot import snapshot_lines, snapshot_order
 from lex.flows.price_cart import price_cart
 from lex.flows.settle_payment import settle_free
-from lex.identity.ciphers import blind_index, normal_email, normal_mailbox
 from lex.identity.commands import Person, checked_email, create_user, hash_token
 from lex.identity.queries import get_cipher
 from lex.orders.links import LINK_TIME
@@ -57,7 +56,7 @@ async def _place(
     if head.coupon_codes:
         await coupons.lock_codes(session, head.coupon_codes)
     await holding.lock_for_cart(session, head.id)
-    buyer = Buyer(blind_index("email", normal_email(email)), blind_index("mailbox", normal_mailbox(email)))
+    buyer = buyer_of(email)
     facts = await _fresh_facts(session, actor, head, buyer)
     priced = price_cart(facts)
     agreed = (checkout.version, priced.total_amount if checkout.total_amount is None else checkout.total_amount)
