@@ -7,6 +7,7 @@ from lex.catalog.parts import LISTED
 from lex.core.errors import Invalid
 from lex.core.texts import fault_in
 from lex.db.documents import find_document
+from lex.flows.search.near import found
 from lex.flows.search.question import LONGEST
 
 MOST = 8
@@ -33,9 +34,12 @@ WITH begun AS MATERIALIZED (
      ORDER BY path LIMIT 2)
     UNION ALL
     (SELECT 'word', %(head)s || word, NULL, 0, row_number() OVER (ORDER BY frequency DESC, word) FROM (
-        SELECT word, frequency FROM search_words
-        WHERE word LIKE %(word)s AND frequency > 0 ORDER BY word LIMIT 200) begun
-     WHERE word <> %(last)s ORDER BY frequency DESC, word LIMIT 3)
+        SELECT word, frequency FROM (
+            SELECT word, frequency FROM search_words
+            WHERE word LIKE %(word)s AND frequency > 0 ORDER BY word LIMIT 200) begun
+        WHERE word <> %(last)s ORDER BY frequency DESC, word LIMIT 8) frequent
+     WHERE {found("(SELECT plainto_tsquery('public.lex_text', %(head)s || word))")}
+     ORDER BY frequency DESC, word LIMIT 3)
 ), different AS (
     SELECT DISTINCT ON (lower(name)) * FROM begun ORDER BY lower(name), kind = 'word', source, place
 )
@@ -51,7 +55,7 @@ async def suggest(typed: str) -> bytes:
     if fault:
         raise Invalid("q", fault)
     words = _WORD.findall(typed.lower())
-    if not words or len(words[-1]) < 2:
+    if not words or len("".join(words)) < 2:
         return b'{"items":[]}'
     *_, last = words
     params = {
