@@ -12,12 +12,13 @@ from lex.web.api import (
     downloads,
     health,
     orders,
+    search,
     staff_coupons,
     staff_orders,
     webhooks,
 )
 
-_MODULES = (catalog, carts, cart_coupons, checkout, orders, downloads, staff_orders, staff_coupons, webhooks)
+_MODULES = (catalog, search, carts, cart_coupons, checkout, orders, downloads, staff_orders, staff_coupons, webhooks)
 
 
 def api_routes() -> list[Any]:
