@@ -1,7 +1,7 @@
 """How a question is put to the full-text columns, and the words that typing mistakes are put right to.
 
 Revision ID: 20250126000010
-Revises: 20250126000008
+Revises: 20250126000009
 """
 
 from alembic import op

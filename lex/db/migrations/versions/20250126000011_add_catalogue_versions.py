@@ -1,7 +1,7 @@
 """Every transaction that changes what catalogue pages show leaves a mark: the marks together are the version.
 
 Revision ID: 20250126000011
-Revises: 20250126000008
+Revises: 20250126000010
 """
 
 from alembic import op

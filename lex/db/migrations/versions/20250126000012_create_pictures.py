@@ -1,13 +1,13 @@
 """Pictures of products on other hosts: each address once, and what became of it.
 
-Revision ID: 20250126000020
-Revises: 20250126000008
+Revision ID: 20250126000012
+Revises: 20250126000011
 """
 
 from alembic import op
 
-revision = "20250126000020"
-down_revision = "20250126000008"
+revision = "20250126000012"
+down_revision = "20250126000011"
 branch_labels = None
 depends_on = None
 kind = "schema"
