@@ -15,7 +15,7 @@ Without Redis the same statements answer. docs/concepts/caching.md tells the res
 
 import asyncio
 import hashlib
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
@@ -39,6 +39,7 @@ _TIMEOUT = 0.25  # seconds Redis may take
 _COMPRESS_FROM = 500  # bytes
 _QUALITY = 4
 _MOST_MARKS = 50
+_NEAR_COUNT, _NEAR_BYTES = 200, 100_000  # documents one process keeps at hand, and the largest of them
 
 _VERSION: LiteralString = "SELECT sum(mark)::text FROM catalogue_changes"
 
@@ -54,7 +55,8 @@ SELECT count(*)::int FROM gone
 
 Make = Callable[[], Awaitable[bytes | None]]
 
-#: (kind, outcome) → how often; outcomes are hit, miss, waited (another was making it), bypassed (Redis is gone).
+#: (kind, outcome) → how often; outcomes are near (in this process), hit (in Redis), miss, waited (another was making
+#: it), bypassed (Redis is gone).
 outcomes: Counter[tuple[str, str]] = Counter()
 
 _kept = msgspec.msgpack.Decoder(tuple[str, bytes | None, bytes])
@@ -67,11 +69,13 @@ class _Shelf:
     cache: Cache | None = None
     build = ""
     making: dict[str, asyncio.Task[Document | None]] = {}
+    near: OrderedDict[str, Document] = OrderedDict()
 
 
 def connect(url: str, build: str = "") -> None:
     """Keep documents in this Redis from now on. `build` names the templates: other ones make other fragments."""
     _Shelf.cache, _Shelf.build, _Shelf.making = Cache(url, timeout=_TIMEOUT), build, {}
+    _Shelf.near.clear()
 
 
 async def disconnect() -> None:
@@ -137,18 +141,31 @@ async def _find(kind: str, question: bytes, make: Make) -> bytes | None:
     assert cache is not None
     name = hashlib.blake2b(b"\0".join((kind.encode(), _Shelf.build.encode(), question)), digest_size=16).hexdigest()
     key = f"document:{await _version()}:{name}"
+    if (near := _Shelf.near.get(key)) is not None:
+        _Shelf.near.move_to_end(key)
+        outcomes[kind, "near"] += 1
+        return near
     kept = await cache.get(key)
     if kept is UNAVAILABLE:
         return await _bypass(kind, make)
     if kept is not None and (document := _unpacked(kept)) is not None:
         outcomes[kind, "hit"] += 1
-        return document
+        return _at_hand(key, document)
     making = _Shelf.making.get(key)
     outcomes[kind, "miss" if making is None else "waited"] += 1
     if making is None:
         making = _Shelf.making[key] = asyncio.create_task(_make(cache, kind, key, make))
         making.add_done_callback(lambda _: _Shelf.making.pop(key, None))
     return await asyncio.shield(making)  # others wait for it too: one client that leaves does not end it
+
+
+def _at_hand(key: str, document: Document) -> Document:
+    """Keep it in this process too, the least used leaving first: the version in the key makes it as exact as Redis."""
+    if len(document) <= _NEAR_BYTES:
+        _Shelf.near[key] = document
+        if len(_Shelf.near) > _NEAR_COUNT:
+            _Shelf.near.popitem(last=False)
+    return document
 
 
 async def _make(cache: Cache, kind: str, key: str, make: Make) -> Document | None:
@@ -163,7 +180,7 @@ async def _make(cache: Cache, kind: str, key: str, make: Make) -> Document | Non
         compressed = brotli.compress(body, quality=_QUALITY) if len(body) >= _COMPRESS_FROM else None
         document = Document.of(body, compressed=compressed)
         await cache.set(key, msgspec.msgpack.encode((document.etag, compressed, body)), SECONDS)
-        return document
+        return _at_hand(key, document)
     finally:
         if turn is True:
             await cache.delete(f"{key}:turn")

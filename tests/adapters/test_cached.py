@@ -44,17 +44,24 @@ async def _names(without: str = "") -> Any:
     return json.loads(await cached.find_document("names", _NAMES, {"without": without}) or b"null")
 
 
+def _only_redis() -> None:
+    """As another process would come: nothing at hand."""
+    cached._Shelf.near.clear()
+
+
 def _outcomes(kind: str) -> dict[str, int]:
     return {outcome: times for (of, outcome), times in cached.outcomes.items() if of == kind}
 
 
 async def test_a_hit_asks_for_the_version_only(kept: str) -> None:
     await goods.product("Bell")
-    for hits in range(3):
+    for hits in range(4):
+        if hits == 1:
+            _only_redis()
         before = CountingCursor.sent
         assert await _names() == ["Bell"]
         assert CountingCursor.sent - before == (1 if hits else 2)
-    assert _outcomes("names") == {"miss": 1, "hit": 2}
+    assert _outcomes("names") == {"miss": 1, "hit": 1, "near": 2}
 
 
 async def test_each_question_has_its_own_answer(kept: str) -> None:
@@ -67,7 +74,7 @@ async def test_each_question_has_its_own_answer(kept: str) -> None:
         for choice in ("a", "b"):
             wanted = ProductFilter(options=(("Size", long + choice),))
             assert b'"total" : 0' in await queries.list_products(wanted)
-    assert _outcomes("product list") == {"miss": 2, "hit": 2}
+    assert _outcomes("product list") == {"miss": 2, "near": 2}
 
 
 async def test_raw_sql_shows_at_the_next_read(kept: str) -> None:
@@ -82,12 +89,13 @@ async def test_a_kept_document_brings_its_tag_and_its_compressed_form(kept: str)
     for number in range(20):
         await goods.product(f"Bell {number:050}")
     plain = await cached.documents.find_document(_NAMES, {"without": ""})
-    for _ in range(2):
+    for _ in range(3):
         document = await cached.find_document("names", _NAMES, {"without": ""})
         assert isinstance(document, Document)
         assert plain is not None
         assert (document, document.etag) == (plain, etag_of(plain))
         assert brotli.decompress(document.compressed) == plain
+        _only_redis()
 
 
 async def test_nothing_found_is_not_kept(kept: str) -> None:
@@ -155,7 +163,7 @@ async def test_a_change_while_it_is_made_shows_at_the_next_read(kept: str) -> No
     goes_on.set()
     assert (await early, await late) == ("Bell", "Horn")
     assert await cached.render("names", "", work) == "Horn"
-    assert _outcomes("names") == {"miss": 2, "hit": 1}
+    assert _outcomes("names") == {"miss": 2, "near": 1}
 
 
 async def test_a_request_asks_for_the_version_once(kept: str) -> None:
@@ -175,6 +183,7 @@ async def test_broken_bytes_are_made_again(kept: str) -> None:
     redis = redis_client.Redis.from_url(kept)
     (key,) = redis.keys("*")
     redis.set(key, b"\x00nonsense")
+    _only_redis()
     assert await _names() == ["Bell"]
 
 
@@ -197,13 +206,16 @@ async def test_a_redis_that_hangs_and_one_that_dies_change_no_byte(own_redis: st
     cached.connect(own_redis)
     redis = redis_client.Redis.from_url(own_redis)
     for _ in range(2):
+        _only_redis()
         assert await queries.list_products(ProductFilter()) == plain
     redis.execute_command("CLIENT", "PAUSE", "2000", "ALL")
     for _ in range(20):
+        _only_redis()
         assert await queries.list_products(ProductFilter()) == plain
     assert _outcomes("product list") == {"miss": 1, "hit": 1, "bypassed": 20}
     redis.shutdown(nosave=True)
     cached._Shelf.cache._silent_until = 0.0  # type: ignore[union-attr]
+    _only_redis()
     answers = await asyncio.gather(*(queries.list_products(ProductFilter()) for _ in range(50)))
     assert answers == [plain] * 50
     assert _outcomes("product list")["hit"] == 1
