@@ -15,10 +15,20 @@ from lex.core import ids
 CATEGORIES = 100
 SIZES = ("S", "M", "L", "XL")
 STOCK = 1_000_000
-WORDS = ("alpine", "amber", "bold", "breeze", "cedar", "cliff", "coral", "dune", "ember", "fern", "frost", "grove")
-NOUNS = ("jersey", "jacket", "bottle", "lamp", "helmet", "saddle", "glove", "light", "bag", "shoe", "cap", "pump")
-BRANDS = ("Alto", "Berg", "Corsa", "Dorn", "Etna", "Fjord", "Grano", "Halde")
-_FAMILY = 12  # in 100 listed things, as many are families: 32 in 100 products are variants
+WORDS = [
+    *("alpine", "amber", "bold", "breeze", "cedar", "cliff", "coral", "dune", "ember", "fern", "frost", "grove"),
+    *("harbor", "lunar", "meadow", "oak"),
+]
+NOUNS = [
+    *("jersey", "jacket", "bottle", "lamp", "helmet", "saddle", "glove", "light", "bag", "shoe", "sock", "cap"),
+    *("pump", "bell", "rack", "tyre"),
+]
+BRANDS = ["Alto", "Berg", "Corsa", "Dorn", "Etna", "Fjord", "Grano", "Halde"]
+#: A fourteenth of what is listed is made of each.
+MATERIALS = [
+    *("aluminium", "bamboo", "carbon", "cotton", "felt", "leather", "linen"),
+    *("merino", "nylon", "rubber", "silk", "steel", "titanium", "walnut"),
+]
 
 _COLUMNS: LiteralString = (
     "id, variant_of, category_id, sku, slug, name, description, brand, price, compare_at_price, stock_quantity, "
@@ -57,12 +67,21 @@ def category_slug(place: int) -> str:
 
 
 def invent(dice: random.Random, categories: list[UUID], products: int, first: int = 1) -> Iterator[Listed]:
-    """Listed things until their rows are `products`, numbered from `first`: `item-1`, `SKU-1` …"""
-    number, made = first, 0
-    while made < products:
-        listed = _listed(dice, number, categories, is_family=number % 100 < _FAMILY and products - made > len(SIZES))
-        yield listed
-        number, made = number + 1, made + len(listed.rows)
+    """As many products, numbered from `first` (`item-1`, `SKU-1` …): three in five are simple, the rest families."""
+    families = families_in(products)
+    simple = products - families * (len(SIZES) + 1)
+    for place in range(simple + families):
+        yield _listed(dice, first + place, categories, is_family=place >= simple)
+
+
+def families_in(products: int) -> int:
+    """How many families so many products hold; each counts with its variants."""
+    return products * 8 // 100
+
+
+def material_of(number: int) -> str:
+    """What `item-{number}` is made of, as its description says."""
+    return MATERIALS[number % len(MATERIALS)]
 
 
 def write_conditions(connection: Connection[Any], country: str) -> list[UUID]:
@@ -97,7 +116,7 @@ def _listed(dice: random.Random, number: int, categories: list[UUID], *, is_fami
     place, price = dice.randrange(CATEGORIES), dice.randrange(500, 20000)
     name = f"{dice.choice(WORDS).title()} {dice.choice(NOUNS)} {number}"
     key, slug, sku = ids.new_id(), f"item-{number}", f"SKU-{number}"
-    about = f"<p>{' '.join(dice.choices(WORDS + NOUNS, k=60)).capitalize()}.</p>"
+    about = f"<p>{' '.join(dice.choices(WORDS + NOUNS, k=60)).capitalize()}, made of {material_of(number)}.</p>"
     images = [{"src": f"/files/{slug}-{n}.svg", "alt": name} for n in range(3)]
     common = (categories[place], dice.choice(BRANDS), dice.random() < 0.05)
     options: Any = [{"name": "Size", "values": [*SIZES]}] if is_family else {}
