@@ -38,9 +38,9 @@ types: .venv/.dev
 
 ci: lint types test
 
-# Options of both: docs/bench.md, as in make bench ARGS="--only list,detail --seconds 20".
+# PAGES=1 measures the HTML pages. Options of both: docs/bench.md, as in make bench ARGS="--only list,detail --seconds 20".
 bench: .venv/.dev
-	@$(BIN)/python -m bench $(ARGS)
+	@$(BIN)/python -m bench $(if $(PAGES),--pages) $(ARGS)
 
 soak: .venv/.dev
 	@$(BIN)/python -m bench.soak $(ARGS)

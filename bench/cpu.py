@@ -37,10 +37,16 @@ class Meter:
         return [_own(process) for process in self._web]
 
     def _database(self) -> float:
-        """The living backends, and through their parent those that have ended."""
+        """The living backends, and through their parent those that have ended; again if one ended meanwhile."""
+        while True:
+            ended = self._ended()
+            used = _own(self._postmaster) + ended + sum(_own(child) for child in self._postmaster.children())
+            if ended == self._ended():
+                return used
+
+    def _ended(self) -> float:
         times = self._postmaster.cpu_times()
-        ended = times.children_user + times.children_system
-        return _own(self._postmaster) + ended + sum(_own(child) for child in self._postmaster.children())
+        return float(times.children_user + times.children_system)
 
 
 def _own(process: psutil.Process) -> float:

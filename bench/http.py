@@ -4,7 +4,7 @@ It is the load of the benchmark, so that the benchmark measures the server.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import brotli  # type: ignore[import-untyped]
@@ -14,10 +14,11 @@ import msgspec
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status and decoded body."""
+    """Status, decoded body, and the cookies that were set."""
 
     status: int
     body: bytes
+    cookies: dict[str, str] = field(default_factory=dict)
 
     def json(self) -> Any:
         """The body as plain values."""
@@ -25,24 +26,28 @@ class Answer:
 
 
 class Connection(asyncio.Protocol):
-    """One connection. `request` raises ConnectionError when the server closes it before the answer is complete."""
+    """One connection. `request` raises ConnectionError when the server closes it before the answer is complete.
+
+    `kept` is what a scenario remembers from one operation to the next."""
 
     def __init__(self, host: str) -> None:
         self._host = host
+        self.kept: dict[str, str] = {}
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
         self._begin()
 
     async def request(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """Send and wait. `body` is encoded as JSON; underscores in header names stand for dashes."""
+        """Send and wait. A text is sent as a form, any other body as JSON; underscores in header names are dashes."""
         if self._transport is None or self._transport.is_closing():
             raise ConnectionError("the connection is closed")
         lines = [f"{method} {path} HTTP/1.1", f"host: {self._host}"]
         lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
         content = b""
         if body is not None:
-            content = msgspec.json.encode(body)
-            lines += ["content-type: application/json", f"content-length: {len(content)}"]
+            content = body.encode() if isinstance(body, str) else msgspec.json.encode(body)
+            kind = "application/x-www-form-urlencoded" if isinstance(body, str) else "application/json"
+            lines += [f"content-type: {kind}", f"content-length: {len(content)}"]
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write("\r\n".join([*lines, "", ""]).encode() + content)
         return await self._answer
@@ -70,6 +75,9 @@ class Connection(asyncio.Protocol):
         """Called by the parser."""
         if name.lower() == b"content-encoding":
             self._is_compressed = value == b"br"
+        elif name.lower() == b"set-cookie":
+            key, _, rest = value.decode().partition("=")
+            self._cookies[key] = rest.partition(";")[0]
 
     def on_body(self, body: bytes) -> None:
         """Called by the parser."""
@@ -78,7 +86,9 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """Called by the parser."""
         body = b"".join(self._body)
-        answer = Answer(self._parser.get_status_code(), brotli.decompress(body) if self._is_compressed else body)
+        answer = Answer(
+            self._parser.get_status_code(), brotli.decompress(body) if self._is_compressed else body, self._cookies
+        )
         self._begin()
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(answer)
@@ -87,6 +97,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
         self._is_compressed = False
+        self._cookies: dict[str, str] = {}
 
 
 async def connect(url: str) -> Connection:

@@ -29,13 +29,20 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One line of the report. `target` is CPU ms of application and PostgreSQL per operation, where there is one."""
+    """One line of the report. `target` is CPU ms of application and PostgreSQL per operation, where there is one.
+    `is_cached`: caches may answer it, so it is measured with them on too."""
 
     name: str
     about: str
     operation: Operation
     target: tuple[float, float] | None = None
     query: Callable[[], Query] | None = None
+    is_cached: bool = False
+
+    @property
+    def family(self) -> str:
+        """The name before its comma: what it is chosen by."""
+        return self.name.partition(",")[0]
 
 
 def expect(answer: Answer, status: int) -> Any:

@@ -1,7 +1,7 @@
 """The scenarios, in the order of the report. One is a file here with a `SCENARIO` (or several), named in this list."""
 
 from bench.scenario import Scenario
-from bench.scenarios import checkout, detail, floor, listing, new_cart
+from bench.scenarios import checkout, detail, floor, listing, new_cart, pages
 
 SCENARIOS: list[Scenario] = [
     floor.SCENARIO,
@@ -10,3 +10,6 @@ SCENARIOS: list[Scenario] = [
     new_cart.SCENARIO,
     checkout.SCENARIO,
 ]
+
+#: Those of `make bench PAGES=1`.
+PAGES: list[Scenario] = [floor.SCENARIO, *pages.SCENARIOS]

@@ -22,4 +22,4 @@ def _query() -> Query:
     return Query(queries._PRODUCT, params, "slug", "('item-' || :n)", SIMPLE + FAMILIES)
 
 
-SCENARIO = Scenario("detail", "one product by its slug", _detail, (0.20, 0.10), _query)
+SCENARIO = Scenario("detail", "one product by its slug", _detail, (0.20, 0.10), _query, is_cached=True)

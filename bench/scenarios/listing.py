@@ -35,7 +35,7 @@ def _query() -> Query:
 
 
 SCENARIOS = [
-    Scenario("list", "24 products of a category", _plain, (0.30, 0.40), _query),
-    Scenario("list, br", "the same, compressed for a browser", _compressed),
-    Scenario("list, facets", "the same with its facets counted", _with_facets),
+    Scenario("list", "24 products of a category", _plain, (0.30, 0.40), _query, is_cached=True),
+    Scenario("list, br", "the same, compressed for a browser", _compressed, is_cached=True),
+    Scenario("list, facets", "the same with its facets counted", _with_facets, is_cached=True),
 ]

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("lex.cli.serve:serve", "Start the shop; Ctrl-C stops all of it."),
     "doctor": ("lex.cli.doctor:doctor", "Say in one line each what Lex needs and whether it is there."),
     "demo": ("lex.cli.demo:demo", "Load the demo business, a cycle workshop."),
+    "seed": ("lex.cli.seed:seed", "Fill an empty shop with invented goods and past orders."),
     "import": ("lex.cli.catalog:import_app", "Bring data in."),
     "export": ("lex.cli.catalog:export_app", "Take data out."),
     "pictures": ("lex.cli.pictures:app", "Fetch pictures from other hosts; show what is missing and why."),

@@ -1,6 +1,7 @@
 """Ids: UUIDv7, ordered by the time they carry. They partition orders and audit_logs and stay the only key."""
 
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -34,12 +35,12 @@ def id_bounds(start: datetime, end: datetime) -> tuple[UUID, UUID]:
     return floor_id(start), floor_id(end)
 
 
-def order_number(order_id: UUID) -> str:
+def order_number(order_id: UUID, choose: Callable[[str], str] = secrets.choice) -> str:
     """A number for people, `LEX-20261105-7F3K9QTB`: the UTC day of the id and eight random characters.
 
     The day makes a per-partition unique index global (docs/concepts/partitions.md). Never a credential.
     """
-    tail = "".join(secrets.choice(_READABLE) for _ in range(8))
+    tail = "".join(choose(_READABLE) for _ in range(8))
     return f"LEX-{instant_of(order_id):%Y%m%d}-{tail}"
 
 

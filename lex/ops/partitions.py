@@ -6,6 +6,7 @@ how many do; the readiness check and the job's alert read it. How and why: docs/
 
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString
@@ -86,11 +87,26 @@ def ensure(database_url: str, quarters: int = 4, months: int = 6) -> list[str]:
     """
     wanted = _ahead(orders_partition(clock.real_now().astimezone(UTC)), quarters)
     wanted += _ahead(audit_partition(clock.real_now().astimezone(UTC)), months)
+    return _ensured(database_url, wanted)
+
+
+def _ensured(database_url: str, wanted: Sequence[Partition]) -> list[str]:
     try:
         with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
             return [partition.name for partition in wanted if _make_patiently(connection, partition)]
     except psycopg.OperationalError as error:
         raise Unavailable(f"The next partitions could not be made: {error}. They are tried again.") from error
+
+
+def ensure_orders_since(database_url: str, instant: datetime) -> list[str]:
+    """Make the missing partitions of orders from the quarter of `instant` to the present one; returns the names made.
+
+    For orders brought in from the past. Raises `Unavailable` as `ensure` does.
+    """
+    wanted, now = [orders_partition(instant)], clock.real_now()
+    while wanted[-1].end <= now:
+        wanted.append(orders_partition(wanted[-1].end))
+    return _ensured(database_url, wanted)
 
 
 def status(database_url: str) -> list[Status]:

@@ -63,6 +63,7 @@ class Order(Keyed, Touched, Base):
         Index("idx_orders_user_id", "user_id", text("id DESC")),
         Index("idx_orders_status", "status", text("id DESC")),
         Index("idx_orders_payment_status", "payment_status", text("id DESC")),
+        Index("idx_orders_fulfilment_status", "fulfilment_status", text("id DESC")),
         Index("idx_orders_expires_at", "expires_at", postgresql_where=text("status = 'pending'")),
         {"postgresql_partition_by": "RANGE (id)"},
     )

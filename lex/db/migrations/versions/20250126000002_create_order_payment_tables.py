@@ -95,6 +95,7 @@ CREATE TABLE orders (
         CASE WHEN prices_include_tax THEN 0 ELSE tax_amount END)
 ) PARTITION BY RANGE (id);
 CREATE INDEX idx_orders_expires_at ON orders (expires_at) WHERE status = 'pending';
+CREATE INDEX idx_orders_fulfilment_status ON orders (fulfilment_status, id DESC);
 CREATE INDEX idx_orders_order_number ON orders (order_number);
 CREATE INDEX idx_orders_payment_status ON orders (payment_status, id DESC);
 CREATE INDEX idx_orders_status ON orders (status, id DESC);
