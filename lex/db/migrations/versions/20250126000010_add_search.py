@@ -50,14 +50,17 @@ CREATE INDEX idx_search_words_trigrams ON search_words USING gin (word gin_trgm_
 CREATE INDEX idx_search_words_word ON search_words (word text_pattern_ops);
 """
 
-# Words are only ever added here, in one order, so that writers of the same words do not wait for each other in a ring.
+# Words are only ever added here, in one order, so that writers of the same new words do not wait for each other in a
+# ring. Those that are there already are not even looked at twice: ON CONFLICT would lock them until the writer's commit.
 # One found gone at the last count is counted as there again. The argument is what to read of a row called `added`.
 NOTE = """
 CREATE FUNCTION public.note_search_words() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     insertion text := 'INSERT INTO search_words AS known (word)
-        SELECT DISTINCT word FROM %s CROSS JOIN LATERAL words_of(%s) word ORDER BY word
+        SELECT DISTINCT word FROM %s CROSS JOIN LATERAL words_of(%s) word
+        WHERE NOT EXISTS (SELECT FROM search_words there WHERE there.word = word.word AND there.frequency > 0)
+        ORDER BY word
         ON CONFLICT (word) DO UPDATE SET frequency = 1 WHERE known.frequency = 0';
 BEGIN
     IF TG_LEVEL = 'ROW' THEN
