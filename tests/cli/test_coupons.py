@@ -1,7 +1,6 @@
 """`lex coupons` as it is typed."""
 
 import json
-from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -9,21 +8,11 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from lex.cli.main import app
-from lex.core.settings import settings
 
 RUN = CliRunner()
 
 
-@pytest.fixture(autouse=True)
-def _shop(
-    database_url: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("LEX_HOME", str(tmp_path_factory.getbasetemp() / "cli-home"))
-    monkeypatch.setenv("COLUMNS", "200")
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("own_shop")
 
 
 def coupons(*words: str) -> Result:
