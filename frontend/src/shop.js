@@ -4,6 +4,8 @@ import "./search.js";
 import "./listing.js";
 import "./gallery.js";
 
+document.documentElement.classList.add("scripted");
+
 // A menu closes by Escape and by a click elsewhere.
 document.addEventListener("keydown", (event) => {
   const menu = event.key === "Escape" && event.target.closest?.("details.menu[open]");

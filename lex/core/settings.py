@@ -66,9 +66,7 @@ class Settings:
     accent: str = _setting(
         "", "Colour of buttons and links, `#0d5e43` or `oklch(…)`; darkened or lightened until it can be read."
     )
-    logo: str = _setting(
-        "", "Picture in place of the name: a file of the media folder such as `logo.svg`."
-    )
+    logo: str = _setting("", "Picture in place of the name: a file of the media folder such as `logo.svg`.")
     locale: str = _setting("en", "Language of the pages and how they write amounts and dates, such as `en` or `de_AT`.")
     currency: str = _setting("EUR", "ISO 4217 currency of all prices.")
     country: str = _setting("DE", "ISO 3166 country of the business.")

@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from lex.web.storefront import home
+from lex.web.storefront import crawlers, home, memberships, own_pages, product, products, searching, services
+
+_PARTS = (home, products, product, services, memberships, searching, own_pages, crawlers)
 
 
 def storefront_routes() -> list[Any]:
     """Every route of the shop window."""
-    return [home.home]
+    return [route for part in _PARTS for route in part.routes]
