@@ -1,5 +1,6 @@
 """Everything a cart's price depends on, read in one statement."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,10 +9,12 @@ from uuid import UUID
 
 import msgspec
 
+from lex.carts.offers import OFFERS
 from lex.core import clock, money
 from lex.core.actor import Actor
 from lex.core.errors import Conflict, Gone, NotFound
 from lex.core.settings import settings
+from lex.coupons.rules import Offer
 from lex.db import sql
 from lex.db.session import Session
 
@@ -60,6 +63,15 @@ class CartHead:
     country: str | None
     expires_at: datetime
     order_id: UUID | None
+    coupon_codes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Who is about to place a cart, as coupons know people: blind indexes of the e-mail and of its mailbox."""
+
+    email_index: bytes
+    mailbox: bytes
 
 
 class CartFacts(msgspec.Struct, frozen=True):
@@ -77,6 +89,7 @@ class CartFacts(msgspec.Struct, frozen=True):
     lines: list[Line]
     methods: list[Method]
     rates: dict[str, Decimal]
+    coupons: list[Offer] | None = None
 
 
 _UNKNOWN = "There is no such cart, or its token is missing or wrong."
@@ -86,9 +99,8 @@ _OWN: LiteralString = (
 )
 
 _LOCK: LiteralString = (
-    "SELECT c.id, c.user_id, c.status, c.country, c.expires_at, c.order_id FROM carts c WHERE c.id = %(id)s AND "
-    + _OWN
-    + " FOR NO KEY UPDATE"
+    "SELECT c.id, c.user_id, c.status, c.country, c.expires_at, c.order_id, c.coupon_codes FROM carts c"
+    " WHERE c.id = %(id)s AND " + _OWN + " FOR NO KEY UPDATE"
 )
 
 _FACTS: LiteralString = (
@@ -119,7 +131,10 @@ SELECT json_build_object(
         FROM shipping_methods m WHERE m.is_active AND m.deleted_at IS NULL), '[]'),
     'rates', coalesce((
         SELECT json_object_agg(r.country || ':' || r.tax_class, r.rate::text)
-        FROM tax_rates r WHERE r.country IN (c.country, %(shop_country)s) AND r.deleted_at IS NULL), '{}')
+        FROM tax_rates r WHERE r.country IN (c.country, %(shop_country)s) AND r.deleted_at IS NULL), '{}'),
+    'coupons', """
+    + OFFERS
+    + """
 )::text FROM carts c WHERE c.id = %(id)s AND """
     + _OWN
 )
@@ -144,11 +159,23 @@ async def lock_open_cart(session: Session, actor: Actor, cart_id: UUID) -> CartH
     return head
 
 
-async def get_facts(session: Session, actor: Actor, cart_id: UUID) -> CartFacts:
-    """A cart of the actor's and what it is priced by, in one statement. Raises `NotFound`."""
-    scale = 10 ** money.exponent(settings().currency)
+async def get_facts(
+    session: Session, actor: Actor, cart_id: UUID, *, buyer: Buyer | None = None, codes: Sequence[str] | None = None
+) -> CartFacts:
+    """A cart of the actor's and what it is priced by, in one statement; `codes` are tried instead of those entered.
+
+    Raises `NotFound`.
+    """
     text = await sql.fetch_value(
-        session, _FACTS, id=cart_id, scale=scale, shop_country=settings().country, **_owner(actor)
+        session,
+        _FACTS,
+        id=cart_id,
+        scale=10 ** money.exponent(settings().currency),
+        shop_country=settings().country,
+        codes=None if codes is None else list(codes),
+        mailbox=buyer.mailbox if buyer else None,
+        email_index=buyer.email_index if buyer else None,
+        **_owner(actor),
     )
     if text is None:
         raise NotFound(_UNKNOWN, code="cart_not_found")

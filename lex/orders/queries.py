@@ -23,7 +23,9 @@ _LINES: LiteralString = """
         'id', i.id, 'item_type', i.item_type, 'product_id', i.product_id, 'name', i.name, 'sku', i.sku,
         'options', i.options, 'image', i.image, 'quantity', i.quantity,
         'unit_price', (i.unit_price * %(scale)s)::bigint,
-        'discount_amount', (i.discount_amount * %(scale)s)::bigint, 'tax_rate', i.tax_rate::text,
+        'discounted_unit_price', (i.discounted_unit_price * %(scale)s)::bigint,
+        'discount_amount', (i.discount_amount * %(scale)s)::bigint, 'discounts', i.discounts,
+        'tax_rate', i.tax_rate::text,
         'net_amount', (i.net_amount * %(scale)s)::bigint, 'tax_amount', (i.tax_amount * %(scale)s)::bigint,
         'total_amount', (i.total_amount * %(scale)s)::bigint, 'requires_shipping', i.requires_shipping,
         'is_digital', i.is_digital, 'fulfilled_quantity', i.fulfilled_quantity) ORDER BY i.position)

@@ -4,9 +4,9 @@ from typing import Any
 
 from litestar import Router
 
-from lex.web.api import carts, catalog, checkout, downloads, health, orders, staff_orders, webhooks
+from lex.web.api import cart_coupons, carts, catalog, checkout, downloads, health, orders, staff_orders, webhooks
 
-_MODULES = (catalog, carts, checkout, orders, downloads, staff_orders, webhooks)
+_MODULES = (catalog, carts, cart_coupons, checkout, orders, downloads, staff_orders, webhooks)
 
 
 def api_routes() -> list[Any]:

@@ -15,6 +15,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "addCartItem": {"sku": "BRASS-BELL", "quantity": 1},
     "changeCartItem": {"quantity": 3},
     "changeCart": {"country": "DE", "shipping_method": "standard"},
+    "applyCoupon": {"code": "WELCOME10"},
     "placeOrder": {
         "version": 1,
         "email": "ada@example.org",
