@@ -10,6 +10,7 @@ from litestar import MediaType, Response
 from lex.core import money
 from lex.core.settings import settings
 from lex.web.kit import assets
+from lex.web.kit.csrf import csrf
 
 _FOLDER = Path(__file__).parent.parent / "templates"
 
@@ -28,7 +29,7 @@ def environment() -> jinja2.Environment:
     )
     made.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     made.filters["amount"] = money.format_amount
-    made.globals.update(shop_name=settings().shop_name, entry=assets.entry)
+    made.globals.update(shop_name=settings().shop_name, entry=assets.entry, csrf=csrf)
     return made
 
 
