@@ -10,6 +10,7 @@ from litestar import MediaType, Response
 from lex.core import money
 from lex.core.settings import settings
 from lex.web.kit import assets
+from lex.web.kit.basket import cart_units
 from lex.web.kit.csrf import csrf
 
 _FOLDER = Path(__file__).parent.parent / "templates"
@@ -29,7 +30,7 @@ def environment() -> jinja2.Environment:
     )
     made.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     made.filters["amount"] = money.format_amount
-    made.globals.update(shop_name=settings().shop_name, entry=assets.entry, csrf=csrf)
+    made.globals.update(shop_name=settings().shop_name, entry=assets.entry, csrf=csrf, cart_units=cart_units)
     return made
 
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from lex.web.pages import docs, files, front, order
+from lex.web.pages import docs, files, front
 
 
 def page_routes() -> list[Any]:
     """Every route that is not the API's."""
-    return [front.front, order.order, docs.docs, docs.openapi_json, files.static, files.media]
+    return [front.front, docs.docs, docs.openapi_json, files.static, files.media]
