@@ -40,6 +40,12 @@ def entry(name: str) -> Entry:
     return Entry(scripts, tuple(_PREFIX + style for style in styles))
 
 
+def address(name: str) -> str:
+    """Where the picture or sprite `frontend/src/<name>` is served; empty when the assets are not built."""
+    chunk = _manifest(_stamp()).get(f"src/{name}")
+    return _PREFIX + chunk.file if chunk else ""
+
+
 def _stamp() -> float:
     """Changes with every build, so that a running server serves the new names."""
     manifest = FOLDER / "manifest.json"

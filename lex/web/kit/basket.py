@@ -1,7 +1,4 @@
-"""The cart a browser holds: its id and token in a signed cookie, with the number of units for the page's head.
-
-Pages that only show how many units are in the cart read the cookie and ask nobody.
-"""
+"""The cart a browser holds: its id and token in a signed cookie, and beside it the number pages show in their head."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +12,7 @@ from lex.core.actor import Actor
 from lex.core.settings import settings
 from lex.identity.commands import hash_token
 from lex.web.kit import cookies
-from lex.web.kit.csrf import current_scope
+from lex.web.kit.templates import CART_COUNT_COOKIE
 
 _NAME = "cart"
 _DAY = 24 * 60 * 60
@@ -23,11 +20,10 @@ _DAY = 24 * 60 * 60
 
 @dataclass(frozen=True, slots=True)
 class Basket:
-    """What the cookie says. `units` is what the browser was last shown, and decides nothing."""
+    """What the cookie says."""
 
     id: UUID
     token: str
-    units: int = 0
 
     def opened_by(self, actor: Actor) -> Actor:
         """The actor, with the key to this cart."""
@@ -36,22 +32,11 @@ class Basket:
 
 def find_basket(request: Request[Any, Any, Any]) -> Basket | None:
     """The browser's cart; a cookie that was changed or made up is none."""
-    return _read(request.scope)
-
-
-def _read(scope: Any) -> Basket | None:
-    text = cookies.signed_text(_NAME, cookies.given(scope, _NAME))
+    text = cookies.signed_text(_NAME, cookies.given(request.scope, _NAME))
     if text is None:
         return None
-    cart_id, token, units = text.split(".")
-    return Basket(UUID(cart_id), token, int(units))
-
-
-def cart_units() -> int:
-    """For templates: how many units are in the cart of whoever looks at the page."""
-    scope = current_scope.get()
-    basket = _read(scope) if scope else None
-    return basket.units if basket else 0
+    cart_id, _, token = text.partition(".")
+    return Basket(UUID(cart_id), token)
 
 
 def new_basket(opened: Opened) -> Basket:
@@ -67,10 +52,13 @@ def units_in(priced: PricedCart) -> int:
 
 def keep(answer: Response[Any], basket: Basket, units: int) -> None:
     """Have the browser keep the basket as long as the cart itself lives."""
-    value = cookies.sign(_NAME, f"{basket.id.hex}.{basket.token}.{units}")
-    answer.set_cookie(cookies.cookie(_NAME, value, seconds=settings().cart_days * _DAY))
+    seconds = settings().cart_days * _DAY
+    value = cookies.sign(_NAME, f"{basket.id.hex}.{basket.token}")
+    answer.set_cookie(cookies.cookie(_NAME, value, seconds=seconds))
+    answer.set_cookie(CART_COUNT_COOKIE, str(min(units, 9999)), max_age=seconds, secure=cookies.is_secure())
 
 
 def forget(answer: Response[Any]) -> None:
     """Have the browser forget its cart."""
     answer.set_cookie(cookies.cookie(_NAME, "", seconds=0))
+    answer.set_cookie(CART_COUNT_COOKIE, "", max_age=0, secure=cookies.is_secure())

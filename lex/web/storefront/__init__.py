@@ -1,11 +1,11 @@
-"""The shop window: the pages customers see, rendered here, working without scripts and better with them."""
+"""The storefront: what customers browse. Each page takes its documents in one statement and its frame in another."""
 
 from typing import Any
 
-from lex.web.storefront import cart, cart_changes, checkout, find_order, order, paying
+from lex.web.storefront import home
+from lex.web.storefront.buying import buying_routes
 
 
 def storefront_routes() -> list[Any]:
-    """Every page one buys in."""
-    modules = (cart, cart_changes, checkout, order, paying, find_order)
-    return [route for module in modules for route in module.routes]
+    """Every route of the shop window."""
+    return [home.home, *buying_routes()]

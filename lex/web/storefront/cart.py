@@ -66,8 +66,7 @@ async def cart_answer(
     if priced.status != "open":
         return await _closed(request, priced, facts)
     answer = _page(request, priced, facts)
-    if units_in(priced) != basket.units:
-        keep(answer, basket, units_in(priced))
+    keep(answer, basket, units_in(priced))
     return answer
 
 

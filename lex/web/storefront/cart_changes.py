@@ -20,7 +20,7 @@ from lex.web.kit.basket import Basket, find_basket, keep, new_basket, units_in
 from lex.web.kit.forms import read_form, whole_number
 from lex.web.kit.guards import own_form
 from lex.web.kit.inputs import CurrentActor, FromPath
-from lex.web.kit.templates import page
+from lex.web.kit.templates import cart_count, page
 from lex.web.storefront.cart import cart_answer, is_htmx
 
 Form = dict[str, str]
@@ -44,10 +44,10 @@ async def add_item(request: Request[Any, Any, Any], actor: CurrentActor) -> Resp
     except Refusal as refusal:
         if not is_htmx(request):
             raise
-        return page("storefront/_added.html", refusal=refusal, name="", units=held.units if held else 0)
+        return page("storefront/_added.html", refusal=refusal, name="", units=cart_count(request))
     if not is_htmx(request):
         answer = to_cart("?renewed" if renewed else "")
-        keep(answer, basket, basket.units + wanted.quantity)
+        keep(answer, basket, cart_count(request) + wanted.quantity)
         return answer
     priced = await show_cart(basket.opened_by(actor), basket.id)
     name = next((line.name for line in priced.lines if line.sku == wanted.sku), "")
