@@ -19,6 +19,9 @@ from lex.web.kit.guards import public
 from lex.web.kit.inputs import CurrentActor
 from lex.web.kit.templates import page
 
+#: What stands in the way and is mended at the checkout; anything else is mended in the cart.
+AT_CHECKOUT = frozenset({"country_required", "no_shipping", "shipping_method_required"})
+
 _HEADERS = {"Cache-Control": "private, no-store"}
 
 
@@ -88,12 +91,17 @@ def _page(
 ) -> Response[Any]:
     refusal: Refusal | None = facts["refusal"]
     is_piece = is_htmx(request)
+    problems = priced.problems if priced else []
     return page(
         "storefront/_cart.html" if is_piece else "storefront/cart.html",
         # A script swaps in what it gets; an answer that is an error it would leave out.
         status=refusal.status if refusal and not is_piece else 200,
         headers=_HEADERS,
         cart=priced if priced and priced.lines else None,
+        cart_count=units_in(priced) if priced else 0,
+        problem_of={remark.item_id: remark for remark in problems},
+        needs_shipping=any(line.requires_shipping for line in priced.lines) if priced else False,
+        is_blocked=any(remark.code not in AT_CHECKOUT for remark in problems),
         countries=country_options(priced) if priced else [],
         currency=settings().currency,
         cart_days=settings().cart_days,

@@ -44,14 +44,14 @@ async def add_item(request: Request[Any, Any, Any], actor: CurrentActor) -> Resp
     except Refusal as refusal:
         if not is_htmx(request):
             raise
-        return page("storefront/_added.html", refusal=refusal, name="", units=cart_count(request))
+        return page("storefront/_added.html", refusal=refusal, name="")
     if not is_htmx(request):
         answer = to_cart("?renewed" if renewed else "")
         keep(answer, basket, cart_count(request) + wanted.quantity)
         return answer
     priced = await show_cart(basket.opened_by(actor), basket.id)
     name = next((line.name for line in priced.lines if line.sku == wanted.sku), "")
-    answer = page("storefront/_added.html", refusal=None, name=name, units=units_in(priced))
+    answer = page("storefront/_added.html", refusal=None, name=name, cart_count=units_in(priced))
     keep(answer, basket, units_in(priced))
     return answer
 

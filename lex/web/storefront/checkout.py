@@ -23,7 +23,7 @@ from lex.web.kit.forms import read_form
 from lex.web.kit.guards import own_form, public
 from lex.web.kit.inputs import CurrentActor
 from lex.web.kit.templates import page
-from lex.web.storefront.cart import country_options, is_htmx
+from lex.web.storefront.cart import AT_CHECKOUT, country_options, is_htmx
 from lex.web.storefront.cart_changes import to_cart
 from lex.web.storefront.checkout_form import checkout_of, faults_of, is_sent
 from lex.web.storefront.paying import card_facts, pay
@@ -31,8 +31,6 @@ from lex.web.storefront.visitor import Visitor, open_placed
 
 Form = dict[str, str]
 _HEADERS = {"Cache-Control": "private, no-store"}
-#: What the checkout itself mends; anything else in the way is mended in the cart.
-_OURS = frozenset({"country_required", "no_shipping", "shipping_method_required"})
 
 
 @get("/checkout", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
@@ -44,17 +42,16 @@ async def checkout(request: Request[Any, Any, Any], actor: CurrentActor) -> Resp
     owner = basket.opened_by(actor)
     try:
         priced = await show_cart(owner, basket.id)
-        if priced.status == "open" and priced.shipping_methods and priced.shipping_method is None:
-            changes = priced.changes
-            priced = await _deliver(owner, basket, priced.country or "", "")
-            return _page(request, priced, {}, told=[change.message for change in changes])
+        if priced.status != "open":
+            return await open_placed(owner, basket.id) or to_cart()
+        if not priced.lines or any(problem.code not in AT_CHECKOUT for problem in priced.problems):
+            return to_cart()
+        told = [change.message for change in priced.changes]
+        if priced.shipping_methods and priced.shipping_method is None:
+            priced = await _deliver(owner, basket, "", "")
     except (NotFound, Gone):
         return to_cart()
-    if priced.status != "open":
-        return await open_placed(owner, basket.id) or to_cart()
-    if not priced.lines or any(problem.code not in _OURS for problem in priced.problems):
-        return to_cart()
-    return _page(request, priced, {}, told=[change.message for change in priced.changes])
+    return _page(request, priced, {}, told=told)
 
 
 @post("/checkout/delivery", guards=[own_form], include_in_schema=False)
@@ -177,6 +174,7 @@ def _page(
     return page(
         "storefront/checkout.html",
         status=200 if is_htmx(request) else status,
+        request=request,
         headers=_HEADERS,
         cart=priced,
         form=form,

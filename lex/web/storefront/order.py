@@ -45,11 +45,14 @@ async def order(
         if refusal.status >= 500:
             raise
         raise _closed() from refusal
+    not_canceled = "not_canceled" in request.query_params
     if token:
         answer = see_other(visitor.page)
         visitor.keep(answer)
         return answer
-    return page("storefront/order.html", headers=_HEADERS, **facts, **card_facts())
+    return page(
+        "storefront/order.html", request=request, headers=_HEADERS, not_canceled=not_canceled, **facts, **card_facts()
+    )
 
 
 async def _facts(session: Session, visitor: Visitor) -> dict[str, Any]:
