@@ -5,6 +5,8 @@ import "./listing.js";
 import "./gallery.js";
 import "./pay.js";
 
+document.documentElement.classList.add("scripted");
+
 // A menu closes by Escape and by a click elsewhere.
 document.addEventListener("keydown", (event) => {
   const menu = event.key === "Escape" && event.target.closest?.("details.menu[open]");

@@ -1,7 +1,8 @@
 """Facets: how many products each further filter would leave, counted beside the list in the same statement.
 
 Each facet leaves its own filter out, so that it shows what else could be chosen. What is counted are products, by the
-things that can be bought: a family counts once, however many of its variants fit.
+things that can be bought: a family counts once, however many of its variants fit. A search counts what is no product
+beside them: `more` gives such rows with the columns of `GOODS`.
 """
 
 from typing import LiteralString
@@ -9,16 +10,21 @@ from typing import LiteralString
 from lex.catalog.filters import BRANCH, OF_OFFER, OF_PRODUCT
 from lex.catalog.parts import AVAILABLE, LISTED, OFFERED, REDUCED, amount
 
-_FACETS: LiteralString = """, 'facets', (
-    WITH base AS (
-        SELECT p.id, p.category_id, p.brand, {in_category} AS in_category, {in_brand} AS in_brand
-        FROM products p WHERE {listed}
-    ), offers AS MATERIALIZED (
+#: One row a thing that can be bought, with what it fulfils of the filters.
+GOODS: LiteralString = """
         SELECT base.*, v.price, v.options, {in_price} AS in_price, {in_options} AS in_options,
                {available} AS is_available, coalesce({reduced}, false) AS is_reduced
-        FROM base JOIN products v ON coalesce(v.variant_of, v.id) = base.id
-        WHERE v.variant_count = 0 AND {offered}
-    )
+        FROM (
+            SELECT p.id, p.category_id, p.brand, p.rating_average AS rating, {in_category} AS in_category,
+                   {in_brand} AS in_brand, {in_rating} AS in_rating
+            FROM products p WHERE {listed}
+        ) base JOIN products v ON coalesce(v.variant_of, v.id) = base.id
+        WHERE v.variant_count = 0 AND {offered}"""
+CATEGORIES: LiteralString = "SELECT id, slug, name, path FROM categories WHERE deleted_at IS NULL AND is_active"
+
+_FACETS: LiteralString = """, 'facets', (
+    WITH offers AS MATERIALIZED ({offers}
+    ), groups AS ({categories})
     SELECT json_build_object(
         'total', (SELECT count(DISTINCT id) FROM offers WHERE {all}),
         'categories', coalesce((
@@ -27,9 +33,8 @@ _FACETS: LiteralString = """, 'facets', (
                 SELECT top.slug, top.name, top.path, sum(counted.number)::int AS number
                 FROM (SELECT category_id, count(DISTINCT id) AS number FROM offers
                       WHERE {all_but_category} GROUP BY category_id) counted
-                JOIN categories own ON own.id = counted.category_id AND own.deleted_at IS NULL AND own.is_active
-                JOIN categories top ON own.path = top.path OR own.path LIKE top.path || '/%%'
-                WHERE top.deleted_at IS NULL AND top.is_active GROUP BY top.id
+                JOIN groups own ON own.id = counted.category_id
+                JOIN groups top ON own.path = top.path OR own.path LIKE top.path || '/%%' GROUP BY 1, 2, 3
             ) categories), '[]'),
         'brands', coalesce((
             SELECT json_agg(json_build_object('value', brand, 'count', number) ORDER BY number DESC, brand)
@@ -47,19 +52,25 @@ _FACETS: LiteralString = """, 'facets', (
                 GROUP BY name
             ) options), '[]'),
         'price', (SELECT json_build_object('min', {lowest}, 'max', {highest}) FROM offers WHERE {all_but_price}),
+        'ratings', (
+            SELECT json_agg(json_build_object('min_rating', least_rating, 'count', number) ORDER BY least_rating DESC)
+            FROM (SELECT least_rating, count(DISTINCT id) AS number FROM generate_series(1, 5) least_rating
+                  LEFT JOIN offers ON rating >= least_rating AND {all_but_rating} GROUP BY 1) ratings),
         'in_stock', (SELECT count(DISTINCT id) FROM offers WHERE {all_but_stock} AND is_available),
         'on_sale', (SELECT count(DISTINCT id) FROM offers WHERE {all_but_sale} AND is_reduced)
     ))"""
 
 
-def facets_of(used: frozenset[str]) -> LiteralString:
-    """The member `facets` of a list that uses these filters."""
-    price = [OF_OFFER[name].format("v") for name in ("min_price", "max_price") if name in used]
+def facets_of(
+    used: frozenset[str], more: tuple[LiteralString, ...] = (), *, goods: bool = True, categories: LiteralString = ""
+) -> LiteralString:
+    """The member `facets` of a list that uses these filters; `categories` are the groups of what `more` adds."""
     every = {
         "category": "in_category",
         "brand": "in_brand",
         "price": "in_price",
         "options": "in_options",
+        "rating": "in_rating",
         "stock": "is_available" if "in_stock" in used else "true",
         "sale": "is_reduced" if "on_sale" in used else "true",
     }
@@ -68,16 +79,25 @@ def facets_of(used: frozenset[str]) -> LiteralString:
         for left_out in every
     }
     return _FACETS.format(
+        offers="\n        UNION ALL".join([*([_goods(used)] if goods else []), *more]),
+        categories=f"{CATEGORIES}{categories}",
+        lowest=amount("min(price)"),
+        highest=amount("max(price)"),
+        all=" AND ".join(every.values()),
+        **remaining,
+    )
+
+
+def _goods(used: frozenset[str]) -> LiteralString:
+    price = [OF_OFFER[name].format("v") for name in ("min_price", "max_price") if name in used]
+    return GOODS.format(
         listed=" AND ".join([LISTED, *(OF_PRODUCT[name] for name in ("q", "tags", "featured") if name in used)]),
         in_category=BRANCH if "category" in used else "true",
         in_brand=OF_PRODUCT["brands"] if "brands" in used else "true",
+        in_rating=f"coalesce({OF_PRODUCT['min_rating']}, false)" if "min_rating" in used else "true",
         in_price=" AND ".join(price) or "true",
         in_options=OF_OFFER["options"].format("v") if "options" in used else "true",
         available=AVAILABLE.format("v"),
         reduced=REDUCED.format("v"),
         offered=OFFERED,
-        lowest=amount("min(price)"),
-        highest=amount("max(price)"),
-        all=" AND ".join(every.values()),
-        **remaining,
     )

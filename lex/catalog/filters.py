@@ -3,6 +3,7 @@
 from typing import LiteralString
 
 from lex.catalog.parts import AVAILABLE, REDUCED
+from lex.db.searching import QUERY, rank
 
 #: Products of a category and of all below it.
 BRANCH: LiteralString = """p.category_id IN (
@@ -12,13 +13,24 @@ BRANCH: LiteralString = """p.category_id IN (
 KNOWN_CATEGORY: LiteralString = """EXISTS (
     SELECT FROM categories WHERE slug = %(category)s AND deleted_at IS NULL AND is_active)"""
 
+#: Products or families that carry exactly this SKU or barcode, or one of whose variants does.
+CODED: LiteralString = """ARRAY(
+    SELECT coalesce(coded.variant_of, coded.id) FROM products coded
+    WHERE (lower(coded.sku) = lower(btrim(%(q)s)) OR coded.barcode = btrim(%(q)s))
+      AND coded.deleted_at IS NULL AND coded.is_active)"""
+
+#: The best lowest: what carries the SKU, what is called just that, then by how well the words fit.
+RELEVANCE: LiteralString = f"""({rank("p")} - CASE WHEN p.id = ANY ({CODED}) THEN 1000000000
+    WHEN lower(p.name) = lower(btrim(%(q)s)) THEN 500000000 ELSE 0 END)"""
+
 #: What is asked of the product itself.
 OF_PRODUCT: dict[str, LiteralString] = {
-    "q": "p.search @@ websearch_to_tsquery('english', %(q)s)",
+    "q": f"(p.search @@ {QUERY} OR p.id = ANY ({CODED}))",
     "tags": "p.tags @> %(tags)s::text[]",
     "featured": "p.is_featured",
     "category": BRANCH,
     "brands": "p.brand = ANY(%(brands)s::text[])",
+    "min_rating": "p.rating_average >= %(min_rating)s",
 }
 #: What is asked of one thing that can be bought, under the name that fills {0}.
 OF_OFFER: dict[str, LiteralString] = {

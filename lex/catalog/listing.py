@@ -4,7 +4,7 @@ A filter holds when one thing that can be bought fulfils all of it: "size M, up 
 its M costs up to 50 and is in stock. Statements differ by which filters are used; each shape is built once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -13,7 +13,7 @@ from typing import Any, Literal, LiteralString, get_args
 from uuid import UUID
 
 from lex.catalog.facets import facets_of
-from lex.catalog.filters import KNOWN_CATEGORY, OF_OFFER, OF_PRODUCT
+from lex.catalog.filters import KNOWN_CATEGORY, OF_OFFER, OF_PRODUCT, RELEVANCE
 from lex.catalog.parts import ITEM, LISTED, OFFERED, VARIANTS
 from lex.core import cursors, money
 from lex.core.errors import FieldError, Invalid
@@ -21,17 +21,19 @@ from lex.core.settings import settings
 from lex.core.texts import SLUG
 from lex.db import sql
 
-Sort = Literal["featured", "newest", "price", "-price", "name"]
+Sort = Literal["featured", "relevance", "newest", "price", "-price", "name", "rating"]
 SORTS: tuple[str, ...] = get_args(Sort)
 MOST = 100
 
 #: sort → its key as columns, how they run, and what a cursor carries
 _ORDER: dict[str, tuple[tuple[LiteralString, ...], LiteralString, tuple[type, ...]]] = {
     "featured": (("NOT p.is_featured", 'p."order"', "p.id"), "ASC", (bool, int, UUID)),
+    "relevance": ((RELEVANCE, "p.id"), "ASC", (int, UUID)),
     "newest": (("p.id",), "DESC", (UUID,)),
     "price": (("p.price", "p.id"), "ASC", (Decimal, UUID)),
     "-price": (("p.price", "p.id"), "DESC", (Decimal, UUID)),
     "name": (("lower(p.name)", "p.id"), "ASC", (str, UUID)),
+    "rating": (("coalesce(p.rating_average, 0)", "p.id"), "DESC", (Decimal, UUID)),
 }
 
 
@@ -47,6 +49,7 @@ class ProductFilter:
     options: tuple[tuple[str, str], ...] = ()
     min_price: int | None = None
     max_price: int | None = None
+    min_rating: int | None = None
     in_stock: bool = False
     on_sale: bool = False
     featured: bool = False
@@ -55,12 +58,23 @@ class ProductFilter:
     cursor: str | None = None
     facets: bool = True
 
+    @property
+    def sorts(self) -> tuple[str, ...]:
+        """What it may be sorted by."""
+        return SORTS
+
+    @property
+    def used(self) -> frozenset[str]:
+        """The names of the filters that are set."""
+        return frozenset(name for name in (*OF_PRODUCT, *OF_OFFER) if getattr(self, name) not in (None, False, ()))
+
     def check(self) -> None:
         """Raises `Invalid` with every bad field."""
         errors = [
-            *([] if self.sort in SORTS else [FieldError("sort", f"Sort by one of: {', '.join(SORTS)}.")]),
-            *([] if 1 <= self.limit <= MOST else [FieldError("limit", f"A page takes 1 to {MOST} products.")]),
+            *([] if self.sort in self.sorts else [FieldError("sort", f"Sort by one of: {', '.join(self.sorts)}.")]),
+            *([] if 1 <= self.limit <= MOST else [FieldError("limit", f"A page takes 1 to {MOST} entries.")]),
             *self._price_errors(),
+            *self._rating_errors(),
             *self._text_errors(),
         ]
         if errors:
@@ -76,6 +90,12 @@ class ProductFilter:
         if low is not None and high is not None and low > high:
             errors.append(FieldError("min_price", "The lowest price lies above the highest; swap them."))
         return errors
+
+    def _rating_errors(self) -> Iterator[FieldError]:
+        if self.min_rating is not None and not 1 <= self.min_rating <= 5:
+            yield FieldError("min_rating", "A rating lies between 1 and 5.")
+        if self.sort == "relevance" and not self.q:
+            yield FieldError("sort", "Relevance needs words to be relevant to; fill in q.")
 
     def _text_errors(self) -> list[FieldError]:
         texts = [("q", self.q or ""), *(("brand", brand) for brand in self.brands), *(("tag", t) for t in self.tags)]
@@ -100,9 +120,14 @@ class ProductFilter:
 def question(wanted: ProductFilter) -> tuple[LiteralString, dict[str, Any]]:
     """The statement and its parameters. Raises `Invalid` with every bad field."""
     wanted.check()
-    used = frozenset(name for name in (*OF_PRODUCT, *OF_OFFER) if getattr(wanted, name) not in (None, False, ()))
+    params = {**values_of(wanted), **_after(wanted)}
+    return _statement(wanted.used, wanted.sort, wanted.cursor is not None, wanted.facets), params
+
+
+def values_of(wanted: ProductFilter) -> dict[str, Any]:
+    """The parameters that its filters name; amounts in major units."""
     currency = settings().currency
-    params: dict[str, Any] = {
+    return {
         "category": wanted.category,
         "q": wanted.q,
         "brands": list(wanted.brands),
@@ -110,12 +135,11 @@ def question(wanted: ProductFilter) -> tuple[LiteralString, dict[str, Any]]:
         "options": [sql.json(choice) for choice in wanted._choices()],
         "min_price": None if wanted.min_price is None else money.major(wanted.min_price, currency),
         "max_price": None if wanted.max_price is None else money.major(wanted.max_price, currency),
+        "min_rating": wanted.min_rating,
         "limit": wanted.limit,
         "currency": currency,
         "scale": 10 ** money.exponent(currency),
-        **_after(wanted),
     }
-    return _statement(used, wanted.sort, wanted.cursor is not None, wanted.facets), params
 
 
 def _after(wanted: ProductFilter) -> Mapping[str, Any]:
@@ -128,7 +152,7 @@ def _after(wanted: ProductFilter) -> Mapping[str, Any]:
 @lru_cache(maxsize=512)
 def _statement(used: frozenset[str], sort: str, continued: bool, facets: bool) -> LiteralString:
     key, direction, _ = _ORDER[sort]
-    conditions = [LISTED, *(OF_PRODUCT[name] for name in OF_PRODUCT if name in used), _offered(used)]
+    conditions = [LISTED, *(OF_PRODUCT[name] for name in OF_PRODUCT if name in used), offered(used)]
     if continued:
         mark: LiteralString = ">" if direction == "ASC" else "<"
         places = ", ".join(f"%(after_{place})s" for place in range(len(key)))
@@ -155,10 +179,11 @@ SELECT json_build_object(
 
 def _cursor_key(sort: str) -> list[str]:
     """The key as JSON: a number as text, so that 19.90 comes back as it went."""
-    return [f"({column})::text" if "price" in column else column for column in _ORDER[sort][0]]
+    key, _, kinds = _ORDER[sort]
+    return [f"({column})::text" if kind is Decimal else column for column, kind in zip(key, kinds, strict=True)]
 
 
-def _offered(used: frozenset[str]) -> LiteralString:
+def offered(used: frozenset[str]) -> LiteralString:
     """Something of it can be bought and fulfils every filter at once."""
     conditions = [OF_OFFER[name] for name in OF_OFFER if name in used]
     own = " AND ".join(["p.variant_count = 0", *(condition.format("p") for condition in conditions)])

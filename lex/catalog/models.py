@@ -22,14 +22,19 @@ from lex.db.base import (
     one_of,
     reference,
 )
+from lex.db.searching import weighted
 
 LIVING = text("deleted_at IS NULL")
 #: What the product list shows; each of its sorts has an index over just these, so that a page reads 25 rows.
 LISTED = text("variant_of IS NULL AND deleted_at IS NULL AND is_active")
-#: Name weighs more than description; `english` stems both.
-SEARCH = (
-    "setweight(to_tsvector('english'::regconfig, name), 'A') || "
-    "setweight(to_tsvector('english'::regconfig, coalesce(description, '')), 'B')"
+#: Name weighs most, then brand and tags, what can be chosen, and the description.
+SEARCH = " || ".join(
+    (
+        weighted("name", "A"),
+        weighted("coalesce(brand, '') || ' ' || public.text_of_tags(tags)", "B"),
+        weighted("options", "C"),
+        weighted("coalesce(description, '')", "D"),
+    )
 )
 
 
@@ -80,6 +85,8 @@ class Product(Keyed, Touched, SoftDelete, Base):
         Index("uq_products_slug", "slug", unique=True, postgresql_where=LIVING),
         Index("idx_products_slug", "slug"),
         Index("idx_products_sku", "sku"),
+        Index("idx_products_lower_sku", text("lower(sku)")),
+        Index("idx_products_barcode", "barcode", postgresql_where=text("barcode IS NOT NULL")),
         Index("idx_products_category_id", "category_id"),
         Index("idx_products_variant_of", "variant_of"),
         Index("idx_products_price", "price"),
@@ -88,6 +95,8 @@ class Product(Keyed, Touched, SoftDelete, Base):
         Index("idx_products_listed_newest", "id", postgresql_where=LISTED),
         Index("idx_products_listed_price", "price", "id", postgresql_where=LISTED),
         Index("idx_products_listed_name", text("lower(name)"), "id", postgresql_where=LISTED),
+        Index("idx_products_listed_prefix", text("lower(name) text_pattern_ops"), postgresql_where=LISTED),
+        Index("idx_products_listed_rating", text("coalesce(rating_average, 0)"), "id", postgresql_where=LISTED),
         Index("idx_products_listed_featured", text("(NOT is_featured)"), "order", "id", postgresql_where=LISTED),
         Index("idx_products_search", "search", postgresql_using="gin"),
         Index("idx_products_name", "name", postgresql_using="gin", postgresql_ops={"name": "gin_trgm_ops"}),
@@ -149,3 +158,22 @@ class DigitalFile(Keyed, SoftDelete, Base):
     content_type: Mapped[str]
     size_bytes: Mapped[int]
     sha256: Mapped[bytes]
+
+
+class SearchWord(Base):
+    """A word of what is on offer, as it is spelled there, without accents: what typing mistakes are put right to.
+
+    Added by triggers on products, services and plans with the change that brings it; `flows/search/upkeep` counts the
+    words anew and removes those that are gone. `shapes`: the word, and the word without each one of its characters.
+    """
+
+    __tablename__ = "search_words"
+    __table_args__ = (
+        Index("idx_search_words_word", "word", postgresql_ops={"word": "text_pattern_ops"}),
+        Index("idx_search_words_trigrams", "word", postgresql_using="gin", postgresql_ops={"word": "gin_trgm_ops"}),
+        Index("idx_search_words_shapes", "shapes", postgresql_using="gin"),
+    )
+
+    word: Mapped[str] = mapped_column(primary_key=True)
+    frequency: Mapped[int] = mapped_column(server_default=text("1"))
+    shapes: Mapped[list[str]] = mapped_column(ARRAY(TEXT), Computed("public.word_shapes(word)", persisted=True))

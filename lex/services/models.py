@@ -26,12 +26,10 @@ from lex.db.base import (
     owned_by,
     reference,
 )
+from lex.db.searching import weighted
 
 _LIVING = text("deleted_at IS NULL")
-_SEARCH = (
-    "setweight(to_tsvector('english'::regconfig, name), 'A') || "
-    "setweight(to_tsvector('english'::regconfig, coalesce(description, '')), 'B')"
-)
+_SEARCH = " || ".join((weighted("name", "A"), weighted("coalesce(description, '')", "D")))
 
 
 class ServiceCategory(Keyed, Touched, SoftDelete, Base):

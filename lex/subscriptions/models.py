@@ -23,13 +23,11 @@ from lex.db.base import (
     owned_by,
     reference,
 )
+from lex.db.searching import weighted
 
 _LIVING = text("deleted_at IS NULL")
 _DUE = text("next_action_at IS NOT NULL")
-_SEARCH = (
-    "setweight(to_tsvector('english'::regconfig, name), 'A') || "
-    "setweight(to_tsvector('english'::regconfig, coalesce(description, '')), 'B')"
-)
+_SEARCH = " || ".join((weighted("name", "A"), weighted("coalesce(description, '')", "D")))
 _STATES = ("incomplete", "incomplete_expired", "trialing", "active", "past_due", "unpaid", "paused", "canceled")
 
 

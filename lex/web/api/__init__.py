@@ -4,9 +4,20 @@ from typing import Any
 
 from litestar import Router
 
-from lex.web.api import cart_coupons, carts, catalog, checkout, downloads, health, orders, staff_orders, webhooks
+from lex.web.api import (
+    cart_coupons,
+    carts,
+    catalog,
+    checkout,
+    downloads,
+    health,
+    orders,
+    search,
+    staff_orders,
+    webhooks,
+)
 
-_MODULES = (catalog, carts, cart_coupons, checkout, orders, downloads, staff_orders, webhooks)
+_MODULES = (catalog, search, carts, cart_coupons, checkout, orders, downloads, staff_orders, webhooks)
 
 
 def api_routes() -> list[Any]:

@@ -40,6 +40,9 @@ Options = Annotated[
     ),
 ]
 Price = Annotated[int | None, QueryParameter(required=False, ge=0, le=MAX_AMOUNT, description="Minor units.")]
+Rating = Annotated[
+    int | None, QueryParameter(required=False, ge=1, le=5, description="Rated so by customers, or better.")
+]
 Facets = Annotated[
     bool | None, QueryParameter(required=False, description="Facets; counted on the first page unless told otherwise.")
 ]
@@ -75,6 +78,7 @@ async def list_products(
     options: Options = None,
     min_price: Price = None,
     max_price: Price = None,
+    min_rating: Rating = None,
     in_stock: FromQuery[bool] = False,
     on_sale: FromQuery[bool] = False,
     featured: FromQuery[bool] = False,
@@ -89,9 +93,10 @@ async def list_products(
         q=q or None,
         brands=tuple(brands or ()),
         tags=tuple(tags or ()),
-        options=tuple(_option(text) for text in options or ()),
+        options=tuple(option_of(text) for text in options or ()),
         min_price=min_price,
         max_price=max_price,
+        min_rating=min_rating,
         in_stock=in_stock,
         on_sale=on_sale,
         featured=featured,
@@ -103,7 +108,8 @@ async def list_products(
     return json_document(request, await catalog.list_products(wanted))
 
 
-def _option(text: str) -> tuple[str, str]:
+def option_of(text: str) -> tuple[str, str]:
+    """An option as it is asked for. Raises `Invalid` naming `option`."""
     name, colon, value = text.partition(":")
     if not (colon and name and value):
         raise Invalid("option", "An option is a name and a value, such as Size:M.")

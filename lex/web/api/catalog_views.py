@@ -103,6 +103,13 @@ class PriceBounds(msgspec.Struct, frozen=True):
     max: Minor | None
 
 
+class RatingFacet(msgspec.Struct, frozen=True):
+    """How many products are rated so or better."""
+
+    min_rating: Annotated[int, msgspec.Meta(ge=1, le=5)]
+    count: Number
+
+
 class Facets(msgspec.Struct, frozen=True):
     """What each further filter would leave; a facet leaves its own filter out. `total` counts the products found."""
 
@@ -111,6 +118,7 @@ class Facets(msgspec.Struct, frozen=True):
     brands: list[ValueFacet]
     options: list[OptionFacet]
     price: PriceBounds
+    ratings: list[RatingFacet]
     in_stock: Number
     on_sale: Number
 

@@ -10,7 +10,7 @@ import jinja2
 from babel import Locale
 from babel.dates import format_date, format_time
 from babel.numbers import format_currency, format_decimal
-from babel.support import Translations
+from babel.support import NullTranslations, Translations
 from litestar import MediaType, Request, Response
 
 from lex.core import colour, money
@@ -44,8 +44,7 @@ def _environment(config: Settings) -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=config.environment == "development",
     )
-    words = Translations.load(_LANGUAGES, [config.locale])
-    made.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
+    made.install_gettext_translations(_words(config.locale), newstyle=True)  # type: ignore[attr-defined]
     made.filters.update(amount=amount, number=number, day=day, moment=moment)
     made.globals.update(
         shop_name=config.shop_name,
@@ -59,6 +58,17 @@ def _environment(config: Settings) -> jinja2.Environment:
         csrf=csrf,
     )
     return made
+
+
+def gettext(text: str, **values: Any) -> str:
+    """A text of Python's own in the shop's language, as `_()` in templates; values are escaped in neither."""
+    translated: str = _words(settings().locale).gettext(text)
+    return translated % values if values else translated
+
+
+@lru_cache(maxsize=1)
+def _words(locale: str) -> NullTranslations:
+    return Translations.load(_LANGUAGES, [locale])
 
 
 def amount(minor: int, currency: str) -> str:

@@ -46,7 +46,7 @@ async def home(request: Request[Any, Any, Any]) -> Response[str]:
     about = find_text("about")
     seo = Seo("", about.summary if about else "", "/", data=_data())
     development = config.home_path / "mail" if config.environment == "development" else None
-    return answer(request, "home.html", around, seo=seo, mail_folder=development, **offers)
+    return answer(request, "shop/home.html", around, seo=seo, mail_folder=development, **offers)
 
 
 def _data() -> Any:
@@ -58,3 +58,6 @@ def _data() -> Any:
         business["logo"] = absolute(f"/media/{config.logo}")
     site = {"@type": "WebSite", "name": config.shop_name, "url": absolute("/"), "potentialAction": search}
     return linked_data(business, site)
+
+
+routes: list[Any] = [home]

@@ -53,8 +53,8 @@ CREATE TABLE subscription_plans (
     is_current boolean DEFAULT true NOT NULL,
     is_active boolean DEFAULT true NOT NULL,
     "order" integer DEFAULT 0 NOT NULL,
-    search tsvector GENERATED ALWAYS AS (setweight(to_tsvector('english'::regconfig, name), 'A') ||
-        setweight(to_tsvector('english'::regconfig, coalesce(description, '')), 'B')) STORED NOT NULL,
+    search tsvector GENERATED ALWAYS AS (setweight(to_tsvector('public.lex_text'::regconfig, name), 'A') ||
+        setweight(to_tsvector('public.lex_text'::regconfig, coalesce(description, '')), 'D')) STORED NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
     deleted_at timestamptz,

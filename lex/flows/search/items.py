@@ -1,0 +1,69 @@
+"""The entries of a page of results: one shape for all kinds, so that one card shows them."""
+
+from typing import LiteralString
+
+from lex.catalog.parts import IN_STOCK, VARIANTS, amount
+
+
+def _item(
+    kind: LiteralString,
+    alias: LiteralString,
+    *,
+    category: bool = True,
+    price_max: LiteralString = "",
+    in_stock: LiteralString = "true",
+    **own: LiteralString,
+) -> LiteralString:
+    members = {
+        "brand": "NULL",
+        "compare_at_price": "NULL",
+        "variant_count": "0",
+        "rating_average": "NULL",
+        "rating_count": "0",
+        "duration_minutes": "NULL",
+        "billing_interval": "NULL",
+        "interval_count": "NULL",
+    } | own
+    group: LiteralString = "CASE WHEN c.id IS NOT NULL THEN json_build_object('slug', c.slug, 'name', c.name) END"
+    return f"""page.place, json_build_object(
+        'kind', '{kind}', 'id', {alias}.id, 'slug', {alias}.slug, 'name', {alias}.name,
+        'category', {group if category else "NULL"}, 'price', {amount(f"{alias}.price")},
+        'price_max', {amount(price_max or f"{alias}.price")}, 'in_stock', {in_stock}, 'image', {alias}.images -> 0,
+        {", ".join(f"'{name}', {value}" for name, value in members.items())}) AS item"""
+
+
+_PRODUCT: LiteralString = _item(
+    "product",
+    "p",
+    price_max="coalesce(v.price_max, p.price)",
+    in_stock=IN_STOCK,
+    brand="p.brand",
+    compare_at_price=amount("p.compare_at_price"),
+    variant_count="p.variant_count",
+    rating_average="p.rating_average",
+    rating_count="p.rating_count",
+)
+_SERVICE: LiteralString = _item(
+    "service",
+    "s",
+    rating_average="s.rating_average",
+    rating_count="s.rating_count",
+    duration_minutes="s.duration_minutes",
+)
+_PLAN: LiteralString = _item(
+    "plan", "s", category=False, billing_interval="s.billing_interval", interval_count="s.interval_count"
+)
+
+#: Rows of place and item for the hits in `page`.
+ITEMS: LiteralString = f"""
+    SELECT {_PRODUCT} FROM page JOIN products p ON p.id = page.id
+    LEFT JOIN categories c ON c.id = p.category_id AND c.deleted_at IS NULL AND c.is_active
+    LEFT JOIN LATERAL ({VARIANTS}) v ON true
+    WHERE page.kind = 'product' AND page.place <= %(limit)s
+    UNION ALL
+    SELECT {_SERVICE} FROM page JOIN services s ON s.id = page.id
+    LEFT JOIN service_categories c ON c.id = s.category_id AND c.deleted_at IS NULL AND c.is_active
+    WHERE page.kind = 'service' AND page.place <= %(limit)s
+    UNION ALL
+    SELECT {_PLAN} FROM page JOIN subscription_plans s ON s.id = page.id
+    WHERE page.kind = 'plan' AND page.place <= %(limit)s"""

@@ -1,0 +1,69 @@
+"""What somebody may be about to type: words, categories and entries, by the beginning of the last word."""
+
+import re
+from typing import LiteralString
+
+from lex.catalog.parts import LISTED
+from lex.core.errors import Invalid
+from lex.core.texts import fault_in
+from lex.db.documents import find_document
+from lex.flows.search.question import LONGEST
+
+MOST = 8
+_WORD = re.compile(r"[^\W_]+")
+
+# Each source reads a bounded part of an index: a beginning that half the shop shares costs no more than a rare one.
+_SUGGEST: LiteralString = f"""
+WITH begun AS MATERIALIZED (
+    (SELECT 'product' AS kind, p.name, p.slug, 1 AS source, row_number() OVER (ORDER BY lower(p.name)) AS place
+     FROM products p WHERE {LISTED} AND lower(p.name) LIKE %(name)s ORDER BY lower(p.name) LIMIT 5)
+    UNION ALL
+    (SELECT 'product', p.name, p.slug, 2, 0 FROM products p
+     WHERE {LISTED} AND p.search @@ (SELECT to_tsquery('public.lex_text', %(query)s)) LIMIT 5)
+    UNION ALL
+    (SELECT 'service', name, slug, 2, 0 FROM services
+     WHERE deleted_at IS NULL AND is_active AND search @@ (SELECT to_tsquery('public.lex_text', %(query)s)) LIMIT 3)
+    UNION ALL
+    (SELECT 'plan', name, slug, 2, 0 FROM subscription_plans
+     WHERE deleted_at IS NULL AND is_active AND is_current
+       AND search @@ (SELECT to_tsquery('public.lex_text', %(query)s)) LIMIT 2)
+    UNION ALL
+    (SELECT 'category', name, slug, 0, row_number() OVER (ORDER BY path) FROM categories
+     WHERE deleted_at IS NULL AND is_active AND (lower(name) LIKE %(name)s OR lower(name) LIKE '%% ' || %(name)s)
+     ORDER BY path LIMIT 2)
+    UNION ALL
+    (SELECT 'word', %(head)s || word, NULL, 0, row_number() OVER (ORDER BY frequency DESC, word) FROM (
+        SELECT word, frequency FROM search_words
+        WHERE word LIKE %(word)s AND frequency > 0 ORDER BY word LIMIT 200) begun
+     WHERE word <> %(last)s ORDER BY frequency DESC, word LIMIT 3)
+), different AS (
+    SELECT DISTINCT ON (lower(name)) * FROM begun ORDER BY lower(name), kind = 'word', source, place
+)
+SELECT json_build_object('items', coalesce((
+    SELECT json_agg(json_build_object('kind', kind, 'text', name, 'slug', slug) ORDER BY source, place, lower(name))
+    FROM (SELECT * FROM different ORDER BY source, place, lower(name) LIMIT {MOST}) first), '[]'))
+"""
+
+
+async def suggest(typed: str) -> bytes:
+    """Suggestions as JSON, one statement. Raises `Invalid` naming `q`; for less than two letters there are none."""
+    fault = fault_in(typed, longest=LONGEST)
+    if fault:
+        raise Invalid("q", fault)
+    words = _WORD.findall(typed.lower())
+    if not words or len(words[-1]) < 2:
+        return b'{"items":[]}'
+    *_, last = words
+    params = {
+        "name": _escaped(" ".join(typed.lower().split())) + "%",
+        "query": " & ".join([*words[:-1], f"{last}:*A"]),
+        "head": typed.lower()[: typed.lower().rindex(last)].lstrip(),
+        "word": _escaped(last) + "%",
+        "last": last,
+    }
+    return await find_document(_SUGGEST, params) or b'{"items":[]}'
+
+
+def _escaped(text: str) -> str:
+    """A text that LIKE takes as it stands."""
+    return re.sub(r"([\\%_])", r"\\\1", text)
