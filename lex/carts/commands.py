@@ -242,15 +242,17 @@ async def accept_prices(session: Session, priced: PricedCart) -> PricedCart:
     A price that changes once more in this very moment is not among them and will be told next time.
     """
     told = [remark for remark in priced.changes if remark.new_price is not None]
+    dropped = [remark.coupon for remark in priced.changes if remark.coupon is not None]
     version = await sql.fetch_value(
         session,
         _ACCEPT,
         cart_id=priced.id,
-        dropped=[remark.coupon for remark in priced.changes if remark.coupon is not None],
+        dropped=dropped,
         items=[remark.item_id for remark in told],
         prices=[money.major(remark.new_price or 0, priced.currency) for remark in told],
     )
-    return msgspec.structs.replace(priced, version=version)
+    kept = [coupon for coupon in priced.coupons if coupon.code not in dropped]
+    return msgspec.structs.replace(priced, version=version, coupons=kept)
 
 
 async def expire_carts(session: Session) -> int:

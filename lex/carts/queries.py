@@ -17,6 +17,7 @@ from lex.core.settings import settings
 from lex.coupons.rules import Offer
 from lex.db import sql
 from lex.db.session import Session
+from lex.identity.ciphers import blind_index, normal_email, normal_mailbox
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -74,6 +75,11 @@ class Buyer:
     mailbox: bytes
 
 
+def buyer_of(email: str) -> Buyer:
+    """The buyer with this e-mail."""
+    return Buyer(blind_index("email", normal_email(email)), blind_index("mailbox", normal_mailbox(email)))
+
+
 class CartFacts(msgspec.Struct, frozen=True):
     """A cart and what it is priced by. `rates`: "DE:standard" → percent."""
 
@@ -89,6 +95,7 @@ class CartFacts(msgspec.Struct, frozen=True):
     lines: list[Line]
     methods: list[Method]
     rates: dict[str, Decimal]
+    coupon_codes: list[str]
     coupons: list[Offer] | None = None
 
 
@@ -103,12 +110,11 @@ _LOCK: LiteralString = (
     " WHERE c.id = %(id)s AND " + _OWN + " FOR NO KEY UPDATE"
 )
 
-_FACTS: LiteralString = (
-    """
+_FACTS: LiteralString = """
 SELECT json_build_object(
     'id', c.id, 'user_id', c.user_id, 'status', c.status, 'currency', c.currency, 'country', c.country,
     'shipping_method_id', c.shipping_method_id, 'version', c.version, 'expires_at', c.expires_at,
-    'order_id', c.order_id,
+    'order_id', c.order_id, 'coupon_codes', c.coupon_codes,
     'lines', coalesce((
         SELECT json_agg(json_build_object(
             'id', i.id, 'product_id', p.id, 'sku', p.sku, 'name', coalesce(f.name, p.name),
@@ -131,13 +137,10 @@ SELECT json_build_object(
         FROM shipping_methods m WHERE m.is_active AND m.deleted_at IS NULL), '[]'),
     'rates', coalesce((
         SELECT json_object_agg(r.country || ':' || r.tax_class, r.rate::text)
-        FROM tax_rates r WHERE r.country IN (c.country, %(shop_country)s) AND r.deleted_at IS NULL), '{}'),
-    'coupons', """
-    + OFFERS
-    + """
-)::text FROM carts c WHERE c.id = %(id)s AND """
-    + _OWN
-)
+        FROM tax_rates r WHERE r.country IN (c.country, %(shop_country)s) AND r.deleted_at IS NULL), '{}')"""
+_OF: LiteralString = ")::text FROM carts c WHERE c.id = %(id)s AND " + _OWN
+_PLAIN: LiteralString = _FACTS + _OF
+_WITH_COUPONS: LiteralString = _FACTS + ", 'coupons', " + OFFERS + _OF
 
 
 def _owner(actor: Actor) -> dict[str, object]:
@@ -159,23 +162,36 @@ async def lock_open_cart(session: Session, actor: Actor, cart_id: UUID) -> CartH
     return head
 
 
-async def get_facts(
+async def get_facts(session: Session, actor: Actor, cart_id: UUID) -> CartFacts:
+    """A cart of the actor's and what it is priced by; a second statement only where coupons are. Raises `NotFound`."""
+    facts = await _read_facts(session, actor, cart_id, _PLAIN)
+    return await get_couponed_facts(session, actor, cart_id) if facts.coupon_codes else facts
+
+
+async def get_couponed_facts(
     session: Session, actor: Actor, cart_id: UUID, *, buyer: Buyer | None = None, codes: Sequence[str] | None = None
 ) -> CartFacts:
-    """A cart of the actor's and what it is priced by, in one statement; `codes` are tried instead of those entered.
+    """The facts of a cart that has coupons, in one statement; `codes` are tried instead of its own.
 
-    Raises `NotFound`.
+    With `buyer` the uses of everybody with that e-mail or mailbox count too. Raises `NotFound`.
     """
-    text = await sql.fetch_value(
+    return await _read_facts(
         session,
-        _FACTS,
-        id=cart_id,
-        scale=10 ** money.exponent(settings().currency),
-        shop_country=settings().country,
+        actor,
+        cart_id,
+        _WITH_COUPONS,
         codes=None if codes is None else list(codes),
         mailbox=buyer.mailbox if buyer else None,
         email_index=buyer.email_index if buyer else None,
-        **_owner(actor),
+    )
+
+
+async def _read_facts(
+    session: Session, actor: Actor, cart_id: UUID, statement: LiteralString, **more: object
+) -> CartFacts:
+    scale = 10 ** money.exponent(settings().currency)
+    text = await sql.fetch_value(
+        session, statement, id=cart_id, scale=scale, shop_country=settings().country, **_owner(actor), **more
     )
     if text is None:
         raise NotFound(_UNKNOWN, code="cart_not_found")

@@ -10,7 +10,7 @@ import msgspec
 
 from lex.carts import commands as carts
 from lex.carts.priced import PricedCart
-from lex.carts.queries import Buyer, CartFacts, get_facts, lock_open_cart
+from lex.carts.queries import Buyer, CartFacts, CartHead, buyer_of, get_couponed_facts, get_facts, lock_open_cart
 from lex.core import clock
 from lex.core.actor import Actor
 from lex.core.errors import Conflict
@@ -20,7 +20,6 @@ from lex.flows.checkout import Checkout, Keep, Placed, demand_of, new_order, out
 from lex.flows.order_snapshot import snapshot_lines, snapshot_order
 from lex.flows.price_cart import price_cart
 from lex.flows.settle_payment import settle_free
-from lex.identity.ciphers import blind_index, normal_email, normal_mailbox
 from lex.identity.commands import Person, checked_email, create_user, hash_token
 from lex.identity.queries import get_cipher
 from lex.orders.links import LINK_TIME
@@ -57,8 +56,8 @@ async def _place(
     if head.coupon_codes:
         await coupons.lock_codes(session, head.coupon_codes)
     await holding.lock_for_cart(session, head.id)
-    buyer = Buyer(blind_index("email", normal_email(email)), blind_index("mailbox", normal_mailbox(email)))
-    facts = await _fresh_facts(session, actor, head.id, buyer)
+    buyer = buyer_of(email)
+    facts = await _fresh_facts(session, actor, head, buyer)
     priced = price_cart(facts)
     agreed = (checkout.version, priced.total_amount if checkout.total_amount is None else checkout.total_amount)
     if priced.changes or (priced.version, priced.total_amount) != agreed:
@@ -86,12 +85,18 @@ async def _place(
     return placed
 
 
-async def _fresh_facts(session: Session, actor: Actor, cart_id: UUID, buyer: Buyer) -> CartFacts:
+async def _fresh_facts(session: Session, actor: Actor, head: CartHead, buyer: Buyer) -> CartFacts:
     """The facts under the lock; what unpaid orders hold past their time is given back before anybody is refused."""
-    facts = await get_facts(session, actor, cart_id, buyer=buyer)
+
+    async def read() -> CartFacts:
+        if head.coupon_codes:
+            return await get_couponed_facts(session, actor, head.id, buyer=buyer)
+        return await get_facts(session, actor, head.id)
+
+    facts = await read()
     lacking = [line.product_id for line in facts.lines if line.available is not None and line.available < line.quantity]
     if lacking and await releasing.release_expired(session, lacking, clock.now()):
-        return await get_facts(session, actor, cart_id, buyer=buyer)
+        return await read()
     return facts
 
 

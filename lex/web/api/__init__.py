@@ -13,11 +13,15 @@ from lex.web.api import (
     health,
     orders,
     search,
+    staff_coupons,
     staff_orders,
     webhooks,
 )
 
-_MODULES = (catalog, search, carts, cart_coupons, checkout, orders, downloads, staff_orders, webhooks)
+_MODULES = (
+    *(catalog, search, carts, cart_coupons, checkout, orders, downloads),
+    *(staff_orders, staff_coupons, webhooks),
+)
 
 
 def api_routes() -> list[Any]:

@@ -9,7 +9,7 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from lex.carts.couponing import enter_code, remove_code, require_entered
 from lex.carts.priced import PricedCart
-from lex.carts.queries import get_facts, lock_open_cart
+from lex.carts.queries import get_couponed_facts, get_facts, lock_open_cart
 from lex.db.session import Session, transact
 from lex.flows.price_cart import price_cart
 from lex.web.kit.guards import public
@@ -49,7 +49,7 @@ async def apply_coupon(
     async def work(session: Session) -> Any:
         head = await lock_open_cart(session, actor, cart_id)
         code = await enter_code(session, head, data.code)
-        priced = price_cart(await get_facts(session, actor, cart_id))
+        priced = price_cart(await get_couponed_facts(session, actor, cart_id))
         require_entered(priced, code)
         return priced
 
