@@ -42,8 +42,10 @@ async def add_item(request: Request[Any, Any, Any], actor: CurrentActor) -> Resp
         wanted = _wanted(form)
         basket, renewed = await transact(actor, lambda session: _add(session, actor, held, wanted))
     except Refusal as refusal:
-        if not is_htmx(request):
+        if refusal.status >= 500:
             raise
+        if not is_htmx(request):
+            return await cart_answer(request, actor, held, refusal=refusal)
         return page("storefront/_added.html", refusal=refusal, name="")
     if not is_htmx(request):
         answer = to_cart("?renewed" if renewed else "")

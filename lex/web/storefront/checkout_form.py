@@ -69,7 +69,10 @@ def _email_faults(email: str) -> list[FieldError]:
 
 def _address_faults(form: Mapping[str, str], prefix: str, country: str) -> list[FieldError | None]:
     needless = {"postal_code"} if country in WITHOUT_POSTAL_CODES else set()
-    return [_field_fault(form, prefix + name, name, needless=name in needless) for name in _ADDRESS]
+    faults = [_field_fault(form, prefix + name, name, needless=name in needless) for name in _ADDRESS]
+    if not prefix:
+        return faults
+    return [fault and FieldError(fault.field, f"Billing address: {fault.message}", fault.code) for fault in faults]
 
 
 def _field_fault(

@@ -23,7 +23,7 @@ _HOUR = 60 * 60
 @get("/orders/find", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
 async def find(request: Request[Any, Any, Any]) -> Response[str]:
     """The form; after it was sent, what happens now."""
-    return _page({}, [], is_sent="sent" in request.query_params)
+    return _page(request, {}, [], is_sent="sent" in request.query_params)
 
 
 @post("/orders/find", guards=[own_form], include_in_schema=False)
@@ -33,7 +33,7 @@ async def ask(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[
     number, email = form.get("number", ""), form.get("email", "")
     faults = [*_faults("number", number, checked_number), *_faults("email", email, checked_email)]
     if faults:
-        return _page(form, faults)
+        return _page(request, form, faults)
     await rates.count("find", request.client.host if request.client else "", most=MOST_TRIES, seconds=_HOUR)
     await ask_for_link(actor, number, email)
     return see_other("/orders/find?sent")
@@ -47,9 +47,12 @@ def _faults(field: str, text: str, check: Any) -> list[FieldError]:
     return []
 
 
-def _page(form: dict[str, str], faults: list[FieldError], *, is_sent: bool = False) -> Response[str]:
+def _page(
+    request: Request[Any, Any, Any], form: dict[str, str], faults: list[FieldError], *, is_sent: bool = False
+) -> Response[str]:
     return page(
         "storefront/find_order.html",
+        request=request,
         status=422 if faults else 200,
         headers=_HEADERS,
         form=form,

@@ -241,6 +241,28 @@ async def test_a_mailed_link_works_once_and_not_for_long(browser: Browser, shop:
     assert (await browser.post(links[1])).status_code == 404
 
 
+async def test_an_order_that_waits_for_the_bank_can_be_canceled(
+    browser: Browser, shop: Shop, database_url: str
+) -> None:
+    path = await ordered(browser, shop, payment_token="tok_3ds")
+    await browser.post(str(browser.page.url), answer="leave")
+    await browser.post(f"{path}/cancel")
+    assert "This order was canceled" in browser.words
+    assert broken(database_url) == {}
+
+
+@pytest.mark.parametrize("lines", [1, 100])
+async def test_the_page_costs_the_same_for_every_number_of_lines(
+    browser: Browser, shop: Shop, statements: list[str], lines: int
+) -> None:
+    order = await shop.order(*((shop.product(price="1.00"), 1) for _ in range(lines)), paid=True)
+    await browser.open(f"/orders/{order.data['order_number']}", params={"token": order.data["access_token"]})
+    statements.clear()
+    await browser.open(f"/orders/{order.data['order_number']}")
+    assert len(statements) == 5
+    assert browser.page.text.count("1 × €1.00") == lines
+
+
 async def test_who_asks_learns_nothing(browser: Browser, shop: Shop, database_url: str, statements: list[str]) -> None:
     order = await shop.order(paid=True)
     await work(database_url)
