@@ -23,7 +23,15 @@ from lex.core.actor import Actor
 from lex.core.errors import Unavailable
 from lex.core.settings import settings
 from lex.db import idempotency, job_upkeep, jobs, session
-from lex.flows import cancel_order, grant_downloads, receive_webhook, refresh_payment, refund_order, send_notification
+from lex.flows import (
+    cancel_order,
+    find_order,
+    grant_downloads,
+    receive_webhook,
+    refresh_payment,
+    refund_order,
+    send_notification,
+)
 from lex.ops import logs, partitions
 
 _GRACE = 20.0  # seconds running jobs get to finish
@@ -33,7 +41,7 @@ _PAUSE = 2.0  # seconds before the database is tried again
 _log = structlog.get_logger("lex.worker")
 
 #: Modules that register jobs; importing them is what makes their jobs runnable.
-MODULES = (registry, grant_downloads, receive_webhook, send_notification)
+MODULES = (registry, find_order, grant_downloads, receive_webhook, send_notification)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@ import "htmx.org/dist/htmx.esm.min.js";
 import "./search.js";
 import "./listing.js";
 import "./gallery.js";
+import "./pay.js";
 
 document.documentElement.classList.add("scripted");
 

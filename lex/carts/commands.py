@@ -100,7 +100,9 @@ WITH seen AS (
     UPDATE cart_items i SET seen_price = t.price FROM unnest(%(items)s::uuid[], %(prices)s::numeric[]) AS t (id, price)
     WHERE i.cart_id = %(cart_id)s AND i.id = t.id
 )
-UPDATE carts SET version = version + 1 WHERE id = %(cart_id)s RETURNING version
+UPDATE carts SET version = version + 1,
+    coupon_codes = ARRAY(SELECT code FROM unnest(coupon_codes) AS code WHERE code <> ALL(%(dropped)s))
+WHERE id = %(cart_id)s RETURNING version
 """
 
 _EXPIRE: LiteralString = """
@@ -234,19 +236,23 @@ class _Method:
 
 
 async def accept_prices(session: Session, priced: PricedCart) -> PricedCart:
-    """The customer is told `priced.changes`: remember those prices, and answer with the version that accepts them.
+    """The customer is told `priced.changes`: remember those prices, take out the coupons that were dropped, and
+    answer with the version that accepts them.
 
     A price that changes once more in this very moment is not among them and will be told next time.
     """
     told = [remark for remark in priced.changes if remark.new_price is not None]
+    dropped = [remark.coupon for remark in priced.changes if remark.coupon is not None]
     version = await sql.fetch_value(
         session,
         _ACCEPT,
         cart_id=priced.id,
+        dropped=dropped,
         items=[remark.item_id for remark in told],
         prices=[money.major(remark.new_price or 0, priced.currency) for remark in told],
     )
-    return msgspec.structs.replace(priced, version=version)
+    kept = [coupon for coupon in priced.coupons if coupon.code not in dropped]
+    return msgspec.structs.replace(priced, version=version, coupons=kept)
 
 
 async def expire_carts(session: Session) -> int:

@@ -35,7 +35,8 @@ WITH guest AS (
     UPDATE carts SET status = 'merged' WHERE id = %(guest_id)s
 ), bumped AS (
     UPDATE carts o SET version = o.version + 1, country = coalesce(o.country, g.country),
-        coupon_codes = ARRAY(SELECT DISTINCT unnest(o.coupon_codes || g.coupon_codes))
+        coupon_codes = o.coupon_codes || ARRAY(
+            SELECT code FROM unnest(g.coupon_codes) AS code WHERE code <> ALL(o.coupon_codes))
     FROM carts g WHERE o.id = %(own_id)s AND g.id = %(guest_id)s
 )
 SELECT product_id, sku, own, guest, quantity FROM merged WHERE own IS DISTINCT FROM quantity ORDER BY sku
@@ -62,7 +63,8 @@ class Merged:
 
 
 async def merge_carts(session: Session, customer: Actor, guest_cart_id: UUID) -> Merged:
-    """The larger quantity of each item wins, clipped to what is in stock; twice changes nothing.
+    """The larger quantity of each item wins, clipped to what is in stock; twice changes nothing. Coupons of both are
+    kept: what is no longer valid is told and dropped when the cart is priced.
 
     A customer without a cart takes the guest's over; its token opens it no longer.
 

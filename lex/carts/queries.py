@@ -1,5 +1,6 @@
 """Everything a cart's price depends on, read in one statement."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,12 +9,15 @@ from uuid import UUID
 
 import msgspec
 
+from lex.carts.offers import OFFERS
 from lex.core import clock, money
 from lex.core.actor import Actor
 from lex.core.errors import Conflict, Gone, NotFound
 from lex.core.settings import settings
+from lex.coupons.rules import Offer
 from lex.db import sql
 from lex.db.session import Session
+from lex.identity.ciphers import blind_index, normal_email, normal_mailbox
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -60,6 +64,20 @@ class CartHead:
     country: str | None
     expires_at: datetime
     order_id: UUID | None
+    coupon_codes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    """Who is about to place a cart, as coupons know people: blind indexes of the e-mail and of its mailbox."""
+
+    email_index: bytes
+    mailbox: bytes
+
+
+def buyer_of(email: str) -> Buyer:
+    """The buyer with this e-mail."""
+    return Buyer(blind_index("email", normal_email(email)), blind_index("mailbox", normal_mailbox(email)))
 
 
 class CartFacts(msgspec.Struct, frozen=True):
@@ -77,6 +95,8 @@ class CartFacts(msgspec.Struct, frozen=True):
     lines: list[Line]
     methods: list[Method]
     rates: dict[str, Decimal]
+    coupon_codes: list[str]
+    coupons: list[Offer] | None = None
 
 
 _UNKNOWN = "There is no such cart, or its token is missing or wrong."
@@ -86,17 +106,15 @@ _OWN: LiteralString = (
 )
 
 _LOCK: LiteralString = (
-    "SELECT c.id, c.user_id, c.status, c.country, c.expires_at, c.order_id FROM carts c WHERE c.id = %(id)s AND "
-    + _OWN
-    + " FOR NO KEY UPDATE"
+    "SELECT c.id, c.user_id, c.status, c.country, c.expires_at, c.order_id, c.coupon_codes FROM carts c"
+    " WHERE c.id = %(id)s AND " + _OWN + " FOR NO KEY UPDATE"
 )
 
-_FACTS: LiteralString = (
-    """
+_FACTS: LiteralString = """
 SELECT json_build_object(
     'id', c.id, 'user_id', c.user_id, 'status', c.status, 'currency', c.currency, 'country', c.country,
     'shipping_method_id', c.shipping_method_id, 'version', c.version, 'expires_at', c.expires_at,
-    'order_id', c.order_id,
+    'order_id', c.order_id, 'coupon_codes', c.coupon_codes,
     'lines', coalesce((
         SELECT json_agg(json_build_object(
             'id', i.id, 'product_id', p.id, 'sku', p.sku, 'name', coalesce(f.name, p.name),
@@ -119,10 +137,10 @@ SELECT json_build_object(
         FROM shipping_methods m WHERE m.is_active AND m.deleted_at IS NULL), '[]'),
     'rates', coalesce((
         SELECT json_object_agg(r.country || ':' || r.tax_class, r.rate::text)
-        FROM tax_rates r WHERE r.country IN (c.country, %(shop_country)s) AND r.deleted_at IS NULL), '{}')
-)::text FROM carts c WHERE c.id = %(id)s AND """
-    + _OWN
-)
+        FROM tax_rates r WHERE r.country IN (c.country, %(shop_country)s) AND r.deleted_at IS NULL), '{}')"""
+_OF: LiteralString = ")::text FROM carts c WHERE c.id = %(id)s AND " + _OWN
+_PLAIN: LiteralString = _FACTS + _OF
+_WITH_COUPONS: LiteralString = _FACTS + ", 'coupons', " + OFFERS + _OF
 
 
 def _owner(actor: Actor) -> dict[str, object]:
@@ -145,10 +163,35 @@ async def lock_open_cart(session: Session, actor: Actor, cart_id: UUID) -> CartH
 
 
 async def get_facts(session: Session, actor: Actor, cart_id: UUID) -> CartFacts:
-    """A cart of the actor's and what it is priced by, in one statement. Raises `NotFound`."""
+    """A cart of the actor's and what it is priced by; a second statement only where coupons are. Raises `NotFound`."""
+    facts = await _read_facts(session, actor, cart_id, _PLAIN)
+    return await get_couponed_facts(session, actor, cart_id) if facts.coupon_codes else facts
+
+
+async def get_couponed_facts(
+    session: Session, actor: Actor, cart_id: UUID, *, buyer: Buyer | None = None, codes: Sequence[str] | None = None
+) -> CartFacts:
+    """The facts of a cart that has coupons, in one statement; `codes` are tried instead of its own.
+
+    With `buyer` the uses of everybody with that e-mail or mailbox count too. Raises `NotFound`.
+    """
+    return await _read_facts(
+        session,
+        actor,
+        cart_id,
+        _WITH_COUPONS,
+        codes=None if codes is None else list(codes),
+        mailbox=buyer.mailbox if buyer else None,
+        email_index=buyer.email_index if buyer else None,
+    )
+
+
+async def _read_facts(
+    session: Session, actor: Actor, cart_id: UUID, statement: LiteralString, **more: object
+) -> CartFacts:
     scale = 10 ** money.exponent(settings().currency)
     text = await sql.fetch_value(
-        session, _FACTS, id=cart_id, scale=scale, shop_country=settings().country, **_owner(actor)
+        session, statement, id=cart_id, scale=scale, shop_country=settings().country, **_owner(actor), **more
     )
     if text is None:
         raise NotFound(_UNKNOWN, code="cart_not_found")

@@ -1,12 +1,13 @@
 """What a customer is told about a cart: what changed since it was seen, and what stands in the way of placing it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import msgspec
 
 from lex.carts.queries import CartFacts, Line, Method
 from lex.core import countries, money
+from lex.coupons.rules import Fault
 
 
 class Remark(msgspec.Struct, frozen=True):
@@ -18,6 +19,16 @@ class Remark(msgspec.Struct, frozen=True):
     old_price: int | None = None
     new_price: int | None = None
     available: int | None = None
+    coupon: str | None = None
+
+
+def coupon_changes(faults: Mapping[str, Fault]) -> list[Remark]:
+    """Each coupon that will take nothing off whatever becomes of the cart: it is told once and taken out."""
+    return [
+        Remark("coupon_dropped", f"{fault.message} It is not in the cart any more.", coupon=code)
+        for code, fault in faults.items()
+        if fault.is_lasting
+    ]
 
 
 def price_changes(facts: CartFacts) -> list[Remark]:

@@ -1,14 +1,20 @@
 """What commands run in: settings with the addresses of a database and a Redis that are there."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from typing import TypeVar
 
 from lex.cli.exported import exported
+from lex.core.actor import Actor, system
 from lex.core.errors import Conflict
 from lex.core.settings import Settings, settings
+from lex.db import session
 from lex.embedded import servers
 from lex.ops import migrations
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -40,3 +46,17 @@ def _migrate_new(database_url: str) -> None:
     if any(migration.applied for migration in migrations.status(database_url)):
         raise Conflict("The database has pending migrations; run lex db migrate first.", code="migrations_pending")
     migrations.upgrade(database_url)
+
+
+def run_connected(work: Callable[[Actor], Awaitable[T]]) -> T:
+    """Run a command's work as Lex itself, with the database open."""
+
+    async def connected(url: str) -> T:
+        await session.connect(url, pool_size=2)
+        try:
+            return await work(system())
+        finally:
+            await session.disconnect()
+
+    with environment(cache=False) as config:
+        return asyncio.run(connected(config.database_url))

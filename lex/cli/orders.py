@@ -1,6 +1,5 @@
 """`lex orders`: the order desk in a terminal. An order is named by its number or its id."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -10,9 +9,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from lex.cli.context import environment
+from lex.cli.context import run_connected
 from lex.core import codec, money
-from lex.core.actor import Actor, system
+from lex.core.actor import Actor
 from lex.db import session
 from lex.flows.cancel_order import cancel_order
 from lex.flows.complete_order import complete_order
@@ -22,7 +21,6 @@ from lex.orders.finding import OrderFilter, get_id, list_orders
 from lex.orders.queries import get_order, list_timeline
 
 T = TypeVar("T")
-Work = Callable[[Actor], Awaitable[T]]
 
 app = typer.Typer(help="Orders: find, show, hand over, complete, cancel, note.", no_args_is_help=True)
 console = Console(soft_wrap=True, highlight=False)
@@ -46,7 +44,7 @@ def list_(
             wanted = OrderFilter(number=number, customer=customer, status=status)
             return await list_orders(open_session, wanted, limit=limit)
 
-    found = _run(work)
+    found = run_connected(work)
     if as_json:
         typer.echo(codec.encode(found))
         return
@@ -71,7 +69,7 @@ def show(order: Reference, as_json: Json = False) -> None:
             document["timeline"] = msgspec.to_builtins(await list_timeline(open_session, order_id))
             return document
 
-    document = _run(work)
+    document = run_connected(work)
     if as_json:
         typer.echo(codec.encode(document))
     else:
@@ -95,7 +93,7 @@ def fulfil(
         tracking_number=tracking,
         tracking_url=url,
     )
-    made = _run(lambda actor: _with_id(actor, order, lambda order_id: fulfil_order(actor, order_id, given)))
+    made = run_connected(lambda actor: _with_id(actor, order, lambda order_id: fulfil_order(actor, order_id, given)))
     console.print(f"Handed over; fulfilment {made}.")
 
 
@@ -110,21 +108,21 @@ def _item(text: str) -> HandedOver:
 @app.command()
 def complete(order: Reference) -> None:
     """Complete an order that is paid and wholly handed over."""
-    _run(lambda actor: _with_id(actor, order, lambda order_id: complete_order(actor, order_id)))
+    run_connected(lambda actor: _with_id(actor, order, lambda order_id: complete_order(actor, order_id)))
     console.print("Completed.")
 
 
 @app.command()
 def cancel(order: Reference, reason: Annotated[str, typer.Option()] = "canceled by the shop") -> None:
     """Cancel an order: the stock goes back, and what was paid is refunded."""
-    _run(lambda actor: _with_id(actor, order, lambda order_id: cancel_order(actor, order_id, reason=reason)))
+    run_connected(lambda actor: _with_id(actor, order, lambda order_id: cancel_order(actor, order_id, reason=reason)))
     console.print("Canceled.")
 
 
 @app.command()
 def note(order: Reference, text: str) -> None:
     """Write a note beside an order."""
-    _run(lambda actor: _with_id(actor, order, lambda order_id: note_order(actor, order_id, text)))
+    run_connected(lambda actor: _with_id(actor, order, lambda order_id: note_order(actor, order_id, text)))
     console.print("Noted.")
 
 
@@ -132,18 +130,6 @@ async def _with_id(actor: Actor, reference: str, work: Callable[[UUID], Awaitabl
     async with session.transaction(actor) as open_session:
         order_id = await get_id(open_session, reference)
     return await work(order_id)
-
-
-def _run(work: Work[T]) -> T:
-    async def connected(url: str) -> T:
-        await session.connect(url, pool_size=2)
-        try:
-            return await work(system())
-        finally:
-            await session.disconnect()
-
-    with environment(cache=False) as config:
-        return asyncio.run(connected(config.database_url))
 
 
 def _print(order: dict[str, Any]) -> None:

@@ -1,9 +1,9 @@
-"""Coupons and the rows of their use."""
+"""Coupons, the unique codes of those given out in bulk, and the rows of their use."""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped
 
 from lex.db.base import (
@@ -23,16 +23,26 @@ from lex.db.base import (
     reference,
 )
 
+CODE = "code ~ '^[A-Z0-9][A-Z0-9_-]{0,63}$'"
+
 
 class Coupon(Keyed, Touched, SoftDelete, Base):
-    """A code that lowers a price. `scope` names categories, products, services or plans; empty means everything."""
+    """A code that lowers a price. `scope` names categories, products, services or plans; empty means everything.
+
+    `used_count` is kept by the trigger `tr_coupon_usages_count`. Of a bulk coupon only its unique codes are accepted.
+    """
 
     __tablename__ = "coupons"
     __table_args__ = (
         one_of("type", "fixed", "percentage", "free_shipping", "buy_x_get_y"),
-        CheckConstraint("code = upper(code) AND length(code) BETWEEN 1 AND 64", name="code"),
+        CheckConstraint(CODE, name="code"),
         CheckConstraint("(type = 'fixed') = (amount IS NOT NULL)", name="type_amount"),
         CheckConstraint("(type = 'percentage') = (percentage IS NOT NULL)", name="type_percentage"),
+        CheckConstraint(
+            "num_nonnulls(buy_quantity, get_quantity) = 2 * (type = 'buy_x_get_y')::int", name="type_quantity"
+        ),
+        CheckConstraint("buy_quantity > 0", name="buy_quantity"),
+        CheckConstraint("get_quantity > 0", name="get_quantity"),
         CheckConstraint("amount >= 0", name="amount"),
         CheckConstraint("percentage BETWEEN 0 AND 100", name="percentage"),
         CheckConstraint("minimum_amount >= 0", name="minimum_amount"),
@@ -51,6 +61,8 @@ class Coupon(Keyed, Touched, SoftDelete, Base):
     type: Mapped[str]
     amount: Mapped[Amount | None]
     percentage: Mapped[Percentage | None]
+    buy_quantity: Mapped[int | None]
+    get_quantity: Mapped[int | None]
     minimum_amount: Mapped[Amount | None]
     starts_at: Mapped[datetime | None]
     ends_at: Mapped[datetime | None]
@@ -61,7 +73,22 @@ class Coupon(Keyed, Touched, SoftDelete, Base):
     is_exclusive: Mapped[No]
     priority: Mapped[Counter]
     scope: Mapped[Document]
+    is_bulk: Mapped[No]
     is_active: Mapped[Yes]
+
+
+class CouponCode(Keyed, Base):
+    """One of many codes of a bulk coupon. It works once: `uq_coupon_usages_coupon_code_id`."""
+
+    __tablename__ = "coupon_codes"
+    __table_args__ = (
+        CheckConstraint(CODE, name="code"),
+        UniqueConstraint("code"),
+        UniqueConstraint("coupon_id", "id"),
+    )
+
+    coupon_id: Mapped[UUID] = reference("coupons")
+    code: Mapped[str]
 
 
 class CouponUsage(Keyed, Base):
@@ -72,13 +99,25 @@ class CouponUsage(Keyed, Base):
         one_of("status", "held", "redeemed", "released"),
         CheckConstraint("amount >= 0", name="amount"),
         owned_by("orders", "order_id", "coupon_usages"),
+        ForeignKeyConstraint(
+            ["coupon_id", "coupon_code_id"],
+            ["coupon_codes.coupon_id", "coupon_codes.id"],
+            name="fk_coupon_usages_coupon_codes",
+        ),
         Index("uq_coupon_usages_order_id", "order_id", "coupon_id", unique=True),
+        Index(
+            "uq_coupon_usages_coupon_code_id",
+            "coupon_code_id",
+            unique=True,
+            postgresql_where=text("status <> 'released'"),
+        ),
         Index("idx_coupon_usages_coupon_id", "coupon_id", "status"),
         Index("idx_coupon_usages_user_id", "user_id"),
         Index("idx_coupon_usages_email", "coupon_id", "email_blind_index"),
     )
 
     coupon_id: Mapped[UUID] = reference("coupons")
+    coupon_code_id: Mapped[UUID | None]
     user_id: Mapped[UUID] = reference("users")
     order_id: Mapped[UUID]
     email_blind_index: Mapped[BlindIndex | None]

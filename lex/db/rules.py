@@ -37,6 +37,18 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
     "uq_payment_attempts_payment_id_number": _PAYING,
     "uq_carts_user_id": (None, "cart_exists", "This customer already has an open cart."),
     "ck_cart_items_quantity": ("quantity", "quantity", "A line takes between 1 and 9999 units."),
+    # An order is placed under the coupon's lock; these hold whoever comes around it.
+    "ck_coupons_used_count": (None, "coupon_used_up", "A coupon of this cart is used up; look at the cart again."),
+    "uq_coupon_usages_coupon_code_id": (
+        None,
+        "coupon_used_up",
+        "A coupon of this cart is used up; look at the cart again.",
+    ),
+    "ck_coupon_usages_customer": (
+        None,
+        "coupon_used_by_customer",
+        "You have used a coupon of this cart as often as it can be; take it out.",
+    ),
     "uq_coupons_code": ("code", "code_taken", "Another coupon has this code."),
     "uq_shipping_methods_code": ("code", "code_taken", "Another shipping method has this code."),
     "uq_tax_rates_country": ("tax_class", "rate_exists", "This country already has a rate for this class."),

@@ -1,4 +1,4 @@
-"""Cancel an order: give back its stock and, when it was paid, its money. An order is never deleted.
+"""Cancel an order: give back its stock, its coupons and, when it was paid, its money. An order is never deleted.
 
 A buyer cancels while nothing is paid; staff cancel until everything was handed over. An unpaid order past its time is
 canceled by a job.
@@ -9,6 +9,7 @@ from uuid import UUID
 from lex.adapters.payments.registry import provider as provider_named
 from lex.core.actor import Actor, system
 from lex.core.errors import Conflict, Refusal
+from lex.coupons import holding as coupons
 from lex.db.session import Session, transact, transaction
 from lex.flows.refund_order import refund_remaining
 from lex.flows.settle_payment import settle
@@ -59,6 +60,7 @@ async def _abandon_payment(actor: Actor, order_id: UUID) -> None:
 
 
 async def _cancel(session: Session, actor: Actor, order_id: UUID, reason: str) -> None:
+    await coupons.lock_for_order(session, order_id)
     await holding.lock_for_order(session, order_id)
     head = await lock_order(session, actor, order_id)
     if head.status == "canceled":
@@ -72,6 +74,7 @@ async def _cancel(session: Session, actor: Actor, order_id: UUID, reason: str) -
         await releasing.release(session, order_id, reason, actor.user_id)
     else:
         await releasing.take_back(session, order_id, reason, actor.user_id)
+    await coupons.release(session, order_id)
     await mark_canceled(session, head, reason)
     await tell(session, actor, order_id, head.user_id, "canceled", reason=reason)
     await notify(session, user_id=head.user_id, order_id=order_id, template="order_canceled", data={})

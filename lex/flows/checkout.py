@@ -8,9 +8,11 @@ from uuid import UUID
 import msgspec
 
 from lex.carts.priced import PricedCart, PricedLine
-from lex.core import clock, ids
+from lex.carts.queries import CartFacts
+from lex.core import clock, ids, money
 from lex.core.errors import Conflict, Invalid
 from lex.core.settings import settings
+from lex.coupons.holding import Use
 from lex.db.session import Session
 from lex.identity.addresses import PostalAddress
 from lex.stock.errors import OutOfStock
@@ -89,6 +91,25 @@ def new_order(priced: PricedCart) -> Placed:
         expires_at=now + timedelta(minutes=settings().payment_minutes),
         access_token=ids.new_token(),
     )
+
+
+def uses_of(facts: CartFacts, priced: PricedCart) -> list[Use]:
+    """The coupons that count for this order; one that waits for another cart is not used."""
+    counted = {coupon.code: coupon.amount for coupon in priced.coupons if coupon.why is None}
+    return [
+        Use(offer.coupon_id, offer.coupon_code_id, money.major(counted[offer.code], priced.currency))
+        for offer in facts.coupons or ()
+        if offer.coupon_id is not None and offer.code in counted
+    ]
+
+
+def demand_of(facts: CartFacts) -> dict[UUID, int]:
+    """Units per tracked product, summed over lines."""
+    demand: dict[UUID, int] = {}
+    for line in facts.lines:
+        if line.available is not None:
+            demand[line.product_id] = demand.get(line.product_id, 0) + line.quantity
+    return demand
 
 
 def out_of_stock(lines: Iterable[PricedLine]) -> OutOfStock:

@@ -61,12 +61,11 @@ def snapshot_lines(priced: PricedCart, user_id: UUID, order_id: UUID) -> list[di
     rows = [_line(line, priced.currency) for line in priced.lines]
     if priced.shipping_method is not None:
         rows.append(_shipping_line(priced))
-    common = {"order_id": order_id, "user_id": user_id, "currency": priced.currency, "discounts": []}
+    common = {"order_id": order_id, "user_id": user_id, "currency": priced.currency}
     return [{"id": ids.new_id(), "position": n, **common, **row} for n, row in enumerate(rows, 1)]
 
 
 def _line(line: PricedLine, currency: str) -> dict[str, Any]:
-    unit_price = money.major(line.unit_price, currency)
     return {
         "item_type": "product",
         "product_id": line.product_id,
@@ -75,8 +74,9 @@ def _line(line: PricedLine, currency: str) -> dict[str, Any]:
         "options": line.options,
         "image": line.image,
         "quantity": line.quantity,
-        "unit_price": unit_price,
-        "discounted_unit_price": unit_price,
+        "unit_price": money.major(line.unit_price, currency),
+        "discounted_unit_price": money.major(line.discounted_unit_price, currency),
+        "discounts": line.discounts,
         "tax_class": line.tax_class,
         "tax_rate": line.tax_rate,
         "requires_shipping": line.requires_shipping,
@@ -89,7 +89,7 @@ def _line(line: PricedLine, currency: str) -> dict[str, Any]:
 def _shipping_line(priced: PricedCart) -> dict[str, Any]:
     method, shipping = priced.shipping_method, priced.shipping
     assert method is not None
-    price = money.major(method.price, priced.currency)
+    discount = sum(one.amount for one in priced.shipping_discounts)
     return {
         "item_type": "shipping",
         "product_id": None,
@@ -98,14 +98,15 @@ def _shipping_line(priced: PricedCart) -> dict[str, Any]:
         "options": {},
         "image": None,
         "quantity": 1,
-        "unit_price": price,
-        "discounted_unit_price": price,
+        "unit_price": money.major(method.price, priced.currency),
+        "discounted_unit_price": money.major(method.price - discount, priced.currency),
+        "discounts": priced.shipping_discounts,
         "tax_class": priced.shipping_tax_class,
         "tax_rate": priced.shipping_rate,
         "requires_shipping": False,
         "is_digital": False,
         "is_stock_tracked": False,
-        **_amounts(0, shipping.net, shipping.tax, shipping.total, priced.currency),
+        **_amounts(discount, shipping.net, shipping.tax, shipping.total, priced.currency),
     }
 
 

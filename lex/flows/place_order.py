@@ -1,7 +1,7 @@
-"""Place an order: validate, hold the stock, write the order. Nothing is charged yet; `pay_order` follows.
+"""Place an order: validate, hold stock and coupons, write the order. Nothing is charged yet; `pay_order` follows.
 
 One transaction. The order is pending from here on and exists before any payment starts; its stock is held until it is
-paid or `expires_at` passes. A cart whose price changed since the customer saw it is refused with the new total.
+paid or `expires_at` passes, its coupons until it ends. A cart whose price changed since it was seen is refused.
 """
 
 from uuid import UUID
@@ -10,12 +10,13 @@ import msgspec
 
 from lex.carts import commands as carts
 from lex.carts.priced import PricedCart
-from lex.carts.queries import CartFacts, get_facts, lock_open_cart
+from lex.carts.queries import Buyer, CartFacts, CartHead, buyer_of, get_couponed_facts, get_facts, lock_open_cart
 from lex.core import clock
 from lex.core.actor import Actor
 from lex.core.errors import Conflict
+from lex.coupons import holding as coupons
 from lex.db.session import Session, transact
-from lex.flows.checkout import Checkout, Keep, Placed, new_order, out_of_stock, require_placeable
+from lex.flows.checkout import Checkout, Keep, Placed, demand_of, new_order, out_of_stock, require_placeable, uses_of
 from lex.flows.order_snapshot import snapshot_lines, snapshot_order
 from lex.flows.price_cart import price_cart
 from lex.flows.settle_payment import settle_free
@@ -52,8 +53,11 @@ async def _place(
     session: Session, actor: Actor, cart_id: UUID, checkout: Checkout, email: str, keep: Keep | None
 ) -> Placed | PricedCart:
     head = await lock_open_cart(session, actor, cart_id)
+    if head.coupon_codes:
+        await coupons.lock_codes(session, head.coupon_codes)
     await holding.lock_for_cart(session, head.id)
-    facts = await _fresh_facts(session, actor, head.id)
+    buyer = buyer_of(email)
+    facts = await _fresh_facts(session, actor, head, buyer)
     priced = price_cart(facts)
     agreed = (checkout.version, priced.total_amount if checkout.total_amount is None else checkout.total_amount)
     if priced.changes or (priced.version, priced.total_amount) != agreed:
@@ -61,7 +65,7 @@ async def _place(
     require_placeable(priced, checkout)
     person = await _buyer(session, actor, checkout, email)
     placed = new_order(priced)
-    if not await holding.hold(session, placed.id, _demand(facts), placed.expires_at, actor.user_id):
+    if not await holding.hold(session, placed.id, demand_of(facts), placed.expires_at, actor.user_id):
         raise out_of_stock(line for line in priced.lines if line.available is not None)
     await insert_order(
         session,
@@ -71,6 +75,8 @@ async def _place(
         token_hash=hash_token(placed.access_token),
         token_expires_at=clock.now() + LINK_TIME,
     )
+    if uses := uses_of(facts, priced):
+        await coupons.hold(session, placed.id, person.id, buyer.mailbox, uses)
     if placed.total_amount == 0:
         await settle_free(session, actor, placed.id)
         placed = msgspec.structs.replace(placed, status="confirmed", payment_status="paid")
@@ -79,12 +85,18 @@ async def _place(
     return placed
 
 
-async def _fresh_facts(session: Session, actor: Actor, cart_id: UUID) -> CartFacts:
+async def _fresh_facts(session: Session, actor: Actor, head: CartHead, buyer: Buyer) -> CartFacts:
     """The facts under the lock; what unpaid orders hold past their time is given back before anybody is refused."""
-    facts = await get_facts(session, actor, cart_id)
+
+    async def read() -> CartFacts:
+        if head.coupon_codes:
+            return await get_couponed_facts(session, actor, head.id, buyer=buyer)
+        return await get_facts(session, actor, head.id)
+
+    facts = await read()
     lacking = [line.product_id for line in facts.lines if line.available is not None and line.available < line.quantity]
     if lacking and await releasing.release_expired(session, lacking, clock.now()):
-        return await get_facts(session, actor, cart_id)
+        return await read()
     return facts
 
 
@@ -108,12 +120,3 @@ async def _buyer(session: Session, actor: Actor, checkout: Checkout, email: str)
         phone=checkout.phone,
         known_as=[x.recipient_name for x in (checkout.shipping_address, checkout.billing_address) if x],
     )
-
-
-def _demand(facts: CartFacts) -> dict[UUID, int]:
-    """Units per tracked product, summed over lines."""
-    demand: dict[UUID, int] = {}
-    for line in facts.lines:
-        if line.available is not None:
-            demand[line.product_id] = demand.get(line.product_id, 0) + line.quantity
-    return demand

@@ -1,14 +1,18 @@
-"""Price a cart: what each line costs now, how it can be shipped, what tax it bears, and what changed since it was seen.
+"""Price a cart: what its lines cost now, what coupons take off, how it ships, what tax it bears, what changed.
 
 Pure: `carts.queries.get_facts` reads everything, this computes. The answer is what the API returns.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from lex.carts import remarks
-from lex.carts.priced import PricedCart, PricedLine, PricedMethod, TaxShare
+from lex.carts.methods import cost_of, countries_of, offered, shipping_for
+from lex.carts.priced import PricedCart, PricedLine, by_rate, priced_coupon
 from lex.carts.queries import CartFacts, Line, Method
+from lex.core import clock
 from lex.core.settings import settings
+from lex.coupons.rules import Discount, Discounted, Priced, discounted
 from lex.tax import rules as tax
 
 
@@ -16,14 +20,18 @@ def price_cart(facts: CartFacts) -> PricedCart:
     """Compute a cart from its facts."""
     inclusive = settings().prices_include_tax
     goods = sum(line.price * line.quantity for line in facts.lines)
-    ships = any(line.requires_shipping for line in facts.lines)
-    methods = [m for m in facts.methods if ships and _reaches(m, facts.country)]
+    methods = shipping_for(facts)
     chosen = next((m for m in methods if m.id == facts.shipping_method_id), None)
     country = _tax_country(facts, chosen)
-    lines = [_line(line, tax.rate_for(facts.rates, country, line.tax_class), inclusive) for line in facts.lines]
+    cost = cost_of(chosen, goods) if chosen else 0
+    coupons = _coupons(facts, cost)
+    lines = [
+        _line(line, coupons.lines[line.id], tax.rate_for(facts.rates, country, line.tax_class), inclusive)
+        for line in facts.lines
+    ]
     shipping_class = chosen.tax_class if chosen else "standard"
     shipping_rate = tax.rate_for(facts.rates, country, shipping_class)
-    shipping = tax.taxed(_cost(chosen, goods) if chosen else 0, shipping_rate, inclusive=inclusive)
+    shipping = tax.taxed(cost - _sum(coupons.shipping), shipping_rate, inclusive=inclusive)
     return PricedCart(
         id=facts.id,
         status=facts.status,
@@ -32,28 +40,42 @@ def price_cart(facts: CartFacts) -> PricedCart:
         country=facts.country,
         prices_include_tax=inclusive,
         lines=lines,
-        shipping_methods=[_offer(m, goods) for m in methods],
-        shipping_method=_offer(chosen, goods) if chosen else None,
+        shipping_countries=countries_of(facts.methods),
+        shipping_methods=[offered(m, goods) for m in methods],
+        shipping_method=offered(chosen, goods) if chosen else None,
         shipping=shipping,
+        shipping_discounts=coupons.shipping,
         shipping_rate=shipping_rate,
         shipping_tax_class=shipping_class,
         subtotal_amount=goods,
-        discount_amount=0,
+        discount_amount=sum(line.discount_amount for line in lines),
         shipping_amount=shipping.total if inclusive else shipping.net,
         tax_amount=sum(line.tax_amount for line in lines) + shipping.tax,
         total_amount=sum(line.total_amount for line in lines) + shipping.total,
-        taxes=_by_rate(
+        taxes=by_rate(
             [*((x.tax_rate, x.net_amount, x.tax_amount) for x in lines), (shipping_rate, shipping.net, shipping.tax)]
         ),
-        changes=remarks.price_changes(facts),
+        coupons=[priced_coupon(offer, coupons) for offer in facts.coupons or ()],
+        changes=[*remarks.price_changes(facts), *remarks.coupon_changes(coupons.faults)],
         problems=remarks.problems(facts, [*(x.total_amount for x in lines), shipping.total], methods, chosen),
         expires_at=facts.expires_at,
         order_id=facts.order_id,
     )
 
 
-def _line(line: Line, rate: Decimal, inclusive: bool) -> PricedLine:
-    amounts = tax.taxed(line.price * line.quantity, rate, inclusive=inclusive)
+def _coupons(facts: CartFacts, shipping: int) -> Discounted:
+    lines = [Priced(line.id, line.quantity, line.price) for line in facts.lines]
+    return discounted(facts.coupons or (), lines, shipping, now=clock.now(), currency=facts.currency)
+
+
+def _sum(discounts: Sequence[Discount]) -> int:
+    return sum(discount.amount for discount in discounts)
+
+
+def _line(line: Line, discounts: list[Discount], rate: Decimal, inclusive: bool) -> PricedLine:
+    discount = _sum(discounts)
+    charged = line.price * line.quantity - discount
+    amounts = tax.taxed(charged, rate, inclusive=inclusive)
     return PricedLine(
         id=line.id,
         product_id=line.product_id,
@@ -64,7 +86,9 @@ def _line(line: Line, rate: Decimal, inclusive: bool) -> PricedLine:
         image=line.image,
         quantity=line.quantity,
         unit_price=line.price,
-        discount_amount=0,
+        discounted_unit_price=charged // line.quantity,
+        discount_amount=discount,
+        discounts=discounts,
         tax_class=line.tax_class,
         tax_rate=rate,
         net_amount=amounts.net,
@@ -76,28 +100,8 @@ def _line(line: Line, rate: Decimal, inclusive: bool) -> PricedLine:
     )
 
 
-def _reaches(method: Method, country: str | None) -> bool:
-    return method.kind == "pickup" or (country is not None and (not method.countries or country in method.countries))
-
-
-def _cost(method: Method, goods: int) -> int:
-    return 0 if method.free_from is not None and goods >= method.free_from else method.price
-
-
-def _offer(method: Method, goods: int) -> PricedMethod:
-    return PricedMethod(method.code, method.name, method.description, method.kind, _cost(method, goods))
-
-
 def _tax_country(facts: CartFacts, method: Method | None) -> str:
     """Goods are taxed where they are handed over: at the counter, or where they are sent."""
     if facts.country is None or (method is not None and method.kind == "pickup"):
         return settings().country
     return facts.country
-
-
-def _by_rate(parts: list[tuple[Decimal, int, int]]) -> list[TaxShare]:
-    """Sums of the stored line taxes, grouped for display; never computed again from a sum."""
-    rates = sorted({rate for rate, net, _ in parts if net})
-    return [
-        TaxShare(r, sum(n for rate, n, _ in parts if rate == r), sum(t for x, _, t in parts if x == r)) for r in rates
-    ]

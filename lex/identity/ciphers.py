@@ -78,6 +78,19 @@ def normal_email(email: str) -> str:
     return unicodedata.normalize("NFKC", email).strip().casefold()
 
 
+def normal_mailbox(email: str) -> str:
+    """The form all spellings of one mailbox share: what follows `+` is dropped, at Gmail the dots too.
+
+    Only to count what one person may have once: the worst that two people taken for one lose is a discount. Accounts
+    and mails go by `normal_email`, since some hosts do tell `a+b` from `a`, and every host but Gmail tells dots.
+    """
+    local, _, domain = normal_email(email).rpartition("@")
+    local = local.split("+")[0] or local
+    if domain in ("gmail.com", "googlemail.com"):
+        local, domain = local.replace(".", ""), "gmail.com"
+    return f"{local}@{domain}"
+
+
 def normal_phone(phone: str) -> str:
     """Digits with a leading plus, if it had one."""
     return ("+" if phone.strip().startswith("+") else "") + re.sub(r"\D", "", phone)

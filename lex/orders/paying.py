@@ -14,6 +14,7 @@ from lex.adapters.payments.protocol import Snapshot
 from lex.core import clock, ids, money
 from lex.core.actor import Actor
 from lex.core.errors import Gone, NotFound
+from lex.coupons.holding import REDEEM
 from lex.db import sql
 from lex.db.session import Session
 from lex.payments.rules import Move, Standing
@@ -33,7 +34,7 @@ LEFT JOIN payment_attempts a ON a.order_id = o.id AND a.user_id = o.user_id AND 
     AND a.status IN ('sending', 'unknown', 'requires_action', 'processing')
 WHERE o.id = %(order_id)s AND (o.user_id = %(user_id)s OR %(sees_all)s OR EXISTS (
     SELECT FROM order_tokens t WHERE t.order_id = o.id AND t.user_id = o.user_id AND t.token_hash = ANY(%(tokens)s)
-        AND t.expires_at > %(now)s AND t.revoked_at IS NULL))
+        AND t.expires_at > %(now)s AND t.revoked_at IS NULL AND NOT t.is_once))
 FOR NO KEY UPDATE OF o
 """
 
@@ -70,8 +71,10 @@ WHERE o.id = %(order_id)s AND a.id = %(attempt_id)s
 FOR NO KEY UPDATE OF o, p, a
 """
 
-_RECORD: LiteralString = """
-WITH event AS (
+_RECORD: LiteralString = (
+    "WITH "
+    + REDEEM
+    + """, event AS (
     INSERT INTO payment_events (id, payment_id, order_id, user_id, provider_reference, kind, amount, currency, data,
         occurred_at)
     SELECT %(event_id)s, %(payment_id)s, %(order_id)s, %(user_id)s, %(reference)s, %(event)s, %(new_money)s,
@@ -105,9 +108,12 @@ UPDATE orders SET status = %(order_status)s, payment_status = %(order_payment_st
     expires_at = CASE WHEN status = 'pending' THEN greatest(expires_at, %(retry_until)s) ELSE expires_at END
 WHERE id = %(order_id)s AND user_id = %(user_id)s
 """
+)
 
-_PAID_FREE: LiteralString = """
-WITH told AS (
+_PAID_FREE: LiteralString = (
+    "WITH "
+    + REDEEM
+    + """, told AS (
     INSERT INTO order_events (id, order_id, user_id, kind, actor_id, actor_role, request_id)
     SELECT %(told_id)s, id, user_id, 'paid', %(actor_id)s, %(role)s, %(request_id)s FROM orders WHERE id = %(order_id)s
 )
@@ -115,6 +121,7 @@ UPDATE orders SET status = 'confirmed', payment_status = 'paid', paid_at = %(now
 WHERE id = %(order_id)s AND status = 'pending' AND total_amount = 0
 RETURNING user_id, EXISTS (SELECT FROM order_items i WHERE i.order_id = orders.id AND i.is_digital) AS has_digital
 """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +262,7 @@ async def mark_free_order_paid(session: Session, actor: Actor, order_id: UUID) -
         _PAID_FREE,
         PaidFree,
         order_id=order_id,
+        is_paid_now=True,
         told_id=ids.new_id(),
         now=clock.now(),
         actor_id=actor.user_id,

@@ -77,6 +77,25 @@ INVARIANTS: dict[str, LiteralString] = {
         UNION ALL
         SELECT user_id::text FROM carts WHERE status = 'open' AND deleted_at IS NULL AND user_id IS NOT NULL
         GROUP BY user_id HAVING count(*) > 1""",
+    "coupons: the count is not that of the uses, or passes a limit": """
+        SELECT c.code, c.used_count, u.number FROM coupons c
+        LEFT JOIN (SELECT coupon_id, count(*) AS number FROM coupon_usages WHERE status <> 'released'
+                   GROUP BY coupon_id) u ON u.coupon_id = c.id
+        WHERE c.used_count <> coalesce(u.number, 0) OR c.used_count > c.usage_limit
+        UNION ALL
+        SELECT c.code, c.usage_limit_per_customer, count(*) FROM coupons c
+        JOIN coupon_usages u ON u.coupon_id = c.id AND u.status <> 'released'
+        GROUP BY c.id, u.email_blind_index HAVING count(*) > c.usage_limit_per_customer""",
+    "coupons: an order's uses are not what became of it, or not what was taken off": """
+        SELECT o.order_number, o.status, u.status, u.amount, d.amount FROM coupon_usages u
+        JOIN orders o ON o.id = u.order_id
+        LEFT JOIN LATERAL (
+            SELECT sum((d ->> 'amount')::numeric) / CASE o.currency WHEN 'JPY' THEN 1 ELSE 100 END AS amount
+            FROM order_items i, jsonb_array_elements(i.discounts) d
+            WHERE i.order_id = o.id AND d ->> 'coupon_id' = u.coupon_id::text) d ON true
+        WHERE u.status <> CASE WHEN o.status = 'canceled' THEN 'released' WHEN o.paid_at IS NOT NULL THEN 'redeemed'
+                          ELSE 'held' END
+           OR u.amount <> coalesce(d.amount, 0)""",
     "keys: an answer is kept in the clear, with the tokens in it": """
         SELECT key FROM idempotency_keys WHERE position('\x7b'::bytea IN response_body) = 1""",
 }

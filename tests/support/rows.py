@@ -38,6 +38,8 @@ LEGAL: dict[str, Any] = {
 #: Whole rows whose columns depend on each other.
 TOGETHER: dict[str, Row] = {
     "coupons": {"code": "TEN", "type": "percentage", "percentage": 10},
+    "coupon_codes": {"code": "TEN-1"},
+    "coupon_usages": {"amount": 0},
     "carts": {"token_hash": b"guest"},
     "cart_items": {"item_type": "product", "product_id": ...},
     "order_items": {"item_type": "product", "product_id": ..., "net_amount": 10, "tax_amount": 2, "total_amount": 12},

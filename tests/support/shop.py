@@ -9,6 +9,7 @@ from uuid import UUID
 import httpx
 import psycopg
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 
 from lex.core import actor, ids
 from lex.db.session import transaction
@@ -128,6 +129,29 @@ class Shop:
         """(on hand, reserved)."""
         row = self.one("SELECT stock_quantity, reserved_quantity FROM products WHERE id = %s", (product.id,))
         return row["stock_quantity"], row["reserved_quantity"]
+
+    def coupon(self, code: str, kind: str = "percentage", **columns: Any) -> UUID:
+        """A coupon, 10 % unless told otherwise; amounts in major units as in the table."""
+        given = {"percentage": 10} if kind == "percentage" else {}
+        values = {"id": ids.new_id(), "code": code, "type": kind, **given, **columns}
+        values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in values.items()}
+        places = ", ".join(f"%({name})s" for name in values)
+        self.db.execute(f"INSERT INTO coupons ({', '.join(values)}) VALUES ({places})", values)
+        return UUID(str(values["id"]))
+
+    async def apply(self, cart: Cart, code: str, **headers: str) -> httpx.Response:
+        """Try to enter a coupon."""
+        path, sent = f"{cart.path}/coupons", {**cart.headers, **headers}
+        answer: httpx.Response = await self.client.post(path, json={"code": code}, headers=sent)
+        return answer
+
+    async def couponed(self, cart: Cart, *codes: str) -> Cart:
+        """The cart with these coupons."""
+        for code in codes:
+            answer = await self.apply(cart, code)
+            assert answer.status_code == 201, answer.text
+            cart = Cart(answer.json(), cart.headers)
+        return cart
 
     async def cart(self, *items: tuple[Product, int], country: str = "DE", shipping: str | None = "pickup") -> Cart:
         """A guest's cart with these items, ready to be placed."""

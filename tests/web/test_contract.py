@@ -99,12 +99,15 @@ async def furnished(url: str, database_url: str) -> Standing:
         product = shop.product(stock=10_000, sku="CONTRACT")
         cart = await shop.cart((product, 1))
         order = await shop.order((product, 2), paid=True)
+        coupon = shop.coupon("CONTRACT")
         document = (await client.get("/api/openapi.json")).json()
         shop.db.close()
     known = {
         "cart_id": cart.data["id"],
         "item_id": cart.data["lines"][0]["id"],
         "order_id": order.data["id"],
+        "coupon_id": str(coupon),
+        "code": "CONTRACT",
         "slug": "contract",
         "provider": "sandbox",
     }

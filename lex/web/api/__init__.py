@@ -4,9 +4,24 @@ from typing import Any
 
 from litestar import Router
 
-from lex.web.api import carts, catalog, checkout, downloads, health, orders, search, staff_orders, webhooks
+from lex.web.api import (
+    cart_coupons,
+    carts,
+    catalog,
+    checkout,
+    downloads,
+    health,
+    orders,
+    search,
+    staff_coupons,
+    staff_orders,
+    webhooks,
+)
 
-_MODULES = (catalog, search, carts, checkout, orders, downloads, staff_orders, webhooks)
+_MODULES = (
+    *(catalog, search, carts, cart_coupons, checkout, orders, downloads),
+    *(staff_orders, staff_coupons, webhooks),
+)
 
 
 def api_routes() -> list[Any]:

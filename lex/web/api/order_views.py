@@ -11,8 +11,19 @@ from lex.orders.finding import FoundOrder
 from lex.orders.queries import TimelineEntry, get_order
 
 
+class DiscountView(msgspec.Struct, frozen=True):
+    """What was taken off a line, and by what: `source` is coupon."""
+
+    source: str
+    code: str
+    name: str | None
+    amount: int
+
+
 class OrderLineView(msgspec.Struct, frozen=True):
-    """A line as it was sold."""
+    """A line as it was sold. Where a discount does not divide by the units, the first ones cost a cent more than
+    `discounted_unit_price`.
+    """
 
     id: UUID
     item_type: str
@@ -23,7 +34,9 @@ class OrderLineView(msgspec.Struct, frozen=True):
     image: str | None
     quantity: int
     unit_price: int
+    discounted_unit_price: int
     discount_amount: int
+    discounts: list[DiscountView]
     tax_rate: str
     net_amount: int
     tax_amount: int

@@ -20,6 +20,7 @@ TAGS = {
     "the token its creation answered, sent as `X-Cart-Token`.",
     "checkout": "From a cart to a paid order: place, pay, follow. A guest's order is opened by its `X-Order-Token`.",
     "orders": "The order desk. Needs a staff key.",
+    "coupons": "Coupons, their unique codes and their uses. Needs a staff key.",
     "webhooks": "What payment providers call.",
     "system": "Health, readiness and metrics.",
 }

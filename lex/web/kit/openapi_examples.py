@@ -15,6 +15,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "addCartItem": {"sku": "BRASS-BELL", "quantity": 1},
     "changeCartItem": {"quantity": 3},
     "changeCart": {"country": "DE", "shipping_method": "standard"},
+    "applyCoupon": {"code": "WELCOME10"},
     "placeOrder": {
         "version": 1,
         "email": "ada@example.org",
@@ -24,6 +25,10 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "payOrder": {"token": "tok_visa"},
     "fulfilOrder": {"kind": "ship", "carrier": "DHL", "tracking_number": "00340434161094042557"},
+    "createCoupon": {"code": "SPRING10", "type": "percentage", "percentage": "10", "usage_limit_per_customer": 1},
+    "changeCoupon": {"percentage": "15", "minimum_amount": 5000},
+    "generateCouponCodes": {"number": 100},
+    "tryCoupon": {"cart_id": "0199c9a0-7b1e-7c3a-9f52-5a0c6f1d2e3b"},
     "cancelOrderAsStaff": {"reason": "The customer changed their mind."},
     "noteOrder": {"text": "Leave the parcel with the neighbour."},
 }

@@ -1,5 +1,6 @@
 """Pages: Jinja templates beside the code, with the built assets and the message catalogue."""
 
+from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import jinja2
 from babel import Locale
+from babel.dates import format_date, format_time
 from babel.numbers import format_currency, format_decimal
 from babel.support import NullTranslations, Translations
 from litestar import MediaType, Request, Response
@@ -14,6 +16,7 @@ from litestar import MediaType, Request, Response
 from lex.core import colour, money
 from lex.core.settings import Settings, settings
 from lex.web.kit import assets
+from lex.web.kit.csrf import csrf
 from lex.web.kit.texts import texts
 
 _WEB = Path(__file__).parent.parent
@@ -42,7 +45,7 @@ def _environment(config: Settings) -> jinja2.Environment:
         auto_reload=config.environment == "development",
     )
     made.install_gettext_translations(_words(config.locale), newstyle=True)  # type: ignore[attr-defined]
-    made.filters.update(amount=amount, number=number)
+    made.filters.update(amount=amount, number=number, day=day, moment=moment)
     made.globals.update(
         shop_name=config.shop_name,
         shop_address=config.address,
@@ -52,6 +55,7 @@ def _environment(config: Settings) -> jinja2.Environment:
         entry=assets.entry,
         asset=assets.address,
         texts=texts,
+        csrf=csrf,
     )
     return made
 
@@ -82,6 +86,22 @@ def number(value: float) -> str:
     return format_decimal(value, format="#,##0.#", locale=settings().locale)
 
 
+def day(at: datetime | str) -> str:
+    """The filter `day`: a date in words with its weekday, as UTC has it."""
+    return format_date(_instant(at), format="full", locale=settings().locale)
+
+
+def moment(at: datetime | str) -> str:
+    """The filter `moment`: a date and a time with its zone."""
+    instant, words = _instant(at), settings().locale
+    date = format_date(instant, format="d MMMM", locale=words)
+    return f"{date}, {format_time(instant, format='HH:mm', locale=words)} UTC"
+
+
+def _instant(at: datetime | str) -> datetime:
+    return (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(UTC)
+
+
 def theme() -> str:
     """The style sheet of the merchant's accent; empty without one."""
     accent = settings().accent
@@ -103,8 +123,8 @@ def page(
     **facts: Any,
 ) -> Response[str]:
     """A template as an HTML answer; `request` tells how many units the visitor's cart holds."""
-    count = cart_count(request) if request else 0
-    text = environment().get_template(template).render(cart_count=count, **facts)
+    told = {"cart_count": cart_count(request) if request else 0} | facts
+    text = environment().get_template(template).render(told)
     return Response(text, status_code=status, media_type=MediaType.HTML, headers=headers)
 
 

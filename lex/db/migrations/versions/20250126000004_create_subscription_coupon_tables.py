@@ -165,6 +165,8 @@ CREATE TABLE coupons (
     type text NOT NULL,
     amount numeric(10, 2),
     percentage numeric(6, 3),
+    buy_quantity integer,
+    get_quantity integer,
     minimum_amount numeric(10, 2),
     starts_at timestamptz,
     ends_at timestamptz,
@@ -175,15 +177,20 @@ CREATE TABLE coupons (
     is_exclusive boolean DEFAULT false NOT NULL,
     priority integer DEFAULT 0 NOT NULL,
     scope jsonb DEFAULT '{}'::jsonb NOT NULL,
+    is_bulk boolean DEFAULT false NOT NULL,
     is_active boolean DEFAULT true NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
     deleted_at timestamptz,
     CONSTRAINT pk_coupons PRIMARY KEY (id),
     CONSTRAINT ck_coupons_type CHECK (type IN ('fixed', 'percentage', 'free_shipping', 'buy_x_get_y')),
-    CONSTRAINT ck_coupons_code CHECK (code = upper(code) AND length(code) BETWEEN 1 AND 64),
+    CONSTRAINT ck_coupons_code CHECK (code ~ '^[A-Z0-9][A-Z0-9_-]{0,63}$'),
     CONSTRAINT ck_coupons_type_amount CHECK ((type = 'fixed') = (amount IS NOT NULL)),
     CONSTRAINT ck_coupons_type_percentage CHECK ((type = 'percentage') = (percentage IS NOT NULL)),
+    CONSTRAINT ck_coupons_type_quantity CHECK (num_nonnulls(buy_quantity, get_quantity)
+        = 2 * (type = 'buy_x_get_y')::int),
+    CONSTRAINT ck_coupons_buy_quantity CHECK (buy_quantity > 0),
+    CONSTRAINT ck_coupons_get_quantity CHECK (get_quantity > 0),
     CONSTRAINT ck_coupons_amount CHECK (amount >= 0),
     CONSTRAINT ck_coupons_percentage CHECK (percentage BETWEEN 0 AND 100),
     CONSTRAINT ck_coupons_minimum_amount CHECK (minimum_amount >= 0),
@@ -197,9 +204,22 @@ CREATE INDEX idx_coupons_code ON coupons (code);
 CREATE INDEX idx_coupons_ends_at ON coupons (ends_at);
 CREATE INDEX idx_coupons_scope ON coupons USING gin (scope jsonb_path_ops);
 
+CREATE TABLE coupon_codes (
+    id uuid NOT NULL,
+    coupon_id uuid NOT NULL,
+    code text NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_coupon_codes PRIMARY KEY (id),
+    CONSTRAINT uq_coupon_codes_code UNIQUE (code),
+    CONSTRAINT uq_coupon_codes_coupon_id_id UNIQUE (coupon_id, id),
+    CONSTRAINT fk_coupon_codes_coupons FOREIGN KEY (coupon_id) REFERENCES coupons (id),
+    CONSTRAINT ck_coupon_codes_code CHECK (code ~ '^[A-Z0-9][A-Z0-9_-]{0,63}$')
+);
+
 CREATE TABLE coupon_usages (
     id uuid NOT NULL,
     coupon_id uuid NOT NULL,
+    coupon_code_id uuid,
     user_id uuid NOT NULL,
     order_id uuid NOT NULL,
     email_blind_index bytea,
@@ -209,18 +229,22 @@ CREATE TABLE coupon_usages (
     CONSTRAINT pk_coupon_usages PRIMARY KEY (id),
     CONSTRAINT fk_coupon_usages_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
     CONSTRAINT fk_coupon_usages_coupons FOREIGN KEY (coupon_id) REFERENCES coupons (id),
+    CONSTRAINT fk_coupon_usages_coupon_codes FOREIGN KEY (coupon_id, coupon_code_id) REFERENCES coupon_codes
+        (coupon_id, id),
     CONSTRAINT fk_coupon_usages_users FOREIGN KEY (user_id) REFERENCES users (id),
     CONSTRAINT ck_coupon_usages_status CHECK (status IN ('held', 'redeemed', 'released')),
     CONSTRAINT ck_coupon_usages_amount CHECK (amount >= 0)
 );
 CREATE UNIQUE INDEX uq_coupon_usages_order_id ON coupon_usages (order_id, coupon_id);
+CREATE UNIQUE INDEX uq_coupon_usages_coupon_code_id ON coupon_usages (coupon_code_id) WHERE status <> 'released';
 CREATE INDEX idx_coupon_usages_coupon_id ON coupon_usages (coupon_id, status);
 CREATE INDEX idx_coupon_usages_email ON coupon_usages (coupon_id, email_blind_index);
 CREATE INDEX idx_coupon_usages_user_id ON coupon_usages (user_id);
 """
 
 DROP = """
-DROP TABLE coupon_usages, coupons, subscription_events, subscription_periods, subscriptions, subscription_plans;
+DROP TABLE coupon_usages, coupon_codes, coupons, subscription_events, subscription_periods, subscriptions,
+    subscription_plans;
 """
 
 

@@ -78,8 +78,8 @@ COMMENT ON FUNCTION public.audit_row IS 'Writes the change to audit_logs, secret
 
 # Queues and derived counters are not here: docs/schema/README.md lists them with the reason of each.
 PLAIN = """
-    addresses bookings cart_items categories coupon_usages coupons digital_files fulfilment_items fulfilments invoices
-    notifications occupancies order_events order_items orders payment_events payments refunds resources reviews
+    addresses bookings cart_items categories coupon_codes coupon_usages digital_files fulfilment_items fulfilments
+    invoices notifications occupancies order_events order_items orders payment_events payments refunds resources reviews
     schedule_exceptions service_categories service_slots shipping_methods stock_movements subscription_events
     subscription_periods subscriptions tax_rates
 """
@@ -87,6 +87,7 @@ PLAIN = """
 SPECIAL = {
     "api_keys": ("token_hash", "", "id"),
     "carts": ("token_hash", "", "id"),
+    "coupons": ("", "used_count", "id"),
     "downloads": ("token_hash", "", "id"),
     "order_tokens": ("token_hash", "", "id"),
     "payment_attempts": ("action", "", "id"),
@@ -108,8 +109,12 @@ CREATE TRIGGER tr_{0}_audit_update AFTER UPDATE {4} ON {0}
     FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*)
     EXECUTE FUNCTION audit_row('{0}', '{{{1}}}', '{{{2}}}', '{{{3}}}');
 """
-# Holding and selling stock names none of these columns and costs no call; stock_movements tells that story.
+# Holding and selling stock names none of these columns and costs no call; stock_movements tells that story. So do
+# coupon_usages for the uses of a coupon.
 COLUMNS = {
+    "coupons": """OF id, code, name, type, amount, percentage, buy_quantity, get_quantity, minimum_amount, starts_at,
+        ends_at, usage_limit, usage_limit_per_customer, is_stackable, is_exclusive, priority, scope, is_bulk, is_active,
+        created_at, deleted_at""",
     "products": """OF id, variant_of, category_id, product_type, sku, slug, name, description, brand, price,
         compare_at_price, tax_class, track_inventory, variant_count, "order", images, options, attributes, tags,
         weight_grams, barcode, is_active, is_featured, seo_title, seo_description, rating_average, rating_count,

@@ -7,7 +7,7 @@ Revises: 20250126000008
 from alembic import op
 
 revision = "20250126000010"
-down_revision = "20250126000008"
+down_revision = "20250126000009"
 branch_labels = None
 depends_on = None
 kind = "schema"

@@ -1,0 +1,113 @@
+"""A coupon's uses are counted by the database, never pass its limits, and go one way.
+
+Every use is a row of coupon_usages; `coupons.used_count` follows the rows and cannot be set. The row of the coupon is
+locked by the counting, so limits hold however many place orders at once.
+
+Revision ID: 20250126000009
+Revises: 20250126000008
+"""
+
+from alembic import op
+
+revision = "20250126000009"
+down_revision = "20250126000008"
+branch_labels = None
+depends_on = None
+kind = "schema"
+
+TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
+
+USAGES = """
+CREATE FUNCTION public.count_coupon_usage() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    step integer := (TG_OP = 'INSERT' AND NEW.status <> 'released')::int
+        - (TG_OP = 'UPDATE' AND OLD.status <> 'released' AND NEW.status = 'released')::int;
+    most integer;
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF (NEW.id, NEW.coupon_id, NEW.user_id, NEW.order_id, NEW.amount) <>
+                (OLD.id, OLD.coupon_id, OLD.user_id, OLD.order_id, OLD.amount)
+            OR NEW.coupon_code_id IS DISTINCT FROM OLD.coupon_code_id
+            OR NEW.email_blind_index IS DISTINCT FROM OLD.email_blind_index
+            OR NEW.status <> OLD.status AND (OLD.status, NEW.status) NOT IN
+                (('held', 'redeemed'), ('held', 'released'), ('redeemed', 'released')) THEN
+            RAISE EXCEPTION 'a use of a coupon only goes from held to redeemed or released, from % to % it does not',
+                OLD.status, NEW.status
+                USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'coupon_usages',
+                      CONSTRAINT = 'ck_coupon_usages_transition';
+        END IF;
+    END IF;
+    IF step = 0 THEN
+        RETURN NEW;
+    END IF;
+    UPDATE public.coupons SET used_count = used_count + step
+    WHERE id = NEW.coupon_id AND (step < 0 OR usage_limit IS NULL OR used_count < usage_limit)
+    RETURNING usage_limit_per_customer INTO most;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'coupon % is used up', NEW.coupon_id
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'coupons', CONSTRAINT = 'ck_coupons_used_count';
+    END IF;
+    IF step > 0 AND most IS NOT NULL AND most <= (
+        SELECT count(*) FROM public.coupon_usages u
+        WHERE u.coupon_id = NEW.coupon_id AND u.status <> 'released'
+          AND (u.user_id = NEW.user_id OR u.email_blind_index = NEW.email_blind_index)
+    ) THEN
+        RAISE EXCEPTION 'coupon % was used by this customer as often as allowed', NEW.coupon_id
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'coupon_usages',
+                  CONSTRAINT = 'ck_coupon_usages_customer';
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION public.count_coupon_usage IS 'Moves used_count with the rows of use and holds both limits.';
+
+CREATE TRIGGER tr_coupon_usages_count BEFORE INSERT OR UPDATE ON coupon_usages
+    FOR EACH ROW EXECUTE FUNCTION count_coupon_usage();
+CREATE TRIGGER tr_coupon_usages_delete BEFORE DELETE ON coupon_usages
+    FOR EACH ROW EXECUTE FUNCTION forbid('coupon_usages', 'a use is released, never deleted');
+CREATE TRIGGER tr_coupon_usages_truncate BEFORE TRUNCATE ON coupon_usages
+    EXECUTE FUNCTION forbid('coupon_usages', 'a use is released, never deleted');
+ALTER TABLE coupon_usages
+    ENABLE ALWAYS TRIGGER tr_coupon_usages_delete, ENABLE ALWAYS TRIGGER tr_coupon_usages_truncate;
+"""
+
+# Only the counting above, itself a trigger, moves the count. Not ENABLE ALWAYS: a replica takes both as they come.
+COUNT = """
+CREATE FUNCTION public.refuse_coupon_count() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF pg_trigger_depth() < 2 AND NEW.used_count <> (CASE TG_OP WHEN 'INSERT' THEN 0 ELSE OLD.used_count END) THEN
+        RAISE EXCEPTION 'used_count of coupon % follows coupon_usages and cannot be set', NEW.code
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'coupons', COLUMN = 'used_count',
+                  CONSTRAINT = 'ck_coupons_counted';
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION public.refuse_coupon_count IS 'Refuses a used_count that the rows of use did not make.';
+
+CREATE TRIGGER tr_coupons_count BEFORE INSERT OR UPDATE OF used_count ON coupons
+    FOR EACH ROW EXECUTE FUNCTION refuse_coupon_count();
+"""
+
+DROP = """
+DROP TRIGGER tr_coupons_count ON coupons;
+DROP TRIGGER tr_coupon_usages_truncate ON coupon_usages;
+DROP TRIGGER tr_coupon_usages_delete ON coupon_usages;
+DROP TRIGGER tr_coupon_usages_count ON coupon_usages;
+DROP FUNCTION refuse_coupon_count(), count_coupon_usage();
+"""
+
+
+def run(*statements: str) -> None:
+    """Through the driver's own cursor: SQL text may hold `%` and `:`, which are no parameters here."""
+    cursor = op.get_bind().connection.cursor()
+    for statement in statements:
+        cursor.execute(statement)
+
+
+def upgrade() -> None:
+    run(TIMEOUTS, USAGES, COUNT)
+
+
+def downgrade() -> None:
+    run(TIMEOUTS, DROP)
