@@ -163,7 +163,7 @@ class DigitalFile(Keyed, SoftDelete, Base):
 class SearchWord(Base):
     """A word of what is on offer, as it is spelled there, without accents: what typing mistakes are put right to.
 
-    Added by triggers on products, services and plans with the change that brings it; `flows/search/upkeep` counts the
+    Added by triggers on products, services and plans with the change that brings it; `ops/searching` counts the
     words anew and removes those that are gone. `shapes`: the word, and the word without each one of its characters.
     """
 

@@ -240,3 +240,24 @@ async def test_a_currency_without_cents_has_whole_amounts(process: pytest.Monkey
     await goods.product("Bell", price=1999)
     page = await _list(min_price=1999, max_price=1999)
     assert [(item["price"], page["currency"]) for item in page["items"]] == [(1999, "JPY")]
+
+
+async def test_ratings_filter_and_sort() -> None:
+    await _stock()
+    await goods.run("UPDATE products SET rating_average = 4.5 WHERE name = 'Bell'")
+    await goods.run("UPDATE products SET rating_average = 3.2 WHERE name = 'Bib shorts'")
+    assert await _names(min_rating=4) == {"Bell"}
+    page = await _list(min_rating=3, sort="rating")
+    assert [item["name"] for item in page["items"]] == ["Bell", "Bib shorts"]
+    counts = {line["min_rating"]: line["count"] for line in page["facets"]["ratings"]}
+    assert counts == {5: 0, 4: 1, 3: 2, 2: 2, 1: 2}
+
+
+async def test_the_most_relevant_come_first_and_a_code_before_them() -> None:
+    await _stock()
+    await goods.product("Pannier", sku="WOOL", description="A bag.")
+    await goods.product("Wool socks")
+    page = await _list(q="wool", sort="relevance")
+    assert [item["name"] for item in page["items"]] == ["Pannier", "Wool socks", "Merino jersey"]
+    with pytest.raises(Invalid, match="fill in q"):
+        await _list(sort="relevance")

@@ -16,20 +16,20 @@ _WORD = re.compile(r"[^\W_]+")
 # Each source reads a bounded part of an index: a beginning that half the shop shares costs no more than a rare one.
 _SUGGEST: LiteralString = f"""
 WITH begun AS MATERIALIZED (
-    (SELECT 'product' AS kind, p.name, p.slug, 1 AS source, row_number() OVER (ORDER BY lower(p.name)) AS place
+    (SELECT 'product' AS kind, p.name, p.slug, 2 AS source, row_number() OVER (ORDER BY lower(p.name)) AS place
      FROM products p WHERE {LISTED} AND lower(p.name) LIKE %(name)s ORDER BY lower(p.name) LIMIT 5)
     UNION ALL
-    (SELECT 'product', p.name, p.slug, 2, 0 FROM products p
+    (SELECT 'product', p.name, p.slug, 3, 0 FROM products p
      WHERE {LISTED} AND p.search @@ (SELECT to_tsquery('public.lex_text', %(query)s)) LIMIT 5)
     UNION ALL
-    (SELECT 'service', name, slug, 2, 0 FROM services
+    (SELECT 'service', name, slug, 3, 0 FROM services
      WHERE deleted_at IS NULL AND is_active AND search @@ (SELECT to_tsquery('public.lex_text', %(query)s)) LIMIT 3)
     UNION ALL
-    (SELECT 'plan', name, slug, 2, 0 FROM subscription_plans
+    (SELECT 'plan', name, slug, 3, 0 FROM subscription_plans
      WHERE deleted_at IS NULL AND is_active AND is_current
        AND search @@ (SELECT to_tsquery('public.lex_text', %(query)s)) LIMIT 2)
     UNION ALL
-    (SELECT 'category', name, slug, 0, row_number() OVER (ORDER BY path) FROM categories
+    (SELECT 'category', name, slug, 1, row_number() OVER (ORDER BY path) FROM categories
      WHERE deleted_at IS NULL AND is_active AND (lower(name) LIKE %(name)s OR lower(name) LIKE '%% ' || %(name)s)
      ORDER BY path LIMIT 2)
     UNION ALL
