@@ -107,16 +107,16 @@ async def test_pages_follow_each_other_without_gap_or_repeat() -> None:
     for n in range(11):
         await goods.product(f"Thing {n:02}", price=1000 + n % 3, is_featured=n % 4 == 0, order=n % 2)
     for sort in SORTS:
-        await _walk(sort)
+        await _walk(sort, q="thing" if sort == "relevance" else None)
 
 
-async def _walk(sort: str) -> None:
-    whole = [item["name"] for item in (await _list(sort=sort, limit=100))["items"]]
+async def _walk(sort: str, q: str | None) -> None:
+    whole = [item["name"] for item in (await _list(sort=sort, q=q, limit=100))["items"]]
     assert len(whole) == 11
     paged: list[str] = []
     cursor = None
     while True:
-        page = await _list(sort=sort, limit=3, cursor=cursor)
+        page = await _list(sort=sort, q=q, limit=3, cursor=cursor)
         paged += [item["name"] for item in page["items"]]
         cursor = page["next_cursor"]
         if cursor is None:

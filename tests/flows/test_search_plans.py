@@ -1,6 +1,5 @@
 """How the statements of the search are run over 10,000 products: by indexes, the services and plans beside them."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -49,7 +48,7 @@ def _scans(connection: psycopg.Connection[Any], statement: str, params: dict[str
 
 
 async def test_a_search_reads_what_it_finds(filled: psycopg.Connection[Any]) -> None:
-    for wanted in (Search(q="merino1"), Search(q="merino1", facets=False), Search(q="felt0", sort="price")):
+    for wanted in (Search(q="merino1", facets=False), Search(q="felt0", facets=False, sort="price")):
         scans = _scans(filled, *question(wanted))
         assert ("Seq Scan", "products") not in scans
         assert ("Bitmap Index Scan", "idx_products_search") in scans
@@ -57,11 +56,10 @@ async def test_a_search_reads_what_it_finds(filled: psycopg.Connection[Any]) -> 
 
 
 async def test_suggestions_read_beginnings(filled: psycopg.Connection[Any]) -> None:
-    params = {"name": "thing a%", "query": "thing & a:*A", "head": "thing ", "word": "a%", "last": "a"}
-    indexes = {name for _, name in _scans(filled, _SUGGEST, params)}
-    assert {"idx_products_listed_prefix", "idx_products_search", "idx_search_words_word"} <= indexes
-    assert ("Seq Scan", "products") not in _scans(filled, _SUGGEST, params)
-    assert ("Seq Scan", "search_words") not in _scans(filled, _SUGGEST, params)
+    params = {"name": "thing a", "name_end": "thing b", "query": "thing & a:*A", "head": "thing "}
+    scans = _scans(filled, _SUGGEST, params | {"word": "a", "word_end": "b"})
+    assert {"idx_products_listed_prefix", "idx_products_search", "idx_search_words_word"} <= {name for _, name in scans}
+    assert not {("Seq Scan", "products"), ("Seq Scan", "search_words")} & set(scans)
 
 
 async def test_near_words_are_looked_up(filled: psycopg.Connection[Any]) -> None:
@@ -69,4 +67,3 @@ async def test_near_words_are_looked_up(filled: psycopg.Connection[Any]) -> None
     indexes = {name for _, name in scans}
     assert {"idx_search_words_shapes", "idx_search_words_trigrams", "idx_products_search"} <= indexes
     assert ("Seq Scan", "search_words") not in scans
-    assert json.dumps(scans)

@@ -1,6 +1,5 @@
 """The search over HTTP: what is answered, what is refused and how it says so."""
 
-from collections.abc import AsyncIterator
 from urllib.parse import quote
 
 import pytest
@@ -11,12 +10,12 @@ from tests.web.conftest import Client
 
 
 @pytest.fixture
-async def shop(client: Client, web_database: str, database_url: str) -> AsyncIterator[Client]:
+async def shop(client: Client, web_database: str, database_url: str) -> Client:
     """A client of a shop with two products."""
     assert web_database == database_url
     await goods.product("Merino jersey", sku="J-1", price=8900, category="Clothing", description="Fine wool.")
     await goods.product("Winter jersey", sku="J-2", price=12900, on_hand=0, category="Clothing")
-    yield client
+    return client
 
 
 async def test_a_page_of_results(shop: Client) -> None:

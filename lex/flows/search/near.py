@@ -28,7 +28,7 @@ SELECT json_build_object('is_found', {found("(SELECT public.search_query(%(q)s))
                     (SELECT word, frequency FROM search_words
                      WHERE shapes && public.word_shapes(asked.plain) ORDER BY frequency DESC, word LIMIT 16)
                     UNION (SELECT word, frequency FROM search_words
-                     WHERE length(asked.plain) > 2 AND word LIKE asked.plain || '%%'
+                     WHERE length(asked.plain) > 2 AND word ~>=~ asked.plain AND word ~<~ (asked.plain || chr(1114111))
                      ORDER BY frequency DESC, word LIMIT 8)
                     UNION (SELECT word, frequency FROM search_words
                      WHERE word %% asked.plain ORDER BY similarity(word, asked.plain) DESC, word LIMIT 8)
