@@ -1,5 +1,7 @@
 """Which shipping methods a cart may choose from, and what each costs it."""
 
+from collections.abc import Sequence
+
 from lex.carts.priced import PricedMethod
 from lex.carts.queries import CartFacts, Method
 
@@ -23,3 +25,9 @@ def cost_of(method: Method, goods: int) -> int:
 def offered(method: Method, goods: int) -> PricedMethod:
     """The method as the cart shows it."""
     return PricedMethod(method.code, method.name, method.description, method.kind, cost_of(method, goods))
+
+
+def countries_of(methods: Sequence[Method]) -> list[str]:
+    """Where goods can be sent, sorted; empty when some method goes everywhere, or none is sent at all."""
+    sent = [method.countries for method in methods if method.kind != "pickup"]
+    return sorted({code for codes in sent for code in codes}) if all(sent) else []

@@ -71,7 +71,8 @@ class PricedCoupon(msgspec.Struct, frozen=True):
 class PricedCart(msgspec.Struct, frozen=True):
     """A cart as it would be placed now. Placing sends `version`; a stale one is refused with the new total.
 
-    `discount_amount` is taken off the goods; `shipping_amount` is what is left of shipping after its own discounts.
+    `shipping_countries` are those goods can be sent to, none meaning all. `discount_amount` is taken off the goods;
+    `shipping_amount` is what is left of shipping after its own discounts.
     """
 
     id: UUID
@@ -81,6 +82,7 @@ class PricedCart(msgspec.Struct, frozen=True):
     country: str | None
     prices_include_tax: bool
     lines: list[PricedLine]
+    shipping_countries: list[str]
     shipping_methods: list[PricedMethod]
     shipping_method: PricedMethod | None
     shipping: Taxed

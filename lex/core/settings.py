@@ -11,7 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from lex.core import money
+from babel import Locale, UnknownLocaleError
+
+from lex.core import colour, money
 from lex.core.errors import Invalid
 
 
@@ -19,7 +21,14 @@ def _setting(default: Any, about: str, name: str | None = None) -> Any:
     return field(default=default, metadata={"about": about, "name": name})
 
 
+#: Languages a search can be in: those of PostgreSQL 13, and words as they are.
+LANGUAGES = (
+    *("arabic", "danish", "dutch", "english", "finnish", "french", "german", "greek", "hungarian", "indonesian"),
+    *("irish", "italian", "lithuanian", "nepali", "norwegian", "portuguese", "romanian", "russian", "spanish"),
+    *("swedish", "tamil", "turkish", "simple"),
+)
 _CHOICES = {
+    "search_language": LANGUAGES,
     "environment": ("development", "production"),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("json", "text", "auto"),
@@ -64,9 +73,17 @@ class Settings:
     )
     cache: bool = _setting(True, "Whether Redis keeps finished lists and fragments; off asks PostgreSQL each time.")
     shop_name: str = _setting("Spoke & Thread", "Name of the business.")
+    accent: str = _setting(
+        "", "Colour of buttons and links, `#0d5e43` or `oklch(…)`; darkened or lightened until it can be read."
+    )
+    logo: str = _setting("", "Picture in place of the name: a file of the media folder such as `logo.svg`.")
+    locale: str = _setting("en", "Language of the pages and how they write amounts and dates, such as `en` or `de_AT`.")
     currency: str = _setting("EUR", "ISO 4217 currency of all prices.")
     country: str = _setting("DE", "ISO 3166 country of the business.")
     prices_include_tax: bool = _setting(True, "Whether catalogue prices contain the tax.")
+    search_language: str = _setting(
+        "english", "Language of the catalogue's texts, such as `german`; `simple` takes words as they are."
+    )
     cart_days: int = _setting(14, "Days after its last change at which a guest cart expires.")
     payment_minutes: int = _setting(30, "Minutes a placed order holds its stock while unpaid.")
     payment_provider: str = _setting("sandbox", "Provider that takes payments.")
@@ -105,6 +122,12 @@ class Settings:
             raise Invalid("LEX_CURRENCY", f"LEX_CURRENCY: {refusal.message}") from None
         if not re.fullmatch("[A-Z]{2}", self.country):
             raise Invalid("LEX_COUNTRY", f"LEX_COUNTRY is “{self.country}”; use two capitals such as DE.")
+        if self.accent:
+            colour.read(self.accent, "LEX_ACCENT")
+        try:
+            Locale.parse(self.locale)
+        except (ValueError, UnknownLocaleError):
+            raise Invalid("LEX_LOCALE", f"LEX_LOCALE is “{self.locale}”; use a language such as en or de_AT.") from None
         if self.environment == "production" and self.payment_provider == "sandbox":
             raise Invalid("LEX_PAYMENT_PROVIDER", "The sandbox provider takes no real money; set LEX_PAYMENT_PROVIDER.")
 

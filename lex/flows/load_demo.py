@@ -3,8 +3,10 @@
 What is there already (also when it was changed or deleted since) is left alone: a second run changes nothing.
 """
 
+import asyncio
 import json
 import os
+import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -39,6 +41,7 @@ from lex.shipping import commands as shipping
 from lex.subscriptions import commands as plans
 from lex.tax import commands as tax
 
+_PAGES = Path(__file__).parent / "demo" / "pages"
 GOODS = (*CLOTHING, *PARTS, *ACCESSORIES, *TRAINING)
 _PEOPLE = (
     ("Owner API key", "super_admin", "owner@spokeandthread.example", "Iris", "Vandermeer"),
@@ -101,6 +104,7 @@ async def load_demo(actor: Actor, media: Store, private: Store, home: Path) -> d
     await _load_plans(loading)
     await _load_coupons(loading)
     await _load_people(loading, home)
+    await asyncio.to_thread(_load_pages, loading, home / "pages")
     return loading.made
 
 
@@ -231,6 +235,13 @@ async def _load_plans(loading: _Loading) -> None:
     for draft in offers.PLANS:
         image = await _picture(loading, draft.slug, work.club(draft.name), draft.name)
         await loading.once(f"plan:{draft.slug}", plans.create_plan, replace(draft, images=[image]))
+
+
+def _load_pages(loading: _Loading, folder: Path) -> None:
+    """The shop's own pages, while the folder for them is not there; after that they are the merchant's."""
+    if not folder.exists():
+        shutil.copytree(_PAGES, folder)
+        loading.made["page"] = len(list(folder.iterdir()))
 
 
 async def _load_coupons(loading: _Loading) -> None:

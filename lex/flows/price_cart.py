@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from lex.carts import remarks
-from lex.carts.methods import cost_of, offered, shipping_for
+from lex.carts.methods import cost_of, countries_of, offered, shipping_for
 from lex.carts.priced import PricedCart, PricedLine, by_rate, priced_coupon
 from lex.carts.queries import CartFacts, Line, Method
 from lex.core import clock
@@ -40,6 +40,7 @@ def price_cart(facts: CartFacts) -> PricedCart:
         country=facts.country,
         prices_include_tax=inclusive,
         lines=lines,
+        shipping_countries=countries_of(facts.methods),
         shipping_methods=[offered(m, goods) for m in methods],
         shipping_method=offered(chosen, goods) if chosen else None,
         shipping=shipping,

@@ -101,6 +101,8 @@ async def _link(session: Session, facts: Facts) -> str:
     if facts.order_id is None:
         return settings().address
     page = f"{settings().address}/orders/{facts.order_number}"
+    if facts.template == "order_link":
+        return f"{page}/open?token={await add_link(session, facts.order_id, facts.user_id, is_once=True)}"
     if facts.role != "guest":
         return page
     return f"{page}?token={await add_link(session, facts.order_id, facts.user_id)}"

@@ -12,7 +12,7 @@ from lex.db.session import Session
 #: The job that sends one notification (`flows/send_notification`).
 SEND = "send_notification"
 
-TEMPLATES = ("order_confirmed", "order_shipped", "order_canceled", "payment_failed", "download_ready")
+TEMPLATES = ("order_confirmed", "order_shipped", "order_canceled", "payment_failed", "download_ready", "order_link")
 
 _PRIORITIES = {"low": -10, "normal": 0, "high": 10, "urgent": 20}
 

@@ -129,6 +129,7 @@ MEANINGS = {
     "get_quantity": "units that come free then",
     "is_bulk": "only its unique codes are accepted, not its own",
     "coupon_code_id": "the unique code that was used",
+    "is_once": "opens nothing itself; it is exchanged, once, for a link that does",
     "is_stackable": "goes together with others",
     "is_exclusive": "at most one such coupon",
     "priority": "the larger is taken first where not all go together",

@@ -13,10 +13,11 @@ from uuid import UUID
 import msgspec
 
 from lex.core import clock, ids, money
+from lex.core.actor import system
 from lex.core.errors import Invalid, NotFound
 from lex.core.settings import settings
 from lex.db import sql
-from lex.db.session import Session
+from lex.db.session import Session, transaction
 from lex.identity.ciphers import blind_index, sought_words
 from lex.identity.queries import open_cipher
 
@@ -44,6 +45,8 @@ _NARROWED: dict[str, LiteralString] = {
 }
 
 _ID: LiteralString = "SELECT id FROM orders WHERE order_number = %(number)s AND id >= %(low)s AND id < %(high)s"
+
+_NUMBER: LiteralString = "SELECT order_number FROM orders WHERE id = %(order_id)s"
 
 
 class OrderFilter(msgspec.Struct, frozen=True):
@@ -155,6 +158,12 @@ def _bounds(wanted: OrderFilter) -> tuple[UUID, UUID]:
     return low, high
 
 
+def checked_number(number: str) -> str:
+    """An order number as it is stored, if there is such an order. Raises `Invalid` for what cannot be one."""
+    _day_of(number)
+    return number.strip().upper()
+
+
 def _day_of(number: str) -> tuple[UUID, UUID]:
     """The ids of the UTC day an order number carries."""
     match = NUMBER.match(number.strip().upper())
@@ -190,7 +199,14 @@ async def get_id(session: Session, reference: str) -> UUID:
         return UUID(reference)
     except ValueError:
         low, high = _day_of(reference)
-    found: UUID | None = await sql.fetch_value(session, _ID, number=reference.strip().upper(), low=low, high=high)
+    found: UUID | None = await sql.fetch_value(session, _ID, number=checked_number(reference), low=low, high=high)
     if found is None:
         raise NotFound("There is no such order.", code="order_not_found")
     return found
+
+
+async def find_number(order_id: UUID) -> str | None:
+    """The number of an order the caller knows by its id."""
+    async with transaction(system()) as session:
+        number: str | None = await sql.fetch_value(session, _NUMBER, order_id=order_id)
+        return number

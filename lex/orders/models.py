@@ -184,7 +184,10 @@ class OrderEvent(Keyed, Base):
 
 
 class OrderToken(Keyed, Base):
-    """A link that opens one order without signing in. Only the hash is stored; it expires and can be revoked."""
+    """A link that opens one order without signing in. Only the hash is stored; it expires and can be revoked.
+
+    One that is good once (`is_once`) opens nothing itself: it is exchanged for one that does.
+    """
 
     __tablename__ = "order_tokens"
     __table_args__ = (
@@ -197,6 +200,7 @@ class OrderToken(Keyed, Base):
     order_id: Mapped[UUID]
     user_id: Mapped[UUID]
     token_hash: Mapped[bytes]
+    is_once: Mapped[bool] = mapped_column(server_default=text("false"))
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
 

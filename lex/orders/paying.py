@@ -34,7 +34,7 @@ LEFT JOIN payment_attempts a ON a.order_id = o.id AND a.user_id = o.user_id AND 
     AND a.status IN ('sending', 'unknown', 'requires_action', 'processing')
 WHERE o.id = %(order_id)s AND (o.user_id = %(user_id)s OR %(sees_all)s OR EXISTS (
     SELECT FROM order_tokens t WHERE t.order_id = o.id AND t.user_id = o.user_id AND t.token_hash = ANY(%(tokens)s)
-        AND t.expires_at > %(now)s AND t.revoked_at IS NULL))
+        AND t.expires_at > %(now)s AND t.revoked_at IS NULL AND NOT t.is_once))
 FOR NO KEY UPDATE OF o
 """
 

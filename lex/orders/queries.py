@@ -62,9 +62,18 @@ SELECT o.user_id, o.email, o.phone, o.billing_address, o.shipping_address, o.cus
 FROM orders o JOIN person_keys k ON k.user_id = o.user_id
 WHERE o.id = %(order_id)s AND (o.user_id = %(user_id)s OR %(sees_all)s OR EXISTS (
     SELECT FROM order_tokens t WHERE t.order_id = o.id AND t.user_id = o.user_id AND t.token_hash = ANY(%(tokens)s)
-        AND t.expires_at > %(now)s AND t.revoked_at IS NULL))
+        AND t.expires_at > %(now)s AND t.revoked_at IS NULL AND NOT t.is_once))
 """
 )
+
+_EMAIL: LiteralString = """
+SELECT o.user_id, o.email, k.wrapped_key, k.key_id FROM orders o JOIN person_keys k ON k.user_id = o.user_id
+WHERE o.id = %(order_id)s AND %(sees_all)s
+"""
+
+_STORY: LiteralString = """
+SELECT kind, created_at FROM order_events WHERE order_id = %(order_id)s AND kind = ANY(%(kinds)s) ORDER BY id
+"""
 
 _TIMELINE: LiteralString = """
 SELECT e.id, e.user_id, e.kind, e.data, e.note, e.actor_id, e.actor_role, e.request_id, e.created_at,
@@ -84,6 +93,13 @@ class _Sealed(msgspec.Struct, frozen=True):
     wrapped_key: bytes | None
     key_id: str
     document: str
+
+
+class _SealedEmail(msgspec.Struct, frozen=True):
+    user_id: UUID
+    email: bytes
+    wrapped_key: bytes | None
+    key_id: str
 
 
 class _Event(msgspec.Struct, frozen=True):
@@ -135,6 +151,15 @@ async def get_order(session: Session, actor: Actor, order_id: UUID) -> dict[str,
     return {**codec.decode(row.document), **_personal(cipher, order_id, row)}
 
 
+async def get_owner_and_email(session: Session, actor: Actor, order_id: UUID) -> tuple[UUID, str | None]:
+    """Whose order it is and the e-mail it was placed with; None for an erased person. Raises `NotFound`."""
+    found = await sql.fetch_one(session, _EMAIL, _SealedEmail, order_id=order_id, sees_all=actor.sees_all)
+    if found is None:
+        raise NotFound("There is no such order.", code="order_not_found")
+    cipher = open_cipher(found.user_id, found.wrapped_key, found.key_id)
+    return found.user_id, cipher.open("orders.email", order_id, found.email) if cipher else None
+
+
 def _personal(cipher: Cipher | None, order_id: UUID, row: _Sealed) -> dict[str, Any]:
     def text(column: str, sealed: bytes | None) -> str | None:
         return cipher.open_optional(f"orders.{column}", order_id, sealed) if cipher else None
@@ -150,6 +175,25 @@ def _personal(cipher: Cipher | None, order_id: UUID, row: _Sealed) -> dict[str, 
         "shipping_address": document("shipping_address", row.shipping_address),
         "note": text("customer_note", row.customer_note),
     }
+
+
+class StoryEntry(msgspec.Struct, frozen=True):
+    """One step of an order as its buyer is told it."""
+
+    kind: str
+    created_at: datetime
+
+
+#: What a buyer is told of an order's timeline; the rest is the shop's own.
+TOLD = (
+    *("placed", "payment_failed", "paid", "paid_after_cancel", "downloads_granted", "fulfilled"),
+    *("completed", "canceled", "refunded", "partially_refunded"),
+)
+
+
+async def list_story(session: Session, order_id: UUID) -> list[StoryEntry]:
+    """What happened to an order the caller has shown to be theirs, oldest first."""
+    return await sql.fetch_all(session, _STORY, StoryEntry, order_id=order_id, kinds=list(TOLD))
 
 
 async def list_timeline(session: Session, order_id: UUID) -> list[TimelineEntry]:

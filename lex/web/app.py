@@ -20,6 +20,7 @@ from lex.web.kit.edge import Edge
 from lex.web.kit.negotiation import refuse_unusable
 from lex.web.kit.problems import answer_problem
 from lex.web.pages import page_routes
+from lex.web.storefront import storefront_routes
 
 _SAMPLE_SECONDS = 5.0
 
@@ -28,7 +29,7 @@ def create_app() -> Litestar:
     """The application; it opens database and cache when it starts and closes them when it stops."""
     logs.configure(settings())
     app = Litestar(
-        route_handlers=[*api_routes(), *page_routes(), *sandbox.routes()],
+        route_handlers=[*api_routes(), *page_routes(), *storefront_routes(), *sandbox.routes()],
         lifespan=[_database, _sampling],
         dependencies={"actor": Provide(current_actor)},
         before_request=refuse_unusable,

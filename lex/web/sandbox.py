@@ -7,14 +7,15 @@ import base64
 import hashlib
 import re
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 from litestar import Response, get, post
+from litestar.params import QueryParameter
 
-from lex.adapters.payments import sandbox, sandbox_books
+from lex.adapters.payments import sandbox, sandbox_books, sandbox_page
 from lex.adapters.payments.sandbox_books import Entry
-from lex.adapters.payments.sandbox_cards import tokenise
+from lex.adapters.payments.sandbox_cards import CARDS, tokenise
 from lex.core import money
 from lex.core.errors import Invalid, NotFound
 from lex.core.settings import settings
@@ -28,11 +29,16 @@ _STYLE = (
     "body{margin:0;padding:24px;font:17px/1.5 system-ui,sans-serif;background:#faf9f7;color:#2a2622}"
     "main{max-width:420px;margin:48px auto}h1{font-size:21px;line-height:1.25}.muted{color:#6f6a62}"
     "button{display:block;width:100%;margin:12px 0;padding:12px;font:inherit;border:1px solid #8b857c;"
-    "border-radius:6px;background:#fff;color:inherit}.main{background:#1f5b46;border-color:#1f5b46;color:#fff}"
+    "border-radius:6px;background:#fff;color:inherit}"
+    "input{display:block;width:100%;box-sizing:border-box;margin:4px 0 12px;"
+    "padding:12px;font:inherit;border:1px solid #8b857c;"
+    "border-radius:6px;background:#fff;color:inherit}.wrong{color:#b3261e;margin:0 0 12px}td{padding:2px 12px 2px 0}"
+    ".main{background:#1f5b46;border-color:#1f5b46;color:#fff}"
 )
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
 
+Asked = Annotated[str, QueryParameter(max_length=2000)]
 Digits = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 
 
@@ -60,13 +66,62 @@ async def make_token(data: JSONBody[CardForm]) -> Token:
     return Token(token, card.brand, card.last4)
 
 
+@get("/sandbox/pay", guards=[public], include_in_schema=False)
+async def ask_for_card(amount: Asked, currency: Asked, back: Asked, signature: Asked) -> Response[str]:
+    """The page a shop sends buyers to whose browsers run no scripts."""
+    return _card_page(_total(amount, currency, back, signature), back, {}, {})
+
+
+@post("/sandbox/pay", guards=[public], status_code=200, include_in_schema=False)
+async def take_card(request: Request, amount: Asked, currency: Asked, back: Asked, signature: Asked) -> Response[Any]:
+    """A card becomes a token, which goes back to the shop; what is wrong with it is said beside its field."""
+    total = _total(amount, currency, back, signature)
+    form = {name: str(value) for name, value in (await request.form()).items()}
+    try:
+        month, year = _expiry(form.get("expiry", ""))
+        token, _ = tokenise(form.get("number", ""), month, year, form.get("cvc", ""))
+    except Invalid as refusal:
+        return _card_page(total, back, form, {fault.field.partition("_")[0]: fault.message for fault in refusal.errors})
+    mark = "&" if "?" in back else "?"
+    return Response(None, status_code=303, headers={"Location": f"{back}{mark}{urlencode({'token': token})}"})
+
+
+def _total(amount: str, currency: str, back: str, signature: str) -> str:
+    """The amount in words. Raises `NotFound` for an address the shop did not make."""
+    if not sandbox_page.is_ours(amount, currency, back, signature) or not is_web_address(back):
+        raise NotFound("The shop asked for no such payment; go back to it and try again.", code="payment_not_found")
+    return money.format_amount(int(amount), currency)
+
+
+def _expiry(text: str) -> tuple[int, int]:
+    """Month and year of `12 / 30`; out of range when it reads otherwise, which the card's check tells."""
+    match = re.fullmatch(r"(\d{1,2})\s*[/-]\s*(\d{2}|\d{4})", text.strip())
+    if match is None:
+        raise Invalid("exp_month", "Write month and year as on the card, such as 12/30.")
+    return int(match[1]), int(match[2]) + 2000 * (len(match[2]) == 2)
+
+
+def _card_page(total: str, back: str, form: dict[str, str], faults: dict[str, str]) -> Response[str]:
+    return page(
+        "sandbox/card.html",
+        status=422 if faults else 200,
+        headers={"Content-Security-Policy": _policy(back), "Cache-Control": "no-store"},
+        style=_STYLE,
+        total=total,
+        back=back,
+        form=form,
+        faults=faults,
+        cards=CARDS,
+    )
+
+
 @get("/sandbox/3ds/{payment_id:str}", guards=[public], include_in_schema=False)
 async def show_challenge(payment_id: FromPath[str]) -> Response[str]:
     """The bank asks the buyer."""
     entry = await _payment(payment_id)
     return page(
         "sandbox/challenge.html",
-        headers={"Content-Security-Policy": _policy(entry), "Cache-Control": "no-store"},
+        headers={"Content-Security-Policy": _policy(_way_back(entry)), "Cache-Control": "no-store"},
         style=_STYLE,
         open=entry.status == "requires_action",
         total=money.format_amount(entry.amount, entry.currency),
@@ -94,9 +149,9 @@ async def _payment(payment_id: str) -> Entry:
     return entry
 
 
-def _policy(entry: Entry) -> str:
+def _policy(way_back: str) -> str:
     """No script at all; the form may lead to the shop, wherever that is served."""
-    back = urlsplit(_way_back(entry))
+    back = urlsplit(way_back)
     origin = f"{back.scheme}://{back.netloc}"
     allowed = f" {origin}" if _ORIGIN.fullmatch(origin) else ""
     return (
@@ -112,4 +167,5 @@ def _way_back(entry: Entry) -> str:
 
 def routes() -> list[Any]:
     """The sandbox's routes; none when another provider takes the payments."""
-    return [make_token, show_challenge, answer_challenge] if settings().payment_provider == "sandbox" else []
+    pages = [make_token, ask_for_card, take_card, show_challenge, answer_challenge]
+    return pages if settings().payment_provider == "sandbox" else []

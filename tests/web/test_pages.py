@@ -61,8 +61,8 @@ async def test_the_front_page_shows_what_is_in_the_catalogue(client: Client, dat
         rows.add("subscription_plans", name="Riders' club", price=9, billing_interval="month")
     page = (await client.get("/")).text
     assert "Bell &lt;brass&gt;" in page
-    assert "19.00 EUR" in page
-    assert "25.00 EUR" in page
+    assert "€19.00" in page
+    assert "€25.00" in page
     assert "Tune-up" in page
     assert "Riders&#39; club" in page
     assert "For developers" in page

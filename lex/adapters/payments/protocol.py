@@ -89,6 +89,9 @@ class Provider(Protocol):
     def name(self) -> str:
         """As it stands in `payments.provider` and in the address of its webhooks."""
 
+    def page_address(self, amount: int, currency: str, return_url: str) -> str:
+        """The provider's own page that asks for a card and leads back to `return_url` with a `token` for it."""
+
     async def charge(self, charge: Charge) -> Snapshot:
         """Ask for money. The same idempotency key gives the same payment again."""
 

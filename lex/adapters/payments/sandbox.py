@@ -12,7 +12,7 @@ import psycopg
 
 from lex.adapters.payments import sandbox_books as books
 from lex.adapters.payments import sandbox_events as events
-from lex.adapters.payments import signing
+from lex.adapters.payments import sandbox_page, signing
 from lex.adapters.payments.protocol import Charge, Outcome, RefundSnapshot, Snapshot, WebhookNotice
 from lex.adapters.payments.sandbox_books import Entry
 from lex.adapters.payments.sandbox_cards import MESSAGES, Card, Course, find_card
@@ -33,6 +33,10 @@ class Sandbox:
     """The provider. Nothing but `WebhookRejected` is raised; when its books are out of reach the answer is UNKNOWN."""
 
     name = "sandbox"
+
+    def page_address(self, amount: int, currency: str, return_url: str) -> str:
+        """Its page that asks for a card, for browsers without scripts."""
+        return sandbox_page.page_address(amount, currency, return_url)
 
     async def charge(self, charge: Charge) -> Snapshot:
         """Charge a token. The same key gives the same payment; with another request it is refused."""

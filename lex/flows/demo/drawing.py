@@ -30,9 +30,10 @@ def picture(shapes: str, title: str, tint: str = FOREST_TINT) -> str:
     """A finished picture: the ground, one large quiet circle behind the thing, and the thing."""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">'
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="{PAPER}"/>'
-        f'<circle cx="400" cy="290" r="228" fill="{tint}"/>'
-        f'<ellipse cx="400" cy="540" rx="210" ry="12" fill="{SHADE}"/>'
+        f"<style>@media(prefers-color-scheme:dark){{.g{{fill:#5d5750}}.h{{opacity:.8}}.s{{fill:#4b463f}}}}</style>"
+        f'<rect class="g" width="{WIDTH}" height="{HEIGHT}" fill="{SURFACE}"/>'
+        f'<circle class="h" cx="400" cy="290" r="228" fill="{tint}"/>'
+        f'<ellipse class="s" cx="400" cy="540" rx="210" ry="12" fill="{SHADE}"/>'
         f"{shapes}</svg>\n"
     )
 

@@ -41,13 +41,13 @@ async def _ask(wanted: Search, *, corrected: str | None = None, near: tuple[str,
 
 def _meant(words: list[Known]) -> dict[str, list[str]]:
     """What each unknown word may have meant, likeliest first."""
-    return {word.word: spelling.meant(word.word, word.candidates) for word in words if not word.is_known}
+    return {word.word: spelling.meant(word.plain, word.candidates) for word in words if not word.is_known}
 
 
 def _near_words(words: list[Known]) -> tuple[str, ...]:
     """The words that find something alone, then those that resemble the others, nearest first."""
     known = [word.word for word in words if word.is_known] if len(words) > 1 else []
     resembling = sorted(
-        entry for word in words if not word.is_known for entry in spelling.ranked(word.word, word.candidates)
+        entry for word in words if not word.is_known for entry in spelling.ranked(word.plain, word.candidates)
     )
     return tuple(dict.fromkeys([*known, *(entry[-1] for entry in resembling)]))[:_OFFERED]

@@ -21,14 +21,14 @@ def found(query: LiteralString) -> LiteralString:
 _NEAR: LiteralString = f"""
 SELECT json_build_object('is_found', {found("(SELECT public.search_query(%(q)s))")}, 'words', coalesce((
     SELECT json_agg(json_build_object(
-        'word', asked.word, 'is_known', asked.query = ''::tsquery OR {found("asked.query")},
+        'word', asked.word, 'plain', asked.plain, 'is_known', asked.query = ''::tsquery OR {found("asked.query")},
         'near', coalesce((
             SELECT json_agg(json_build_object('word', word, 'frequency', frequency)) FROM (
                 SELECT word, frequency FROM (
                     (SELECT word, frequency FROM search_words
                      WHERE shapes && public.word_shapes(asked.plain) ORDER BY frequency DESC, word LIMIT 16)
                     UNION (SELECT word, frequency FROM search_words
-                     WHERE length(asked.plain) > 2 AND word LIKE asked.plain || '%%'
+                     WHERE length(asked.plain) > 2 AND word ~>=~ asked.plain AND word ~<~ (asked.plain || chr(1114111))
                      ORDER BY frequency DESC, word LIMIT 8)
                     UNION (SELECT word, frequency FROM search_words
                      WHERE word %% asked.plain ORDER BY similarity(word, asked.plain) DESC, word LIMIT 8)
@@ -48,12 +48,13 @@ WHERE {found("(SELECT public.search_query(text))")} ORDER BY place LIMIT 1
 
 
 class Known:
-    """A word of a search: whether it finds something alone, and what else would."""
+    """A word of a search: how it stands without accents, whether it finds something alone, and what else would."""
 
-    __slots__ = ("candidates", "is_known", "word")
+    __slots__ = ("candidates", "is_known", "plain", "word")
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.word: str = document["word"]
+        self.plain: str = document["plain"]
         self.is_known: bool = document["is_known"]
         self.candidates = [Candidate(**near) for near in document["near"]]
 

@@ -10,7 +10,7 @@ MOST = 8
 _MOST_MEANT = 3
 _MOST_WAYS = 12
 #: A word of a search, with what stands before it: - leaves it out.
-_WORD = re.compile(r"(?<![\w-])-?[^\W_][\w'’]*")
+_WORD = re.compile(r"(?<!\w)-?[^\W_][\w'’]*")
 _OPERATOR = "or"
 
 

@@ -18,7 +18,10 @@ from lex.web.api import (
     webhooks,
 )
 
-_MODULES = (catalog, search, carts, cart_coupons, checkout, orders, downloads, staff_orders, staff_coupons, webhooks)
+_MODULES = (
+    *(catalog, search, carts, cart_coupons, checkout, orders, downloads),
+    *(staff_orders, staff_coupons, webhooks),
+)
 
 
 def api_routes() -> list[Any]:

@@ -12,11 +12,12 @@ from lex.carts import commands as carts
 from lex.carts.commands import MAX_LINES, Wanted
 from lex.carts.merging import MergedLine, merge_carts
 from lex.carts.priced import PricedCart
-from lex.carts.queries import get_facts, lock_open_cart, require_not_expired
+from lex.carts.queries import get_facts, lock_open_cart
 from lex.core.actor import Actor, Role
 from lex.core.errors import Forbidden, Invalid
 from lex.db.session import Session, transact
 from lex.flows.price_cart import price_cart
+from lex.flows.show_cart import show_cart
 from lex.identity.commands import hash_token
 from lex.web.kit.guards import public
 from lex.web.kit.idempotency import IdempotencyKey, created
@@ -120,18 +121,7 @@ async def open_cart(
 async def read_cart(cart_id: FromPath[UUID], actor: CurrentActor) -> PricedCart:
     """The cart priced now. `changes` tells once what changed since it was last seen, `problems` what must be mended."""
 
-    async def work(session: Session) -> PricedCart:
-        facts = await get_facts(session, actor, cart_id)
-        require_not_expired(facts)
-        priced = price_cart(facts)
-        if not priced.changes or priced.status != "open":
-            return priced
-        # Somebody else may have been told of the same changes since: look again under the lock.
-        await lock_open_cart(session, actor, cart_id)
-        priced = await _priced(session, actor, cart_id)
-        return await carts.accept_prices(session, priced) if priced.changes else priced
-
-    return await transact(actor, work)
+    return await show_cart(actor, cart_id)
 
 
 @post(

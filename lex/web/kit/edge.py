@@ -15,7 +15,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from lex.adapters import cached
 from lex.core import ids
 from lex.core.settings import settings
-from lex.web.kit import metrics
+from lex.web.kit import csrf, metrics
 
 log = structlog.get_logger("lex.web.access")
 
@@ -62,13 +62,14 @@ class Edge:
         bind_contextvars(request_id=request_id)
         if inner["method"] == "GET":
             cached.begin()
+        csrf.current_scope.set(inner)
         status = 500
 
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = self._with_headers(message["headers"], scope["path"], request_id)
+                message["headers"] = self._with_headers(message["headers"], inner, request_id)
             elif message["type"] == "http.response.body" and method == "HEAD":
                 message["body"] = b""
             await send(message)
@@ -81,11 +82,15 @@ class Edge:
         finally:
             _record(inner, method, status, time.perf_counter() - started)
 
-    def _with_headers(self, given: Any, path: str, request_id: str) -> list[tuple[bytes, bytes]]:
+    def _with_headers(self, given: Any, scope: Any, request_id: str) -> list[tuple[bytes, bytes]]:
         headers = [(name, _allowed(value) if name == b"allow" else value) for name, value in given]
+        if fresh := csrf.fresh_cookie(scope):  # such an answer is one browser's own
+            headers = [(name, value) for name, value in headers if name.lower() != b"cache-control"]
+            headers += [(b"set-cookie", fresh.encode()), (b"cache-control", b"private, no-cache")]
+            given = headers
         headers += [*self.headers, (b"x-request-id", request_id.encode())]
         names = {name.lower() for name, _ in given}
-        is_api = path.startswith("/api/")
+        is_api = scope["path"].startswith("/api/")
         if b"content-security-policy" not in names:
             headers.append((b"content-security-policy", (_API_POLICY if is_api else _PAGE_POLICY).encode()))
         if b"cache-control" not in names:

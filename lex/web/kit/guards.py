@@ -12,6 +12,9 @@ from lex.core.errors import Forbidden, Unauthenticated
 from lex.core.settings import settings
 from lex.identity.policy import Permission, permits
 from lex.web.kit.actors import current_actor
+from lex.web.kit.csrf import own_form
+
+__all__ = ["declared", "own_form", "public", "requires"]
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -51,6 +54,6 @@ def declared(guards: Any) -> Permission | str | None:
         guard = getattr(guard, "func", guard)
         if isinstance(guard, Requires):
             return guard.permission
-        if guard is public:
+        if guard in (public, own_form):
             return "public"
     return None

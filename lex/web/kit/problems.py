@@ -3,6 +3,7 @@
 `refusal_of` is the one place that turns an exception into a status. A handler raises; it never builds a problem.
 """
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -32,6 +33,9 @@ _SENTENCES = {
     413: "The body is larger than 1 MB; send less at once.",
     500: "Something went wrong on our side. Nothing you sent is at fault; quote the request id when you report it.",
 }
+#: Addresses whose ends are not words of the catalogue.
+_NO_WORDS = ("/orders", "/cart", "/checkout", "/media/", "/static/", "/sandbox", "/sitemaps/")
+_WORD = re.compile(r"[^\W_]+")
 _CODES = {400: "malformed", 413: "too_large", 500: "internal"}
 
 
@@ -75,7 +79,9 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     body = _body(refusal, request)
     headers = _headers(refusal)
     if _wants_page(request):
-        return page("problem.html", status=refusal.status, headers=headers, problem=body)
+        words = _words_of(request.scope["path"]) if refusal.status == 404 else ""
+        facts = {"problem": body, "words": words, "q": words}
+        return page("problem.html", request=request, status=refusal.status, headers=headers, **facts)
     return Response(codec.encode(body), status_code=refusal.status, media_type=MEDIA_TYPE, headers=headers)
 
 
@@ -129,6 +135,15 @@ def _body(refusal: Refusal, request: Request[Any, Any, Any]) -> dict[str, Any]:
 def _wants_page(request: Request[Any, Any, Any]) -> bool:
     """A browser asks for text/html by name; programs, and everybody under /api/, get the problem as JSON."""
     return not request.scope["path"].startswith("/api/") and "text/html" in request.headers.get("accept", "")
+
+
+def _words_of(path: str) -> str:
+    """What somebody looked for at an address that leads nowhere: the words of its end, unless it was no shop window."""
+    if path.startswith(_NO_WORDS):
+        return ""
+    return " ".join(_WORD.findall(path.rstrip("/").rpartition("/")[2].rpartition(".")[0] or path.rpartition("/")[2]))[
+        :80
+    ]
 
 
 def title_of(status: int) -> str:

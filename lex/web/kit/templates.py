@@ -1,24 +1,41 @@
 """Pages: Jinja templates beside the code, with the built assets and the message catalogue."""
 
-import hashlib
+from datetime import UTC, datetime
 from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from litestar import MediaType, Response
+from babel import Locale
+from babel.dates import format_date, format_time
+from babel.numbers import format_currency, format_decimal
+from babel.support import NullTranslations, Translations
+from litestar import MediaType, Request, Response
 
 from lex.catalog.picture_files import sources
-from lex.core import money
-from lex.core.settings import settings
+from lex.core import colour, money
+from lex.core.settings import Settings, settings
 from lex.web.kit import assets
+from lex.web.kit.csrf import csrf
+from lex.web.kit.texts import texts
 
-_FOLDER = Path(__file__).parent.parent / "templates"
+_WEB = Path(__file__).parent.parent
+_FOLDER = _WEB / "templates"
+#: Message catalogues: `<language>/LC_MESSAGES/messages.mo`; English stands in the templates.
+_LANGUAGES = _WEB / "languages"
+
+#: Units in a visitor's cart, for the number beside the cart's link; written by whoever changes the cart.
+CART_COUNT_COOKIE = "lex_cart_count"
+
+
+def environment() -> jinja2.Environment:
+    """The template environment of these settings: everything is escaped, an unknown name is an error."""
+    return _environment(settings())
 
 
 @lru_cache(maxsize=1)
-def environment() -> jinja2.Environment:
-    """The one template environment: everything is escaped, an unknown name is an error."""
+def _environment(config: Settings) -> jinja2.Environment:
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
         autoescape=True,
@@ -26,23 +43,102 @@ def environment() -> jinja2.Environment:
         extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,
-        auto_reload=settings().environment == "development",
+        auto_reload=config.environment == "development",
     )
-    made.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
-    made.filters["amount"] = money.format_amount
-    made.globals.update(shop_name=settings().shop_name, entry=assets.entry, sources=sources)
+    made.install_gettext_translations(_words(config.locale), newstyle=True)  # type: ignore[attr-defined]
+    made.filters.update(amount=amount, number=number, day=day, moment=moment)
+    made.globals.update(
+        shop_name=config.shop_name,
+        shop_address=config.address,
+        locale=Locale.parse(config.locale),
+        logo=config.logo,
+        theme=_theme_address(),
+        entry=assets.entry,
+        asset=assets.address,
+        texts=texts,
+        csrf=csrf,
+        sources=sources,
+    )
     return made
 
 
 def build() -> str:
     """A name for the templates and assets as they are: kept fragments of other ones are not shown."""
-    told = hashlib.blake2b(digest_size=8)
+    told = blake2b(digest_size=8)
     for file in sorted([*_FOLDER.rglob("*.html"), *assets.FOLDER.glob("manifest.json")]):
         told.update(str(file).encode() + file.read_bytes())
     return told.hexdigest()
 
 
-def page(template: str, *, status: int = 200, headers: dict[str, str] | None = None, **facts: Any) -> Response[str]:
-    """A template as an HTML answer."""
-    text = environment().get_template(template).render(**facts)
+def gettext(text: str, **values: Any) -> str:
+    """A text of Python's own in the shop's language, as `_()` in templates; values are escaped in neither."""
+    translated: str = _words(settings().locale).gettext(text)
+    return translated % values if values else translated
+
+
+@lru_cache(maxsize=1)
+def _words(locale: str) -> NullTranslations:
+    return Translations.load(_LANGUAGES, [locale])
+
+
+def amount(minor: int, currency: str) -> str:
+    """The filter `amount`: minor units as the shop's language writes money, `8450 | amount("EUR")` is “€84.50”."""
+    return _amount(minor, currency, settings().locale)
+
+
+@lru_cache(maxsize=8192)
+def _amount(minor: int, currency: str, locale: str) -> str:
+    return format_currency(money.major(minor, currency), currency, locale=locale)
+
+
+def number(value: float) -> str:
+    """The filter `number`: at most one decimal, as the shop's language writes it."""
+    return format_decimal(value, format="#,##0.#", locale=settings().locale)
+
+
+def day(at: datetime | str) -> str:
+    """The filter `day`: a date in words with its weekday, as UTC has it."""
+    return format_date(_instant(at), format="full", locale=settings().locale)
+
+
+def moment(at: datetime | str) -> str:
+    """The filter `moment`: a date and a time with its zone."""
+    instant, words = _instant(at), settings().locale
+    date = format_date(instant, format="d MMMM", locale=words)
+    return f"{date}, {format_time(instant, format='HH:mm', locale=words)} UTC"
+
+
+def _instant(at: datetime | str) -> datetime:
+    return (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(UTC)
+
+
+def theme() -> str:
+    """The style sheet of the merchant's accent; empty without one."""
+    accent = settings().accent
+    return colour.accent_sheet(accent, "LEX_ACCENT") if accent else ""
+
+
+def _theme_address() -> str:
+    """It changes with what is there, so that it may be kept for ever; empty without an accent."""
+    sheet = theme()
+    return f"/theme.css?{blake2b(sheet.encode(), digest_size=6).hexdigest()}" if sheet else ""
+
+
+def page(
+    template: str,
+    *,
+    request: Request[Any, Any, Any] | None = None,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    **facts: Any,
+) -> Response[str]:
+    """A template as an HTML answer; `request` tells how many units the visitor's cart holds."""
+    told = {"cart_count": cart_count(request) if request else 0} | facts
+    text = environment().get_template(template).render(told)
     return Response(text, status_code=status, media_type=MediaType.HTML, headers=headers)
+
+
+def cart_count(request: Request[Any, Any, Any]) -> int:
+    """Units in the cart as the visitor's cookie says; no page asks the database for it."""
+    told = request.cookies.get(CART_COUNT_COOKIE, "")
+    return int(told) if told.isascii() and told.isdigit() and len(told) <= 4 else 0

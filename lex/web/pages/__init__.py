@@ -1,10 +1,10 @@
-"""Server-rendered pages: the front page, the API's documentation, and the files pages need."""
+"""Server-rendered pages: the API's documentation, and the files pages need."""
 
 from typing import Any
 
-from lex.web.pages import docs, files, front, order
+from lex.web.pages import docs, files
 
 
 def page_routes() -> list[Any]:
     """Every route that is not the API's."""
-    return [front.front, order.order, docs.docs, docs.openapi_json, files.static, files.media]
+    return [docs.docs, docs.openapi_json, files.static, files.media]

@@ -179,6 +179,7 @@ CREATE TABLE order_tokens (
     order_id uuid NOT NULL,
     user_id uuid NOT NULL,
     token_hash bytea NOT NULL,
+    is_once boolean DEFAULT false NOT NULL,
     expires_at timestamptz NOT NULL,
     revoked_at timestamptz,
     created_at timestamptz DEFAULT now() NOT NULL,

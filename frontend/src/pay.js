@@ -1,0 +1,98 @@
+// Card fields: the number goes from here to the payment provider, which answers with a token; only that is sent to the
+// shop. Without this script the buyer enters the card on the provider's own page.
+const PROVIDER = "/sandbox/tokens";
+
+for (const form of document.querySelectorAll("form[data-pay]")) prepare(form);
+
+for (const button of document.querySelectorAll("[data-print]")) {
+  button.hidden = false;
+  button.addEventListener("click", () => window.print());
+}
+
+// A page that comes back by the back button is as it was left: with its button pressed.
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-pay]")) {
+    release(form);
+    const token = form.querySelector("[name=payment_token]");
+    if (token) token.value = "";
+  }
+});
+
+function prepare(form) {
+  const card = form.querySelector("[data-card]");
+  if (card) {
+    card.hidden = false;
+    form.querySelector("[data-no-card]")?.remove();
+  }
+  form.addEventListener("submit", async (event) => {
+    if (form.dataset.busy !== undefined) {
+      event.preventDefault(); // a second click pays once
+      return;
+    }
+    press(form);
+    const token = form.querySelector("[name=payment_token]");
+    if (!card || !token || token.value) return;
+    event.preventDefault();
+    token.value = (await tokenise(card, form)) ?? "";
+    if (token.value) form.submit();
+    else release(form);
+  });
+}
+
+function press(form) {
+  const button = form.querySelector("button[data-busy]");
+  form.dataset.busy = "";
+  button.dataset.said = button.textContent;
+  button.textContent = button.dataset.busy;
+  button.setAttribute("aria-disabled", "true");
+}
+
+function release(form) {
+  const button = form.querySelector("button[data-busy]");
+  if (form.dataset.busy === undefined || !button) return;
+  delete form.dataset.busy;
+  button.textContent = button.dataset.said;
+  button.removeAttribute("aria-disabled");
+}
+
+async function tokenise(card, form) {
+  const field = (name) => card.querySelector(`[data-card-field=${name}]`);
+  const trouble = form.querySelector("[data-card-trouble]");
+  const [month, year] = field("expiry").value.split(/[/\-]/).map((part) => Number(part.trim()) || 0);
+  trouble.hidden = true;
+  for (const name of ["number", "expiry", "cvc"]) tell(field(name), "");
+  try {
+    const answer = await fetch(PROVIDER, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({
+        number: field("number").value.trim() || "-",
+        exp_month: month,
+        exp_year: year < 100 ? 2000 + (year || 0) : year,
+        cvc: field("cvc").value.trim() || "-",
+      }),
+    });
+    const said = await answer.json();
+    if (answer.ok) return said.token;
+    for (const fault of said.errors ?? []) tell(field(fault.field.startsWith("exp_") ? "expiry" : fault.field), fault.message);
+    card.querySelector("[aria-invalid=true]")?.focus();
+    if (!said.errors?.length) trouble.hidden = false;
+  } catch {
+    trouble.hidden = false;
+  }
+  return null;
+}
+
+function tell(input, message) {
+  if (!input) return;
+  const told = document.getElementById(`${input.id}-fault`);
+  told.textContent = message;
+  told.hidden = !message;
+  if (message) {
+    input.setAttribute("aria-invalid", "true");
+    input.setAttribute("aria-describedby", told.id);
+  } else {
+    input.removeAttribute("aria-invalid");
+    input.removeAttribute("aria-describedby");
+  }
+}

@@ -1,0 +1,40 @@
+"""Show a cart priced now: what changed since it was seen is told once, and from then on agreed to.
+
+And renew one that has expired: what was in it and is still sold goes into a new cart at today's prices.
+"""
+
+from uuid import UUID
+
+from lex.carts import commands as carts
+from lex.carts.commands import Opened, Wanted
+from lex.carts.priced import PricedCart
+from lex.carts.queries import CartFacts, get_facts, lock_open_cart, require_not_expired
+from lex.core.actor import Actor
+from lex.db.session import Session, transact
+from lex.flows.price_cart import price_cart
+
+
+async def show_cart(actor: Actor, cart_id: UUID) -> PricedCart:
+    """The cart as it would be placed now; two statements when nothing changed. Raises `NotFound`, `Gone`."""
+    return await transact(actor, lambda session: _show(session, actor, cart_id))
+
+
+async def _show(session: Session, actor: Actor, cart_id: UUID) -> PricedCart:
+    facts = await get_facts(session, actor, cart_id)
+    require_not_expired(facts)
+    priced = price_cart(facts)
+    if not priced.changes or priced.status != "open":
+        return priced
+    # Somebody else may have been told of the same changes since: look again under the lock.
+    await lock_open_cart(session, actor, cart_id)
+    priced = price_cart(await get_facts(session, actor, cart_id))
+    return await carts.accept_prices(session, priced) if priced.changes else priced
+
+
+async def renew_cart(session: Session, actor: Actor, expired: CartFacts) -> Opened:
+    """A new cart for a guest whose cart expired, with what of it is still sold."""
+    opened = await carts.open_cart(session, actor, expired.country)
+    kept = [Wanted(line.quantity, line.product_id) for line in expired.lines if line.is_sellable]
+    if kept:
+        await carts.add_lines(session, opened, actor.user_id, kept)
+    return opened

@@ -1,0 +1,64 @@
+"""The cart a browser holds: its id and token in a signed cookie, and beside it the number pages show in their head."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response
+
+from lex.carts.commands import Opened
+from lex.carts.priced import PricedCart
+from lex.core.actor import Actor
+from lex.core.settings import settings
+from lex.identity.commands import hash_token
+from lex.web.kit import cookies
+from lex.web.kit.templates import CART_COUNT_COOKIE
+
+_NAME = "cart"
+_DAY = 24 * 60 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """What the cookie says."""
+
+    id: UUID
+    token: str
+
+    def opened_by(self, actor: Actor) -> Actor:
+        """The actor, with the key to this cart."""
+        return replace(actor, tokens=(hash_token(self.token), *actor.tokens))
+
+
+def find_basket(request: Request[Any, Any, Any]) -> Basket | None:
+    """The browser's cart; a cookie that was changed or made up is none."""
+    text = cookies.signed_text(_NAME, cookies.given(request.scope, _NAME))
+    if text is None:
+        return None
+    cart_id, _, token = text.partition(".")
+    return Basket(UUID(cart_id), token)
+
+
+def new_basket(opened: Opened) -> Basket:
+    """The basket of a guest's cart just opened."""
+    assert opened.token is not None
+    return Basket(opened.id, opened.token)
+
+
+def units_in(priced: PricedCart) -> int:
+    """Units over all lines of a cart that can still be bought; a placed one holds nothing any more."""
+    return sum(line.quantity for line in priced.lines) if priced.status == "open" else 0
+
+
+def keep(answer: Response[Any], basket: Basket, units: int) -> None:
+    """Have the browser keep the basket as long as the cart itself lives."""
+    seconds = settings().cart_days * _DAY
+    value = cookies.sign(_NAME, f"{basket.id.hex}.{basket.token}")
+    answer.set_cookie(cookies.cookie(_NAME, value, seconds=seconds))
+    answer.set_cookie(CART_COUNT_COOKIE, str(min(units, 9999)), max_age=seconds, secure=cookies.is_secure())
+
+
+def forget(answer: Response[Any]) -> None:
+    """Have the browser forget its cart."""
+    answer.set_cookie(cookies.cookie(_NAME, "", seconds=0))
+    answer.set_cookie(CART_COUNT_COOKIE, "", max_age=0, secure=cookies.is_secure())

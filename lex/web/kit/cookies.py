@@ -1,0 +1,73 @@
+"""Cookies of the pages: `__Host-` and Secure under TLS, a plain name otherwise; HttpOnly and SameSite=Lax always.
+
+A signed value is the shop's own word: one that was changed or made up is no cookie at all.
+"""
+
+import base64
+import hashlib
+import hmac
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+from litestar.datastructures import Cookie
+
+from lex.core.settings import settings
+from lex.identity.keyring import key_ring
+
+#: Longer than any value Lex signs.
+_LONGEST = 500
+
+
+def is_secure() -> bool:
+    """Whether customers reach the shop over TLS."""
+    return settings().public_url.startswith("https://")
+
+
+def named(name: str, *, path: str = "/") -> str:
+    """A cookie's name. The prefix keeps neighbouring hosts from setting it; `__Host-` wants the path `/`."""
+    if not is_secure():
+        return f"lex_{name}"
+    return f"__Host-lex_{name}" if path == "/" else f"__Secure-lex_{name}"
+
+
+def cookie(name: str, value: str, *, seconds: int | None, path: str = "/") -> Cookie:
+    """A cookie kept for `seconds`, or until the browser is closed; 0 deletes it."""
+    return Cookie(
+        key=named(name, path=path),
+        value=value,
+        path=path,
+        max_age=seconds,
+        secure=is_secure(),
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def given(scope: Any, name: str, *, path: str = "/") -> str:
+    """The value a browser sent, or nothing."""
+    wanted = named(name, path=path)
+    for header, value in scope["headers"]:
+        if header == b"cookie" and wanted.encode() in value:
+            try:
+                morsel = SimpleCookie(value.decode("latin-1")).get(wanted)
+            except CookieError:
+                return ""
+            return morsel.value if morsel is not None and len(morsel.value) <= _LONGEST else ""
+    return ""
+
+
+def sign(name: str, text: str) -> str:
+    """`text` with the shop's signature for this cookie; `text` holds no dot at its end and only cookie characters."""
+    return f"{text}.{_signature(name, text)}"
+
+
+def signed_text(name: str, value: str) -> str | None:
+    """What was signed, or None when the signature is missing or wrong."""
+    text, _, signature = value.rpartition(".")
+    return text if text and hmac.compare_digest(signature.encode(), _signature(name, text).encode()) else None
+
+
+def _signature(name: str, text: str) -> str:
+    key = hmac.digest(key_ring().blind, b"cookies", hashlib.sha256)
+    digest = hmac.digest(key, f"{name}:{text}".encode(), hashlib.sha256)
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -1,0 +1,193 @@
+"""The checkout: contact, delivery and payment on one page. Nothing is kept of it until the order is placed.
+
+The order exists before any payment starts. A browser with scripts has the card's token ready and pays at once; one
+without goes to the provider's own page and comes back with it.
+"""
+
+from typing import Any
+
+from litestar import MediaType, Request, Response, get, post
+
+from lex.carts import commands as carts
+from lex.carts.priced import PricedCart
+from lex.carts.queries import get_facts, lock_open_cart
+from lex.core.actor import Actor
+from lex.core.countries import names
+from lex.core.errors import FieldError, Gone, Invalid, NotFound, Refusal
+from lex.db.session import Session, transact
+from lex.flows.place_order import place_order
+from lex.flows.price_cart import price_cart
+from lex.flows.show_cart import show_cart
+from lex.web.kit.basket import Basket, find_basket, keep
+from lex.web.kit.forms import read_form
+from lex.web.kit.guards import own_form, public
+from lex.web.kit.inputs import CurrentActor
+from lex.web.kit.templates import page
+from lex.web.storefront.cart import AT_CHECKOUT, country_options, is_htmx
+from lex.web.storefront.cart_changes import to_cart
+from lex.web.storefront.checkout_form import checkout_of, faults_of, is_sent
+from lex.web.storefront.paying import card_facts, pay
+from lex.web.storefront.visitor import Visitor, open_placed
+
+Form = dict[str, str]
+_HEADERS = {"Cache-Control": "private, no-store"}
+
+
+@get("/checkout", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
+async def checkout(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
+    """The form, with the first way to ship chosen until the buyer chooses another."""
+    basket = find_basket(request)
+    if basket is None:
+        return to_cart()
+    owner = basket.opened_by(actor)
+    try:
+        priced = await show_cart(owner, basket.id)
+        if priced.status != "open":
+            return await open_placed(owner, basket.id) or to_cart()
+        if not priced.lines or any(problem.code not in AT_CHECKOUT for problem in priced.problems):
+            return to_cart()
+        told = [change.message for change in priced.changes]
+        if priced.shipping_methods and priced.shipping_method is None:
+            priced = await _deliver(owner, basket, "", "")
+    except (NotFound, Gone):
+        return to_cart()
+    return _page(request, priced, {}, told=told)
+
+
+@post("/checkout/delivery", guards=[own_form], include_in_schema=False)
+async def deliver(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
+    """Another country or way to ship: the same form priced anew, with all that was typed."""
+    form = await read_form(request)
+    basket = find_basket(request)
+    if basket is None:
+        return to_cart()
+    try:
+        owner = basket.opened_by(actor)
+        priced = await _deliver(owner, basket, form.get("country", ""), form.get("shipping_method", ""))
+    except Invalid as refusal:
+        priced = await show_cart(owner, basket.id)
+        return _page(request, priced, form, faults=list(refusal.errors))
+    except Refusal:
+        return to_cart()
+    return _page(request, priced, form)
+
+
+async def _deliver(actor: Actor, basket: Basket, country: str, method: str) -> PricedCart:
+    """Set country and method; the first method that reaches the country when the wanted one does not."""
+
+    async def work(session: Session) -> PricedCart:
+        head = await lock_open_cart(session, actor, basket.id)
+        if country and country != head.country:
+            await carts.choose(session, head, country=country, shipping_method=None)
+        priced = price_cart(await get_facts(session, actor, basket.id))
+        codes = [offer.code for offer in priced.shipping_methods]
+        chosen = method if method in codes else next(iter(codes), None)
+        if chosen and (priced.shipping_method is None or (method and chosen != priced.shipping_method.code)):
+            fresh = await lock_open_cart(session, actor, basket.id)
+            await carts.choose(session, fresh, country=None, shipping_method=chosen)
+            priced = price_cart(await get_facts(session, actor, basket.id))
+        return priced
+
+    return await transact(actor, work)
+
+
+@post("/checkout", guards=[own_form], include_in_schema=False)
+async def place(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
+    """Place the order and begin to pay it. Twice is once: a cart that was placed leads to its order."""
+    form = await read_form(request)
+    basket = find_basket(request)
+    if basket is None:
+        return to_cart()
+    owner = basket.opened_by(actor)
+    try:
+        priced = await show_cart(owner, basket.id)
+        if priced.status != "open":
+            return await open_placed(owner, basket.id) or to_cart()
+        if changed := _delivery_changed(form, priced):
+            priced = await _deliver(owner, basket, *changed)
+            form |= {"version": str(priced.version)}
+        return await _place(request, owner, basket, priced, form)
+    except (NotFound, Gone):
+        return to_cart()
+
+
+def _delivery_changed(form: Form, priced: PricedCart) -> tuple[str, str] | None:
+    """Country and method of a form that was sent without having been priced for them."""
+    country, method = form.get("country", priced.country or ""), form.get("shipping_method", "")
+    chosen = priced.shipping_method.code if priced.shipping_method else ""
+    return (
+        (country, method)
+        if priced.shipping_methods and (country, method or chosen) != (priced.country, chosen)
+        else None
+    )
+
+
+async def _place(
+    request: Request[Any, Any, Any], owner: Actor, basket: Basket, priced: PricedCart, form: Form
+) -> Response[Any]:
+    faults = faults_of(form, priced)
+    told = [change.message for change in priced.changes]
+    if faults:
+        return _page(request, priced, form, faults=faults, told=told)
+    try:
+        placed = await place_order(owner, basket.id, checkout_of(form, priced))
+    except Refusal as refusal:
+        return await _refused(request, owner, basket, form, refusal, told)
+    visitor = Visitor.of_order(owner, placed.order_number, placed.access_token)
+    answer = await pay(request, visitor, placed.id, form.get("payment_token", ""), placed.total_amount, placed.currency)
+    visitor.keep(answer)
+    keep(answer, basket, 0)
+    return answer
+
+
+async def _refused(
+    request: Request[Any, Any, Any], owner: Actor, basket: Basket, form: Form, refusal: Refusal, told: list[str]
+) -> Response[Any]:
+    """The same form again, with what stood in the way; a cart placed meanwhile leads to its order."""
+    priced = await show_cart(owner, basket.id)
+    if priced.status != "open":
+        return await open_placed(owner, basket.id) or to_cart()
+    changes = told + [change["message"] for change in refusal.extra.get("changes", ())]
+    is_stale = refusal.code == "cart_changed"
+    return _page(
+        request,
+        priced,
+        form,
+        faults=list(refusal.errors),
+        told=changes,
+        refusal=None if is_stale or refusal.errors else refusal,
+        is_stale=is_stale,
+    )
+
+
+def _page(
+    request: Request[Any, Any, Any],
+    priced: PricedCart,
+    form: Form,
+    *,
+    faults: list[FieldError] | None = None,
+    told: list[str] | None = None,
+    refusal: Refusal | None = None,
+    is_stale: bool = False,
+) -> Response[Any]:
+    status = 422 if faults else 409 if is_stale or refusal else 200
+    return page(
+        "storefront/checkout.html",
+        status=200 if is_htmx(request) else status,
+        request=request,
+        headers=_HEADERS,
+        cart=priced,
+        form=form,
+        faults=faults or [],
+        fault_of={fault.field: fault.message for fault in faults or []},
+        told=list(dict.fromkeys(told or [])),
+        refusal=refusal,
+        is_stale=is_stale,
+        is_sent=is_sent(priced),
+        countries=country_options(priced),
+        all_countries=sorted(names().items(), key=lambda option: option[1]),
+        **card_facts(),
+    )
+
+
+routes = [checkout, deliver, place]

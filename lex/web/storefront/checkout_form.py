@@ -1,0 +1,121 @@
+"""The checkout's form: what it holds, what is wrong with it, and the `Checkout` it becomes."""
+
+from collections.abc import Mapping
+
+from lex.carts.priced import PricedCart
+from lex.core.errors import FieldError, Refusal
+from lex.flows.checkout import Checkout
+from lex.identity.addresses import PostalAddress
+from lex.identity.commands import checked_email
+from lex.web.kit.forms import has_card_number, text_fault, whole_number
+from lex.web.storefront.paying import is_token
+
+#: Countries that have no postal codes, or hardly use them; everywhere else a parcel needs one.
+_WITHOUT = """
+AE AG AO AW BB BF BI BJ BM BO BS BW BZ CD CF CG CI CK CM DJ DM ER FJ GA GD GH GM GN GQ GY HK IE JM KI KM KN KP LC ML MO
+MR MS MW NR NU PA QA RW SB SC SL SO SR ST SY TF TG TK TL TO TT TV UG VU YE ZA ZW
+"""
+WITHOUT_POSTAL_CODES = frozenset(_WITHOUT.split())
+
+_ADDRESS = ("name", "company", "line1", "line2", "postal_code", "city", "region")
+_LONGEST = {"email": 254, "phone": 40, "note": 2000, "postal_code": 20}
+_NEEDED = {
+    "email": "Write your e-mail address; the receipt goes there.",
+    "name": "Write the name that stands on the door.",
+    "line1": "Write street and house number.",
+    "city": "Write the town.",
+    "postal_code": "Write the postal code.",
+}
+
+#: Fields that may hold long numbers which are no card.
+_NUMBERS = ("phone", "csrf")
+
+
+def is_sent(priced: PricedCart) -> bool:
+    """Whether goods of the cart go to an address."""
+    return priced.shipping_method is not None and priced.shipping_method.kind != "pickup"
+
+
+def faults_of(form: Mapping[str, str], priced: PricedCart) -> list[FieldError]:
+    """Everything wrong with the form, in the order of its fields."""
+    found = [_field_fault(form, name, name) for name in ("email", "phone")]
+    if is_sent(priced):
+        found += _address_faults(form, "", priced.country or "")
+    elif not form.get("name"):
+        found.append(FieldError("name", "Write your name.", "required"))
+    if form.get("billing") == "other":
+        found += _address_faults(form, "billing_", form.get("billing_country", ""))
+    found.append(_field_fault(form, "note", "note", one_line=False))
+    faults = [fault for fault in found if fault is not None]
+    if form.get("email") and not any(fault.field == "email" for fault in faults):
+        faults = [*_email_faults(form["email"]), *faults]
+    if has_card_number(form, *_NUMBERS):
+        words = (
+            "A card number stands in one of the fields. It belongs into the payment provider's form only; remove it."
+        )
+        faults.append(FieldError("payment", words, "card_number"))
+    elif form.get("payment_token") and not is_token(form["payment_token"]):
+        faults.append(FieldError("payment", "Enter the card again.", "payment_token"))
+    return faults
+
+
+def _email_faults(email: str) -> list[FieldError]:
+    try:
+        checked_email(email)
+    except Refusal as refusal:
+        return list(refusal.errors)
+    return []
+
+
+def _address_faults(form: Mapping[str, str], prefix: str, country: str) -> list[FieldError | None]:
+    needless = {"postal_code"} if country in WITHOUT_POSTAL_CODES else set()
+    faults = [_field_fault(form, prefix + name, name, needless=name in needless) for name in _ADDRESS]
+    if not prefix:
+        return faults
+    return [fault and FieldError(fault.field, f"Billing address: {fault.message}", fault.code) for fault in faults]
+
+
+def _field_fault(
+    form: Mapping[str, str], field: str, name: str, *, one_line: bool = True, needless: bool = False
+) -> FieldError | None:
+    needed = "" if needless else _NEEDED.get(name, "")
+    text = form.get(field, "")
+    told = text_fault(text, longest=_LONGEST.get(name, 200), needed=needed, one_line=one_line)
+    if told is None and name == "phone" and text and len(text) < 4:
+        told = "This is too short for a phone number."
+    return FieldError(field, told, "required" if not text else "text") if told else None
+
+
+def checkout_of(form: Mapping[str, str], priced: PricedCart) -> Checkout:
+    """The checkout of a form without faults. Raises `Invalid` (version, total) for hidden fields that were changed."""
+    name = form.get("name", "")
+    first, _, last = name.rpartition(" ")
+    address = _address(form, "", priced.country or "") if is_sent(priced) else None
+    billing = _address(form, "billing_", form["billing_country"]) if form.get("billing") == "other" else None
+    return Checkout(
+        version=whole_number(form, "version", least=1, most=2**31 - 1),
+        total_amount=whole_number(form, "total", least=0, most=10**12),
+        email=form["email"],
+        first_name=(first or last)[:100] or None,
+        last_name=last[:100] if first else None,
+        phone=form.get("phone") or None,
+        shipping_address=address,
+        billing_address=billing,
+        note=form.get("note") or None,
+    )
+
+
+def _address(form: Mapping[str, str], prefix: str, country: str) -> PostalAddress:
+    def text(name: str) -> str | None:
+        return form.get(prefix + name) or None
+
+    return PostalAddress(
+        recipient_name=form[prefix + "name"],
+        company=text("company"),
+        line1=form[prefix + "line1"],
+        line2=text("line2"),
+        postal_code=text("postal_code"),
+        city=form[prefix + "city"],
+        region=text("region"),
+        country=country,
+    )

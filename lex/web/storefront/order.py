@@ -1,0 +1,145 @@
+"""The order's page, opened by its signed link: what happens next, what was bought, how it stands."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from litestar import MediaType, Request, Response, get, post
+from litestar.params import QueryParameter
+
+from lex.core import clock, countries
+from lex.core.errors import Conflict, NotFound, Refusal
+from lex.db.session import Session, transact, transaction
+from lex.flows.cancel_order import cancel_order
+from lex.orders.downloads import list_downloads
+from lex.orders.finding import checked_number, get_id
+from lex.orders.links import exchange_link
+from lex.orders.queries import get_order, list_story
+from lex.web.kit.guards import own_form, public
+from lex.web.kit.inputs import CurrentActor, FromPath
+from lex.web.kit.templates import page
+from lex.web.storefront.paying import card_facts
+from lex.web.storefront.visitor import Visitor, see_other
+
+Token = Annotated[str, QueryParameter(required=False, max_length=200)]
+_HEADERS = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex"}
+_UNPAID = frozenset({"unpaid", "failed"})
+
+
+def _closed() -> NotFound:
+    """One answer for a wrong number and a wrong token: nobody learns which orders exist."""
+    sentence = "This link opens no order. It may have expired; use the newest mail about your order, or look it up."
+    return NotFound(sentence, code="order_not_found")
+
+
+@get("/orders/{number:str}", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
+async def order(
+    request: Request[Any, Any, Any], number: FromPath[str], actor: CurrentActor, token: Token = ""
+) -> Response[Any]:
+    """The order. A token in the address is kept in a cookie, and the address shown again without it."""
+    kept = Visitor.of_request(request, actor, number)
+    visitor = Visitor.of_order(actor, number, token) if token else kept
+    try:
+        async with transaction(visitor.actor) as session:
+            facts = await _facts(session, visitor)
+    except Refusal as refusal:
+        if refusal.status >= 500:
+            raise
+        raise _closed() from refusal
+    not_canceled = "not_canceled" in request.query_params
+    if token:
+        answer = see_other(visitor.page)
+        visitor.keep(answer)
+        return answer
+    return page(
+        "storefront/order.html", request=request, headers=_HEADERS, not_canceled=not_canceled, **facts, **card_facts()
+    )
+
+
+async def _facts(session: Session, visitor: Visitor) -> dict[str, Any]:
+    order_id = await get_id(session, visitor.number)
+    document = await get_order(session, visitor.actor, order_id)
+    address = document["shipping_address"] or {}
+    return {
+        "order": document,
+        "standing": standing_of(document),
+        "downloads": await list_downloads(session, order_id),
+        "story": await list_story(session, order_id),
+        "countries": countries.names(),
+        "country": countries.names().get(address.get("country", ""), ""),
+        "is_pickup": (document["shipping_method"] or {}).get("kind") == "pickup",
+    }
+
+
+def standing_of(document: dict[str, Any]) -> str:
+    """One word for how an order stands: the page says it in a sentence and offers what can be done about it."""
+    status, paid, payment = document["status"], document["payment_status"], document["payment"] or {}
+    if status == "canceled":
+        return "refunded" if payment.get("refunded_amount") else "expired" if _ran_out(document) else "canceled"
+    if status != "pending":
+        return "completed" if status == "completed" else "paid"
+    if paid not in _UNPAID:
+        return "asked" if payment.get("action_url") else "processing"
+    if datetime.fromisoformat(document["expires_at"]) < clock.now():
+        return "late"
+    return "declined" if paid == "failed" else "unpaid"
+
+
+def _ran_out(document: dict[str, Any]) -> bool:
+    return bool(document["cancel_reason"] == "not paid in time")
+
+
+@get("/orders/{number:str}/standing", guards=[public], include_in_schema=False)
+async def standing(request: Request[Any, Any, Any], number: FromPath[str], actor: CurrentActor) -> Response[Any]:
+    """For a page that waits for a payment: nothing while it waits, and the word to load again once it is decided."""
+    visitor = Visitor.of_request(request, actor, number)
+    try:
+        async with transaction(visitor.actor) as session:
+            document = await get_order(session, visitor.actor, await get_id(session, number))
+    except Refusal as refusal:
+        raise _closed() from refusal
+    waits = standing_of(document) == "processing"
+    return Response(
+        None, status_code=204, headers={"Cache-Control": "no-store"} | ({} if waits else {"HX-Refresh": "true"})
+    )
+
+
+@post("/orders/{number:str}/cancel", guards=[own_form], include_in_schema=False)
+async def cancel(request: Request[Any, Any, Any], number: FromPath[str], actor: CurrentActor) -> Response[Any]:
+    """Cancel an order that is not paid; one that was paid meanwhile stays and its page says so."""
+    visitor = Visitor.of_request(request, actor, checked_number(number))
+    async with transaction(visitor.actor) as session:
+        order_id = await get_id(session, visitor.number)
+    try:
+        await cancel_order(visitor.actor, order_id, reason="canceled by the buyer")
+    except Conflict:
+        return see_other(f"{visitor.page}?not_canceled")
+    return see_other(visitor.page)
+
+
+@get("/orders/{number:str}/open", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
+async def show_opening(number: FromPath[str], token: Token = "") -> Response[Any]:
+    """Where a link that is good once leads: it is used by a button, for mail programs follow links on their own."""
+    return page("storefront/open_order.html", headers=_HEADERS, number=number, token=token)
+
+
+@post("/orders/{number:str}/open", guards=[own_form], include_in_schema=False)
+async def open_order(number: FromPath[str], actor: CurrentActor, token: Token = "") -> Response[Any]:
+    """Use the link up; the browser keeps one of its own instead."""
+    reader = Visitor.of_order(actor, number, token).actor
+
+    async def work(session: Session) -> str:
+        return await exchange_link(session, await get_id(session, number), token)
+
+    try:
+        kept = await transact(reader, work)
+    except Refusal as refusal:
+        if refusal.status >= 500:
+            raise
+        raise _closed() from refusal
+    visitor = Visitor.of_order(actor, checked_number(number), kept)
+    answer = see_other(visitor.page)
+    visitor.keep(answer)
+    return answer
+
+
+routes = [order, standing, cancel, show_opening, open_order]

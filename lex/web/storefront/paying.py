@@ -1,0 +1,118 @@
+"""Pay an order from its page or the checkout, go to the provider or the bank, and come back.
+
+Card numbers never get here: a script has the provider make a token of them, or the buyer enters the card on the
+provider's own page. The way back asks the provider at once and leads to the order's page, which says what became of it.
+"""
+
+from contextlib import suppress
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.params import QueryParameter
+
+from lex.adapters.payments.registry import current
+from lex.adapters.payments.sandbox_cards import CARDS
+from lex.core import money
+from lex.core.errors import Conflict, Invalid, NotFound, Refusal
+from lex.core.settings import settings
+from lex.db.session import transaction
+from lex.flows.pay_order import PaymentRequest, pay_order
+from lex.flows.refresh_payment import refresh_payment
+from lex.orders.finding import checked_number, get_id
+from lex.orders.paying import lock_payable
+from lex.payments.rules import TOKEN
+from lex.web.kit.forms import has_card_number, read_form
+from lex.web.kit.guards import own_form, public
+from lex.web.kit.inputs import CurrentActor, FromPath
+from lex.web.storefront.visitor import Visitor, see_other
+
+Token = Annotated[str, QueryParameter(required=False, max_length=200)]
+
+
+_Charged = Annotated[str, TOKEN]
+
+
+def is_token(text: str) -> bool:
+    """Whether a text can be a provider's token; what looks like a card number cannot."""
+    try:
+        msgspec.convert(text, _Charged)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def card_facts() -> dict[str, Any]:
+    """What a page with card fields is told."""
+    config = settings()
+    is_sandbox = config.payment_provider == "sandbox"
+    return {
+        "has_card_fields": is_sandbox,
+        "test_cards": CARDS if is_sandbox and config.environment == "development" else (),
+    }
+
+
+async def pay(
+    request: Request[Any, Any, Any], visitor: Visitor, order_id: UUID, token: str, amount: int, currency: str
+) -> Response[Any]:
+    """Charge a token, or go to the provider's page for one; an order of nothing is paid as it is."""
+    if amount == 0:
+        return see_other(visitor.page)
+    way_back = f"{_origin(request)}{visitor.page}/return"
+    if not token:
+        return see_other(current().page_address(amount, currency, way_back))
+    return await _charge(visitor, order_id, token, way_back)
+
+
+async def _charge(visitor: Visitor, order_id: UUID, token: str, way_back: str) -> Response[Any]:
+    """To the bank when it asks, else to the order's page; what was refused stands there with the way out."""
+    if not is_token(token):
+        raise Invalid(
+            "token", "This is no token of the payment provider; go back to the order and enter the card again."
+        )
+    try:
+        settled = await pay_order(visitor.actor, order_id, PaymentRequest(token, way_back))
+    except Conflict as refusal:
+        return see_other(str(refusal.extra.get("action_url") or visitor.page))
+    except NotFound:
+        raise
+    except Refusal:
+        return see_other(visitor.page)
+    return see_other(settled.action_url or visitor.page)
+
+
+def _origin(request: Request[Any, Any, Any]) -> str:
+    """Where the buyer is: the shop's address, or, while none is set, the one they typed, whose cookies they have."""
+    return settings().public_url.rstrip("/") or str(request.base_url).rstrip("/")
+
+
+@post("/orders/{number:str}/payments", guards=[own_form], include_in_schema=False)
+async def try_again(request: Request[Any, Any, Any], number: FromPath[str], actor: CurrentActor) -> Response[Any]:
+    """Another try to pay, from the order's page."""
+    form = await read_form(request)
+    if has_card_number(form, "csrf"):
+        raise Invalid("payment_token", "Card numbers go to the payment provider, never here; go back and try again.")
+    visitor = Visitor.of_request(request, actor, checked_number(number))
+    async with transaction(visitor.actor) as session:
+        payable = await lock_payable(session, visitor.actor, await get_id(session, visitor.number))
+    amount = money.minor(payable.total_amount, payable.currency)
+    return await pay(request, visitor, payable.id, form.get("payment_token", ""), amount, payable.currency)
+
+
+@get("/orders/{number:str}/return", guards=[public], include_in_schema=False)
+async def come_back(
+    request: Request[Any, Any, Any], number: FromPath[str], actor: CurrentActor, token: Token = ""
+) -> Response[Any]:
+    """The way back from the bank, or from the provider's page with a token: asks at once what became of the payment."""
+    visitor = Visitor.of_request(request, actor, checked_number(number))
+    async with transaction(visitor.actor) as session:
+        order_id = await get_id(session, visitor.number)
+    if token:
+        return await _charge(visitor, order_id, token, f"{_origin(request)}{visitor.page}/return")
+    with suppress(Conflict):  # nobody tried to pay yet: the buyer turned back at the provider's page
+        await refresh_payment(visitor.actor, order_id)
+    return see_other(visitor.page)
+
+
+routes = [try_again, come_back]

@@ -1,0 +1,77 @@
+"""A list of entries as a page or as more of one: chips for the filters in use, and what search engines are told."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from litestar import Request, Response
+
+from lex.web.kit.templates import amount, gettext, page
+from lex.web.storefront.asked import NO_FILTERS, Asked
+from lex.web.storefront.frame import Frame, answer
+from lex.web.storefront.seo import absolute, breadcrumb, linked_data
+
+_PLACES = {"product": "/products/", "service": "/services/", "plan": "/memberships/"}
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter in use: what it is called, and the address without it."""
+
+    label: str
+    address: str
+
+
+def shelf(
+    request: Request[Any, Any, Any],
+    template: str,
+    around: Frame,
+    asked: Asked[Any],
+    found: dict[str, Any],
+    **facts: Any,
+) -> Response[str]:
+    """The page of a list."""
+    facts = {"q": asked.value("q"), "about": "", "steps": [], **facts}
+    return answer(request, template, around, asked=asked, chips=_chips(asked, found), found=found, **facts)
+
+
+def more(asked: Asked[Any], found: dict[str, Any]) -> Response[str]:
+    """The next entries, for the end of the list on the page."""
+    headers = {"Cache-Control": "private, no-cache", "Vary": "HX-Request"}
+    return page("shop/more.html", headers=headers, asked=asked, found=found)
+
+
+def is_indexed(asked: Asked[Any]) -> bool:
+    """Only the whole list from its start: every further combination shows the same things."""
+    return not asked.pairs and asked.wanted.cursor is None
+
+
+def place_of(item: dict[str, Any]) -> str:
+    """The path of an entry's page."""
+    return _PLACES[item.get("kind", "product")] + str(item["slug"])
+
+
+def list_data(found: dict[str, Any], steps: list[tuple[str, str]]) -> Any:
+    """BreadcrumbList and ItemList of what is shown."""
+    entries = [
+        {"@type": "ListItem", "position": place, "url": absolute(place_of(item)), "name": item["name"]}
+        for place, item in enumerate(found["items"], 1)
+    ]
+    return linked_data(breadcrumb(steps), {"@type": "ItemList", "itemListElement": entries})
+
+
+def _chips(asked: Asked[Any], found: dict[str, Any]) -> list[Chip]:
+    wanted, currency = asked.wanted, found["currency"]
+    names = {entry["slug"]: entry["name"] for entry in found.get("facets", {}).get("categories", ())}
+    words = {
+        "category": names.get(wanted.category, wanted.category),
+        "min_price": gettext("from %(price)s", price=amount(wanted.min_price or 0, currency)),
+        "max_price": gettext("up to %(price)s", price=amount(wanted.max_price or 0, currency)),
+        "min_rating": gettext("%(stars)s of 5 and more", stars=wanted.min_rating),
+        "in_stock": gettext("In stock"),
+        "on_sale": gettext("Reduced"),
+    }
+    return [
+        Chip(words.get(name) or value.replace(":", ": ", 1), asked.address((name, value)))
+        for name, value in asked.pairs
+        if name not in NO_FILTERS
+    ]

@@ -1,0 +1,123 @@
+"""Forms come from pages of ours, and every page's form is guarded."""
+
+from typing import Any
+
+import pytest
+from litestar import Litestar
+
+from lex.core.settings import settings
+from lex.web.kit.forms import has_card_number
+from lex.web.kit.guards import own_form
+from tests.support.shop import Shop
+from tests.web.storefront.conftest import ORIGIN, Browser
+from tests.web.test_guards import handlers
+
+#: Pages of the provider and the bank: they stand for other hosts, and open nothing of the shop's.
+_PROVIDER = "/sandbox/"
+
+
+def test_every_form_of_ours_asks_where_it_comes_from(app: Litestar) -> None:
+    posts = [(address, handler) for address, handler in handlers(app) if "POST" in address]
+    pages = [(address, handler) for address, handler in posts if "/api/" not in address and _PROVIDER not in address]
+    assert len(pages) >= 12
+    unguarded = [address for address, handler in pages if own_form not in _guards(handler)]
+    assert unguarded == []
+
+
+def _guards(handler: Any) -> list[Any]:
+    return [
+        getattr(getattr(guard, "value", guard), "func", getattr(guard, "value", guard))
+        for guard in handler.resolve_guards()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": ORIGIN}, 200),
+        ({"Sec-Fetch-Site": "same-origin"}, 200),
+        ({"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}, 200),
+        ({}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": ""}, 403),
+        ({"Origin": "http://shop.test.evil.example"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site", "Origin": ORIGIN}, 403),
+        ({"Sec-Fetch-Site": "nonsense"}, 403),
+    ],
+)
+async def test_a_post_from_elsewhere_is_refused(
+    browser: Browser, shop: Shop, headers: dict[str, str], status: int
+) -> None:
+    page = await browser.client.post("/cart/items", data={"sku": shop.product().sku}, headers=headers)
+    assert page.status_code == status
+    assert shop.one("SELECT count(*) AS n FROM carts")["n"] == (1 if status == 200 else 0)
+
+
+async def test_a_silent_browser_sends_the_pages_token_back(
+    browser: Browser, other_browser: Browser, shop: Shop
+) -> None:
+    await browser.open("/orders/find")
+    token, sku = browser.hidden("csrf"), shop.product().sku
+    good = await browser.client.post("/cart/items", data={"sku": sku, "csrf": token})
+    assert good.status_code == 200
+    await other_browser.open("/orders/find")
+    for forged in ("", "x", token[:-2] + "AA", other_browser.hidden("csrf"), token.partition(".")[0]):
+        bad = await browser.client.post("/cart/items", data={"sku": sku, "csrf": forged})
+        assert bad.status_code == 403, forged
+    without_cookie = await browser.client.post("/cart/items", data={"sku": sku, "csrf": token}, headers={"Cookie": ""})
+    assert without_cookie.status_code == 403
+
+
+async def test_a_good_token_from_elsewhere_is_refused_still(browser: Browser, shop: Shop) -> None:
+    await browser.open("/orders/find")
+    data = {"sku": shop.product().sku, "csrf": browser.hidden("csrf")}
+    foreign = await browser.client.post("/cart/items", data=data, headers={"Origin": "https://evil.example"})
+    assert foreign.status_code == 403
+
+
+async def test_a_page_with_a_fresh_token_is_nobody_elses(browser: Browser) -> None:
+    page = await browser.open("/orders/find")
+    assert page.headers["cache-control"].startswith("private")
+    assert "httponly" in page.headers["set-cookie"].lower()
+    assert "samesite=lax" in page.headers["set-cookie"].lower()
+    again = await browser.open("/orders/find")
+    assert "set-cookie" not in again.headers
+
+
+async def test_under_tls_cookies_carry_the_prefix(
+    web_settings: pytest.MonkeyPatch, browser: Browser, shop: Shop
+) -> None:
+    web_settings.setenv("LEX_PUBLIC_URL", "https://shop.test")
+    settings.cache_clear()
+    page = await browser.client.post(
+        "/cart/items", data={"sku": shop.product().sku}, headers={"Origin": "https://shop.test"}, follow_redirects=False
+    )
+    cookie = next(value for value in page.headers.get_list("set-cookie") if "lex_cart=" in value)
+    assert cookie.startswith("__Host-lex_cart=")
+    assert "Secure" in cookie
+    assert "HttpOnly" in cookie
+    assert "Path=/;" in cookie
+
+
+async def test_the_carts_cookie_opens_nothing_of_the_api(browser: Browser, shop: Shop) -> None:
+    await browser.add(shop.product().sku)
+    cart_id = shop.one("SELECT id FROM carts")["id"]
+    assert (await browser.client.get(f"/api/v1/carts/{cart_id}", headers={"Accept": "*/*"})).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("text", "is_card"),
+    [
+        ("4242424242424242", True),
+        ("my card is 4000-0000-0000-3220, thanks", True),
+        ("3782 822463 10005", True),
+        ("4242424242424241", False),
+        ("12345", False),
+        ("order LEX-20261105-7F3K9QTB of 2026", False),
+    ],
+)
+def test_a_card_number_is_told_by_its_check_digit(text: str, is_card: bool) -> None:
+    assert has_card_number({"note": text}) is is_card
+    assert not has_card_number({"phone": text}, "phone")
