@@ -14,8 +14,8 @@ from lex.coupons.drafts import LONGEST_PREFIX, CouponTerms, NewCoupon, Scope
 from lex.db import sql
 from lex.db.session import Session
 
-#: Unique codes made at once.
-MOST_CODES = 10_000
+#: Unique codes made at once, and by one statement.
+MOST_CODES, _BATCH = 10_000, 1_000
 
 _INSERT: LiteralString = """
 INSERT INTO coupons (id, code, name, type, amount, percentage, buy_quantity, get_quantity, minimum_amount, starts_at,
@@ -120,7 +120,7 @@ async def generate_codes(session: Session, coupon_id: UUID, number: int) -> list
         raise Conflict(told, code="coupon_not_bulk")
     made: list[str] = []
     while len(made) < number:  # a code that exists by chance is made anew
-        codes = new_codes(coupon.code, number - len(made))
+        codes = new_codes(coupon.code, min(number - len(made), _BATCH))
         made += [
             row.code for row in await sql.fetch_all(session, _INSERT_CODES, _Code, coupon_id=coupon_id, codes=codes)
         ]

@@ -14,8 +14,9 @@ from lex.core import ids
 from lex.db import sql
 from lex.db.session import Session
 
+# One that is used up is passed over: those who come too late must not queue for it.
 _LOCK_CODES: LiteralString = """
-SELECT id FROM coupons WHERE deleted_at IS NULL AND id IN (
+SELECT id FROM coupons WHERE deleted_at IS NULL AND (usage_limit IS NULL OR used_count < usage_limit) AND id IN (
     SELECT id FROM coupons WHERE code = ANY(%(codes)s) AND deleted_at IS NULL
     UNION SELECT coupon_id FROM coupon_codes WHERE code = ANY(%(codes)s))
 ORDER BY id FOR NO KEY UPDATE
@@ -53,7 +54,7 @@ class Use:
 
 
 async def lock_codes(session: Session, codes: Sequence[str]) -> None:
-    """Lock the coupons behind some codes, by id."""
+    """Lock the coupons behind some codes that can still be used, by id."""
     await sql.execute(session, _LOCK_CODES, codes=list(codes))
 
 

@@ -94,8 +94,8 @@ def new_order(priced: PricedCart) -> Placed:
 
 
 def uses_of(facts: CartFacts, priced: PricedCart) -> list[Use]:
-    """The coupons that count for this order; one that waits for another cart is not used."""
-    counted = {coupon.code: coupon.amount for coupon in priced.coupons if coupon.why is None}
+    """The coupons this order uses: those that take something off."""
+    counted = {coupon.code: coupon.amount for coupon in priced.coupons if coupon.amount}
     return [
         Use(offer.coupon_id, offer.coupon_code_id, money.major(counted[offer.code], priced.currency))
         for offer in facts.coupons or ()

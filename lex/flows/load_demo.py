@@ -14,12 +14,16 @@ from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
 
+import msgspec
+
 from lex.adapters.files import Store
 from lex.catalog import categories, files
 from lex.catalog.drafts import ProductDraft
 from lex.core.actor import Actor
 from lex.core.errors import NotFound
 from lex.core.texts import make_slug
+from lex.coupons import commands as coupons
+from lex.coupons.drafts import Scope
 from lex.db import sql
 from lex.db.session import Session, transact
 from lex.flows.add_product import add_product
@@ -52,6 +56,7 @@ UNION ALL SELECT 'group:' || slug, id FROM service_categories
 UNION ALL SELECT 'resource:' || slug, id FROM resources
 UNION ALL SELECT 'plan:' || slug, id FROM subscription_plans
 UNION ALL SELECT 'shipping:' || code, id FROM shipping_methods
+UNION ALL SELECT 'coupon:' || code, id FROM coupons
 UNION ALL SELECT 'tax:' || country || ':' || tax_class, id FROM tax_rates
 """
 
@@ -97,6 +102,7 @@ async def load_demo(actor: Actor, media: Store, private: Store, home: Path) -> d
     for place, good in enumerate(GOODS):
         await _load_good(loading, good, place)
     await _load_plans(loading)
+    await _load_coupons(loading)
     await _load_people(loading, home)
     await asyncio.to_thread(_load_pages, loading, home / "pages")
     return loading.made
@@ -236,6 +242,13 @@ def _load_pages(loading: _Loading, folder: Path) -> None:
     if not folder.exists():
         shutil.copytree(_PAGES, folder)
         loading.made["page"] = len(list(folder.iterdir()))
+
+
+async def _load_coupons(loading: _Loading) -> None:
+    for coupon, products in offers.COUPONS:
+        scope = Scope([loading.there[f"product:{slug}"] for slug in products]) if products else None
+        whole = msgspec.structs.replace(coupon, scope=scope)
+        await loading.once(f"coupon:{coupon.code}", coupons.create_coupon, whole)
 
 
 async def _load_people(loading: _Loading, home: Path) -> None:

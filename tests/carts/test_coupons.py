@@ -197,6 +197,14 @@ async def test_free_shipping_is_a_discount_of_the_shipping_line(shop: Shop) -> N
     assert shop.one("SELECT amount::text FROM coupon_usages")["amount"] == "4.90"
 
 
+async def test_what_takes_nothing_off_is_not_used(shop: Shop) -> None:
+    shop.coupon("FREESHIP", "free_shipping", usage_limit=1)
+    cart = await shop.couponed(await shop.cart((shop.product(price="10.00"), 1)), "FREESHIP")
+    assert coupons(cart) == {"FREESHIP": (0, None)}
+    assert (await shop.place(cart)).status_code == 201
+    assert shop.one("SELECT used_count FROM coupons")["used_count"] == 0
+
+
 async def test_net_prices_are_lowered_before_their_tax(prices_without_tax: None, shop: Shop) -> None:
     shop.coupon("FIVE", "fixed", amount=5)
     cart = await shop.couponed(

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -10,22 +9,12 @@ import pytest
 from typer.testing import CliRunner
 
 from lex.cli.main import app
-from lex.core.settings import settings
 from tests.support.product_files import SAMPLES, cells, shopify
 
 RUN = CliRunner()
 
 
-@pytest.fixture(autouse=True)
-def _shop(
-    database_url: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("LEX_HOME", str(tmp_path_factory.getbasetemp() / "cli-home"))
-    monkeypatch.setenv("COLUMNS", "200")
-    settings.cache_clear()
-    yield
-    settings.cache_clear()
+pytestmark = pytest.mark.usefixtures("own_shop")
 
 
 def test_a_file_goes_in_and_out(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from lex.catalog import queries as catalog
 from lex.catalog.listing import ProductFilter
 from lex.core import actor
 from lex.core.errors import Forbidden
+from lex.coupons.queries import list_coupons
 from lex.db.session import transact
 from lex.flows.load_demo import GOODS, load_demo
 from lex.identity.queries import find_api_key
@@ -33,7 +34,7 @@ async def _load(folder: Path) -> dict[str, int]:
 
 async def test_twice_changes_nothing(tmp_path: Path) -> None:
     made = await _load(tmp_path)
-    assert (made["product"], made["service"], made["plan"]) == (len(GOODS), 5, 2)
+    assert (made["product"], made["service"], made["plan"], made["coupon"]) == (len(GOODS), 5, 2, 4)
     audited = await goods.value("SELECT count(*) FROM audit_logs")
     kept = (tmp_path / "demo.json").read_bytes()
     assert await _load(tmp_path) == {}
@@ -62,6 +63,9 @@ async def test_it_shows_all_three_kinds(tmp_path: Path) -> None:
     assert len(json.loads(await plans.list_plans())["items"]) == 2
     assert json.loads(await plans.get_plan("riders-club"))["price"] == 900
     assert {method.code for method in await transact(goods.ACTOR, lambda s: list_methods(s, "GB"))} == {"parcel-gb-ch"}
+    coupons = await transact(goods.ACTOR, list_coupons)
+    assert {coupon.type for coupon in coupons} == {"fixed", "percentage", "free_shipping", "buy_x_get_y"}
+    assert [len(coupon.scope.products) for coupon in coupons if coupon.code == "TUBES3FOR2"] == [1]
     rates = await transact(goods.ACTOR, lambda s: list_rates(s, "DE"))
     assert [(rate.tax_class, rate.rate) for rate in rates] == [("reduced", 7), ("standard", 19)]
 

@@ -22,9 +22,9 @@ def uses(shop: Shop, code: str) -> dict[str, int]:
 
 async def couponed(shop: Shop, number: int, *codes: str, product: Product | None = None) -> list[Cart]:
     """Carts with these coupons, filled a few at a time: only placing them is the race."""
-    lamp = product or shop.product(stock=500)
     carts: list[Cart] = []
     for start in range(0, number, 10):
+        lamp = product or shop.product(stock=500)
         some = await at_once(shop.cart((lamp, 1)) for _ in range(start, min(start + 10, number)))
         carts += await at_once(shop.couponed(cart, *codes) for cart in some)
     return carts

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from lex.coupons.drafts import NewCoupon
 from lex.flows.demo import pictures_work as work
 from lex.services.commands import ServiceDraft
 from lex.subscriptions.commands import PlanDraft
@@ -158,6 +159,50 @@ SHIPPING = (
     ("parcel-gb-ch", "Parcel, 4–7 working days", "flat", 1490, 15000, ("GB", "CH")),
     ("parcel-us", "Airmail, 7–12 working days", "flat", 2900, None, ("US",)),
     ("pickup", "Collect at the workshop", "pickup", 0, None, ("DE",)),
+)
+
+#: coupon, and the products it covers by slug
+COUPONS = (
+    (
+        NewCoupon(
+            code="WELCOME10",
+            type="percentage",
+            percentage="10",
+            name="Ten percent to start with",
+            usage_limit_per_customer=1,
+            is_stackable=True,
+            is_exclusive=True,
+        ),
+        (),
+    ),
+    (
+        NewCoupon(
+            code="FREESHIP", type="free_shipping", name="We carry it to you", minimum_amount=2500, is_stackable=True
+        ),
+        (),
+    ),
+    (
+        NewCoupon(
+            code="TUBES3FOR2",
+            type="buy_x_get_y",
+            buy_quantity=2,
+            get_quantity=1,
+            name="Three tubes for two",
+            is_stackable=True,
+        ),
+        ("inner-tube",),
+    ),
+    (
+        NewCoupon(
+            code="WORKSHOP5",
+            type="fixed",
+            amount=500,
+            name="Five euros from the workshop",
+            minimum_amount=4000,
+            usage_limit=200,
+        ),
+        (),
+    ),
 )
 
 #: country → name of the tax, standard and reduced rate in percent
