@@ -53,6 +53,11 @@ NOUNS = [
     "rack",
     "tyre",
 ]
+#: A fourteenth of the products is made of each: a search for one finds some 480.
+MATERIALS = [
+    *("aluminium", "bamboo", "carbon", "cotton", "felt", "leather", "linen"),
+    *("merino", "nylon", "rubber", "silk", "steel", "titanium", "walnut"),
+]
 BRANDS = ["Alto", "Berg", "Corsa", "Dorn", "Etna", "Fjord", "Grano", "Halde"]
 
 _CONDITIONS = """
@@ -117,6 +122,11 @@ def load(database_url: str) -> Goods:
     return goods
 
 
+def material_of(number: int) -> str:
+    """What `item-{number}` is made of, as its description says."""
+    return MATERIALS[number % len(MATERIALS)]
+
+
 def category_slug(place: int) -> str:
     """The slug of one of the categories, counted from 0."""
     return f"category-{place}"
@@ -128,7 +138,7 @@ def _product(dice: random.Random, number: int, categories: list[UUID], goods: Go
     name = f"{dice.choice(WORDS).title()} {dice.choice(NOUNS)} {number}"
     key, slug, is_family = ids.new_id(), f"item-{number}", number > SIMPLE
     goods.listed.append(Listed(slug, name, category_slug(place), price))
-    about = f"<p>{' '.join(dice.choices(WORDS + NOUNS, k=60)).capitalize()}.</p>"
+    about = f"<p>{' '.join(dice.choices(WORDS + NOUNS, k=60)).capitalize()}, made of {material_of(number)}.</p>"
     images = [{"src": f"/files/{slug}-{n}.svg", "alt": name} for n in range(3)]
     options: Any = [{"name": "Size", "values": [*SIZES]}] if is_family else {}
     common = (categories[place], dice.choice(BRANDS), dice.random() < 0.05)

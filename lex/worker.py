@@ -32,7 +32,7 @@ from lex.flows import (
     refund_order,
     send_notification,
 )
-from lex.ops import logs, partitions
+from lex.ops import logs, partitions, searching
 
 _GRACE = 20.0  # seconds running jobs get to finish
 _HEARTBEAT = 10.0
@@ -69,6 +69,10 @@ async def _ensure_partitions(_: Actor) -> list[str]:
     return await asyncio.to_thread(partitions.ensure, settings().database_url)
 
 
+async def _count_words(_: Actor) -> int:
+    return await asyncio.to_thread(searching.count_words, settings().database_url)
+
+
 TIMETABLE: tuple[Timed, ...] = (
     Timed(
         *("expire_orders", "* * * * *", "Cancel unpaid orders past their time and give back what they hold."),
@@ -93,6 +97,7 @@ TIMETABLE: tuple[Timed, ...] = (
     ),
     Timed("expire_carts", "17 * * * *", "Close guest carts past their time.", _expire_carts),
     Timed("ensure_partitions", "25 2 * * *", "Make the partitions of the next periods.", _ensure_partitions),
+    Timed("count_search_words", "30 2 * * *", "Count the words of what is on offer.", _count_words),
     Timed("delete_expired_keys", "35 2 * * *", "Delete idempotency keys past their time.", _expire_keys),
     Timed(
         *("delete_old_jobs", "45 * * * *", "Delete finished jobs past their time; failed ones stay."),

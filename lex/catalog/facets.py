@@ -2,7 +2,7 @@
 
 Each facet leaves its own filter out, so that it shows what else could be chosen. What is counted are products, by the
 things that can be bought: a family counts once, however many of its variants fit. A search counts what is no product
-beside them: `more` gives such rows with the columns of `GOODS`.
+beside them: `more` gives such rows with the columns of `offers`.
 """
 
 from typing import LiteralString
@@ -11,7 +11,7 @@ from lex.catalog.filters import BRANCH, OF_OFFER, OF_PRODUCT
 from lex.catalog.parts import AVAILABLE, LISTED, OFFERED, REDUCED, amount
 
 #: One row a thing that can be bought, with what it fulfils of the filters.
-GOODS: LiteralString = """
+_GOODS: LiteralString = """
         SELECT base.*, v.price, v.options, {in_price} AS in_price, {in_options} AS in_options,
                {available} AS is_available, coalesce({reduced}, false) AS is_reduced
         FROM (
@@ -23,7 +23,8 @@ GOODS: LiteralString = """
 CATEGORIES: LiteralString = "SELECT id, slug, name, path FROM categories WHERE deleted_at IS NULL AND is_active"
 
 _FACETS: LiteralString = """, 'facets', (
-    WITH offers AS MATERIALIZED ({offers}
+    WITH offers (id, category_id, brand, rating, in_category, in_brand, in_rating, price, options, in_price, in_options,
+                 is_available, is_reduced) AS MATERIALIZED ({offers}
     ), groups AS ({categories})
     SELECT json_build_object(
         'total', (SELECT count(DISTINCT id) FROM offers WHERE {all}),
@@ -90,7 +91,7 @@ def facets_of(
 
 def _goods(used: frozenset[str]) -> LiteralString:
     price = [OF_OFFER[name].format("v") for name in ("min_price", "max_price") if name in used]
-    return GOODS.format(
+    return _GOODS.format(
         listed=" AND ".join([LISTED, *(OF_PRODUCT[name] for name in ("q", "tags", "featured") if name in used)]),
         in_category=BRANCH if "category" in used else "true",
         in_brand=OF_PRODUCT["brands"] if "brands" in used else "true",

@@ -86,6 +86,7 @@ class Product(Keyed, Touched, SoftDelete, Base):
         Index("idx_products_slug", "slug"),
         Index("idx_products_sku", "sku"),
         Index("idx_products_lower_sku", text("lower(sku)")),
+        Index("idx_products_shown_as", text("coalesce(variant_of, id)")),
         Index("idx_products_barcode", "barcode", postgresql_where=text("barcode IS NOT NULL")),
         Index("idx_products_category_id", "category_id"),
         Index("idx_products_variant_of", "variant_of"),
@@ -163,7 +164,7 @@ class DigitalFile(Keyed, SoftDelete, Base):
 class SearchWord(Base):
     """A word of what is on offer, as it is spelled there, without accents: what typing mistakes are put right to.
 
-    Added by triggers on products, services and plans with the change that brings it; `flows/search/upkeep` counts the
+    Added by triggers on products, services and plans with the change that brings it; `ops/searching` counts the
     words anew and removes those that are gone. `shapes`: the word, and the word without each one of its characters.
     """
 

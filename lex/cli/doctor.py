@@ -27,7 +27,7 @@ from lex.ops import migrations
 
 LEAST_SPACE = 1_000  # MB; below half of it nothing starts well
 TOLERANCE = 5.0  # seconds between this machine's clock and the database's
-EXTENSIONS = ("pg_trgm", "btree_gist", "unaccent")
+EXTENSIONS = ("pg_trgm", "btree_gist", "unaccent", "unaccent")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("lex.cli.catalog:export_app", "Take data out."),
     "orders": ("lex.cli.orders:app", "Find, show, hand over, complete, cancel and note orders."),
     "coupons": ("lex.cli.coupons:app", "Make and list coupons, give out unique codes, try one on a cart."),
+    "search": ("lex.cli.search:app", "Bring the search to another language."),
     "stock": ("lex.cli.stock:app", "Check whether the counters agree with what happened."),
     "jobs": ("lex.cli.jobs:app", "Show the timetable, the queue and what failed."),
     "db": ("lex.cli.db:app", "Migrations and the description of the schema."),

@@ -5,6 +5,7 @@
 
 import subprocess
 import sys
+from collections import deque
 
 import psycopg
 
@@ -12,15 +13,18 @@ from lex.cli.main import print_refusal
 from lex.core.errors import Refusal
 from lex.core.settings import settings
 from lex.identity.keyring import key_ring
-from lex.ops import migrations
+from lex.ops import migrations, searching
 
 
 def main() -> int:
-    """Check the key ring and apply pending migrations; with `--demo`, load the demo business into an empty shop."""
+    """Check the key ring, apply pending migrations, search in the language that is set; with `--demo`, load the demo
+    business into an empty shop."""
     address = settings().database_url
     try:
         key_ring()
         migrations.upgrade(address)
+        if searching.language(address) != settings().search_language:
+            deque(searching.rebuild(address, settings().search_language), maxlen=0)
     except Refusal as refusal:
         print_refusal(refusal)
         return 2

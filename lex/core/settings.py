@@ -21,7 +21,14 @@ def _setting(default: Any, about: str, name: str | None = None) -> Any:
     return field(default=default, metadata={"about": about, "name": name})
 
 
+#: Languages a search can be in: those of PostgreSQL 13, and words as they are.
+LANGUAGES = (
+    *("arabic", "danish", "dutch", "english", "finnish", "french", "german", "greek", "hungarian", "indonesian"),
+    *("irish", "italian", "lithuanian", "nepali", "norwegian", "portuguese", "romanian", "russian", "spanish"),
+    *("swedish", "tamil", "turkish", "simple"),
+)
 _CHOICES = {
+    "search_language": LANGUAGES,
     "environment": ("development", "production"),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("json", "text", "auto"),
@@ -71,6 +78,9 @@ class Settings:
     currency: str = _setting("EUR", "ISO 4217 currency of all prices.")
     country: str = _setting("DE", "ISO 3166 country of the business.")
     prices_include_tax: bool = _setting(True, "Whether catalogue prices contain the tax.")
+    search_language: str = _setting(
+        "english", "Language of the catalogue's texts, such as `german`; `simple` takes words as they are."
+    )
     cart_days: int = _setting(14, "Days after its last change at which a guest cart expires.")
     payment_minutes: int = _setting(30, "Minutes a placed order holds its stock while unpaid.")
     payment_provider: str = _setting("sandbox", "Provider that takes payments.")

@@ -107,16 +107,16 @@ async def test_pages_follow_each_other_without_gap_or_repeat() -> None:
     for n in range(11):
         await goods.product(f"Thing {n:02}", price=1000 + n % 3, is_featured=n % 4 == 0, order=n % 2)
     for sort in SORTS:
-        await _walk(sort)
+        await _walk(sort, q="thing" if sort == "relevance" else None)
 
 
-async def _walk(sort: str) -> None:
-    whole = [item["name"] for item in (await _list(sort=sort, limit=100))["items"]]
+async def _walk(sort: str, q: str | None) -> None:
+    whole = [item["name"] for item in (await _list(sort=sort, q=q, limit=100))["items"]]
     assert len(whole) == 11
     paged: list[str] = []
     cursor = None
     while True:
-        page = await _list(sort=sort, limit=3, cursor=cursor)
+        page = await _list(sort=sort, q=q, limit=3, cursor=cursor)
         paged += [item["name"] for item in page["items"]]
         cursor = page["next_cursor"]
         if cursor is None:
@@ -240,3 +240,24 @@ async def test_a_currency_without_cents_has_whole_amounts(process: pytest.Monkey
     await goods.product("Bell", price=1999)
     page = await _list(min_price=1999, max_price=1999)
     assert [(item["price"], page["currency"]) for item in page["items"]] == [(1999, "JPY")]
+
+
+async def test_ratings_filter_and_sort() -> None:
+    await _stock()
+    await goods.run("UPDATE products SET rating_average = 4.5 WHERE name = 'Bell'")
+    await goods.run("UPDATE products SET rating_average = 3.2 WHERE name = 'Bib shorts'")
+    assert await _names(min_rating=4) == {"Bell"}
+    page = await _list(min_rating=3, sort="rating")
+    assert [item["name"] for item in page["items"]] == ["Bell", "Bib shorts"]
+    counts = {line["min_rating"]: line["count"] for line in page["facets"]["ratings"]}
+    assert counts == {5: 0, 4: 1, 3: 2, 2: 2, 1: 2}
+
+
+async def test_the_most_relevant_come_first_and_a_code_before_them() -> None:
+    await _stock()
+    await goods.product("Pannier", sku="WOOL", description="A bag.")
+    await goods.product("Wool socks")
+    page = await _list(q="wool", sort="relevance")
+    assert [item["name"] for item in page["items"]] == ["Pannier", "Wool socks", "Merino jersey"]
+    with pytest.raises(Invalid, match="fill in q"):
+        await _list(sort="relevance")

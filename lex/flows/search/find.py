@@ -15,8 +15,8 @@ async def find(wanted: Search) -> bytes:
     """Results of all kinds, as JSON; one statement where something is found.
 
     Where nothing is, and not only because of the filters, words that the shop does not know are replaced by near ones
-    and the document says so in `corrected`; when that finds nothing either, or `literal` forbids it, `near_words` each
-    find something. Raises `Invalid` naming each bad field, `NotFound` for an unknown category.
+    and the document says so in `corrected`; when no such text finds anything, or `literal` forbids it, `near_words`
+    each find something. Raises `Invalid` naming each bad field, `NotFound` for an unknown category.
     """
     document = await _ask(wanted)
     if not document.startswith(_NOTHING) or wanted.cursor is not None:
@@ -25,11 +25,9 @@ async def find(wanted: Search) -> bytes:
     is_found, words = await near.look_up(typed, list(spelling.words_in(typed)))
     if is_found or not words:
         return document
-    better = {} if wanted.literal else _better(words)
+    better = None if wanted.literal else await near.first_found(spelling.variants(typed, _meant(words)))
     if better:
-        document = await _ask(wanted, corrected=spelling.replaced(typed, better))
-        if not document.startswith(_NOTHING):
-            return document
+        return await _ask(wanted, corrected=better)
     offered = _near_words(words)
     return await _ask(wanted, near=offered) if offered else document
 
@@ -41,17 +39,15 @@ async def _ask(wanted: Search, *, corrected: str | None = None, near: tuple[str,
     return document
 
 
-def _better(words: list[Known]) -> dict[str, str]:
-    """What each unknown word becomes; nothing when one of them is near to none."""
-    unknown = [word for word in words if not word.is_known]
-    better = {word.word: spelling.best(word.word, word.candidates) for word in unknown}
-    return {word: meant for word, meant in better.items() if meant} if all(better.values()) else {}
+def _meant(words: list[Known]) -> dict[str, list[str]]:
+    """What each unknown word may have meant, likeliest first."""
+    return {word.word: spelling.meant(word.plain, word.candidates) for word in words if not word.is_known}
 
 
 def _near_words(words: list[Known]) -> tuple[str, ...]:
     """The words that find something alone, then those that resemble the others, nearest first."""
     known = [word.word for word in words if word.is_known] if len(words) > 1 else []
     resembling = sorted(
-        entry for word in words if not word.is_known for entry in spelling.ranked(word.word, word.candidates)
+        entry for word in words if not word.is_known for entry in spelling.ranked(word.plain, word.candidates)
     )
     return tuple(dict.fromkeys([*known, *(entry[-1] for entry in resembling)]))[:_OFFERED]

@@ -12,7 +12,7 @@ from typing import Any, Literal, LiteralString, get_args
 from uuid import UUID
 
 from lex.catalog.facets import facets_of
-from lex.catalog.filters import KNOWN_CATEGORY, OF_PRODUCT, RELEVANCE
+from lex.catalog.filters import CODED, KNOWN_CATEGORY, NAMED, OF_PRODUCT, RELEVANCE
 from lex.catalog.listing import ProductFilter, offered, values_of
 from lex.catalog.parts import LISTED
 from lex.core import cursors
@@ -59,6 +59,14 @@ _TABLES: dict[str, tuple[LiteralString, LiteralString, LiteralString, LiteralStr
     "service": ("services", _SERVED, "s.category_id", "s.rating_average"),
     "plan": ("subscription_plans", f"{_SERVED} AND s.is_current", "NULL::uuid", "NULL::numeric"),
 }
+#: kind asked for → how many are found, of the counts
+_TOTAL: dict[str | None, LiteralString] = {
+    None: "every",
+    "product": "every - service - plan",
+    "service": "service",
+    "plan": "plan",
+}
+_CODED: LiteralString = "(SELECT ids FROM coded)::uuid[]"
 _KNOWN: LiteralString = f"""({KNOWN_CATEGORY} OR EXISTS (
     SELECT FROM service_categories WHERE slug = %(category)s AND deleted_at IS NULL AND is_active))"""
 _SERVICE_GROUPS: LiteralString = """ UNION ALL
@@ -116,22 +124,26 @@ def _statement(used: frozenset[str], kind: str | None, sort: str, continued: boo
         conditions.append(f"({', '.join(key)}) {mark} ({', '.join(f'%(after_{n})s' for n in range(len(key)))})")
     others = [name for name, asked in _OF_OTHERS.items() if used <= asked.keys()]
     hits = "\n    UNION ALL".join([_goods(used, sort), *(_others(name, used, sort) for name in others)])
+    # The best are picked before they are numbered: numbering would sort all of them.
     statement = f"""
-WITH hits AS MATERIALIZED ({hits}
+WITH coded AS MATERIALIZED (SELECT {CODED} AS ids
+), hits AS MATERIALIZED ({hits.replace(CODED, _CODED)}
+), counts AS MATERIALIZED (
+    SELECT count(*) AS every, count(*) FILTER (WHERE kind = 'service') AS service,
+           count(*) FILTER (WHERE kind = 'plan') AS plan FROM hits
 ), page AS (
-    SELECT *, row_number() OVER (ORDER BY {order}) AS place FROM hits
-    WHERE {" AND ".join(conditions) or "true"} ORDER BY {order} LIMIT %(limit)s + 1
+    SELECT *, row_number() OVER (ORDER BY {order}) AS place FROM (
+        SELECT * FROM hits WHERE {" AND ".join(conditions) or "true"} ORDER BY {order} LIMIT %(limit)s + 1) best
 )
 SELECT json_build_object(
-    'total', (SELECT count(*) FROM hits WHERE {conditions[0] if kind else "true"}),
+    'total', (SELECT {_TOTAL[kind]} FROM counts),
     'currency', %(currency)s::text, 'q', %(asked)s::text, 'corrected', %(corrected)s::text,
     'near_words', to_json(%(near_words)s::text[]),
-    'kinds', (SELECT json_build_object('product', count(*) FILTER (WHERE kind = 'product'), 'service',
-        count(*) FILTER (WHERE kind = 'service'), 'plan', count(*) FILTER (WHERE kind = 'plan')) FROM hits),
+    'kinds', (SELECT json_build_object('product', {_TOTAL["product"]}, 'service', service, 'plan', plan) FROM counts),
     'items', coalesce((SELECT json_agg(item ORDER BY place) FROM ({ITEMS}) items), '[]'),
     'next_cursor', (SELECT {cursor} FROM page
         WHERE place = %(limit)s AND EXISTS (SELECT FROM page WHERE place > %(limit)s))
-    {_facets(used, kind, others) if facets else ""})"""
+    {_facets(used, kind, others).replace(CODED, _CODED) if facets else ""})"""
     return f"{statement} WHERE {_KNOWN}" if "category" in used else statement
 
 
@@ -142,7 +154,7 @@ def _hit(kind: LiteralString, alias: LiteralString, rating: LiteralString, sort:
         RELEVANCE
         if alias == "p"
         else f"""({rank("s")} - CASE
-        WHEN lower(s.name) = lower(btrim(%(q)s)) THEN 500000000 ELSE 0 END)"""
+        WHEN {NAMED.format("s")} THEN 500000000 ELSE 0 END)"""
     )
     ranked: LiteralString = f", {relevance} AS rank" if sort == "relevance" else ""
     return f"""
@@ -163,16 +175,16 @@ def _others(kind: LiteralString, used: frozenset[str], sort: str) -> LiteralStri
 
 def _facets(used: frozenset[str], kind: str | None, others: list[LiteralString]) -> LiteralString:
     """Facets over all that is searched."""
-    more = tuple(_offers_of(name, used) for name in others if kind in (None, name))
+    more = tuple(_offers_of(name, used, name in others) for name in _TABLES if kind in (None, name))
     return facets_of(used, more, goods=kind in (None, "product"), categories=_SERVICE_GROUPS)
 
 
-def _offers_of(kind: LiteralString, used: frozenset[str]) -> LiteralString:
+def _offers_of(kind: LiteralString, used: frozenset[str], is_asked: bool) -> LiteralString:
     table, served, category, rating = _TABLES[kind]
-    asked = _OF_OTHERS[kind]
+    asked = _OF_OTHERS[kind] | dict.fromkeys(used - _OF_OTHERS[kind].keys(), "true")
     prices = [asked[name] for name in ("min_price", "max_price") if name in used]
     return f"""
         SELECT s.id, {category}, NULL, {rating}, {asked["category"] if "category" in used else "true"}, true,
                {asked["min_rating"] if "min_rating" in used else "true"}, s.price, '{{}}'::jsonb,
                {" AND ".join(prices) or "true"}, true, true, false
-        FROM {table} s WHERE {served} AND s.search @@ {QUERY}"""
+        FROM {table} s WHERE {served} AND s.search @@ {QUERY}{"" if is_asked else " AND false"}"""

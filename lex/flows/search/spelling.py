@@ -1,13 +1,16 @@
 """Which word was meant. Pure."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 #: Words that are looked at; the rest of a longer search is taken as it stands.
 MOST = 8
+_MOST_MEANT = 3
+_MOST_WAYS = 12
 #: A word of a search, with what stands before it: - leaves it out.
-_WORD = re.compile(r"(?<![\w-])-?[^\W_][\w'’]*")
+_WORD = re.compile(r"(?<!\w)-?[^\W_][\w'’]*")
 _OPERATOR = "or"
 
 
@@ -34,22 +37,24 @@ def replaced(text: str, better: Mapping[str, str]) -> str:
     return _WORD.sub(put_right, text)
 
 
-def best(word: str, candidates: Sequence[Candidate]) -> str | None:
-    """The candidate that was most likely meant, or None when none is near enough."""
-    near = sorted(ranked(word, candidates, lambda distance: distance <= slips_allowed(word)))
-    return near[0][-1] if near else None
+def variants(text: str, meant: Mapping[str, Sequence[str]]) -> list[str]:
+    """The text with its unknown words put right in every way, likeliest first; none when one of them has no other."""
+    ways = [[*zip(meant, choice, strict=True)] for choice in product(*meant.values())] if meant else []
+    return [replaced(text, dict(way)) for way in ways[:_MOST_WAYS]]
 
 
-def ranked(
-    word: str, candidates: Sequence[Candidate], allowed: Callable[[int], bool] = lambda _: True
-) -> list[tuple[int, bool, int, str]]:
+def meant(word: str, candidates: Sequence[Candidate]) -> list[str]:
+    """The candidates near enough to be what was meant, likeliest first."""
+    return [found[-1] for found in ranked(word, candidates) if found[0] <= slips_allowed(word)][:_MOST_MEANT]
+
+
+def ranked(word: str, candidates: Sequence[Candidate]) -> list[tuple[int, bool, int, str]]:
     """Candidates as they sort: fewest slips, same first letter, most used; a longer word that starts so is one slip."""
     found = []
     for candidate in candidates:
         is_begun = len(word) >= 3 and candidate.word.startswith(word)
         distance = 1 if is_begun else slips(word, candidate.word)
-        if allowed(distance):
-            found.append((distance, candidate.word[0] != word[0], -candidate.frequency, candidate.word))
+        found.append((distance, candidate.word[0] != word[0], -candidate.frequency, candidate.word))
     return sorted(found)
 
 

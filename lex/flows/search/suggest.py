@@ -7,35 +7,45 @@ from lex.catalog.parts import LISTED
 from lex.core.errors import Invalid
 from lex.core.texts import fault_in
 from lex.db.documents import find_document
+from lex.flows.search.near import found
 from lex.flows.search.question import LONGEST
 
 MOST = 8
 _WORD = re.compile(r"[^\W_]+")
+#: Sorts behind every text that begins so. A range, unlike LIKE, is found by the index in a statement that is prepared.
+_LAST = "\U0010ffff"
 
 # Each source reads a bounded part of an index: a beginning that half the shop shares costs no more than a rare one.
 _SUGGEST: LiteralString = f"""
 WITH begun AS MATERIALIZED (
-    (SELECT 'product' AS kind, p.name, p.slug, 1 AS source, row_number() OVER (ORDER BY lower(p.name)) AS place
-     FROM products p WHERE {LISTED} AND lower(p.name) LIKE %(name)s ORDER BY lower(p.name) LIMIT 5)
+    (SELECT 'product' AS kind, p.name, p.slug, 2 AS source,
+            row_number() OVER (ORDER BY lower(p.name) USING ~<~) AS place
+     FROM products p WHERE {LISTED} AND lower(p.name) ~>=~ %(name)s AND lower(p.name) ~<~ %(name_end)s
+     ORDER BY lower(p.name) USING ~<~ LIMIT 5)
     UNION ALL
-    (SELECT 'product', p.name, p.slug, 2, 0 FROM products p
+    (SELECT 'product', p.name, p.slug, 3, 0 FROM products p
      WHERE {LISTED} AND p.search @@ (SELECT to_tsquery('public.lex_text', %(query)s)) LIMIT 5)
     UNION ALL
-    (SELECT 'service', name, slug, 2, 0 FROM services
+    (SELECT 'service', name, slug, 3, 0 FROM services
      WHERE deleted_at IS NULL AND is_active AND search @@ (SELECT to_tsquery('public.lex_text', %(query)s)) LIMIT 3)
     UNION ALL
-    (SELECT 'plan', name, slug, 2, 0 FROM subscription_plans
+    (SELECT 'plan', name, slug, 3, 0 FROM subscription_plans
      WHERE deleted_at IS NULL AND is_active AND is_current
        AND search @@ (SELECT to_tsquery('public.lex_text', %(query)s)) LIMIT 2)
     UNION ALL
-    (SELECT 'category', name, slug, 0, row_number() OVER (ORDER BY path) FROM categories
-     WHERE deleted_at IS NULL AND is_active AND (lower(name) LIKE %(name)s OR lower(name) LIKE '%% ' || %(name)s)
+    (SELECT 'category', name, slug, 1, row_number() OVER (ORDER BY path) FROM categories
+     WHERE deleted_at IS NULL AND is_active
+       AND (starts_with(lower(name), %(name)s) OR strpos(lower(name), ' ' || %(name)s) > 0)
      ORDER BY path LIMIT 2)
     UNION ALL
     (SELECT 'word', %(head)s || word, NULL, 0, row_number() OVER (ORDER BY frequency DESC, word) FROM (
-        SELECT word, frequency FROM search_words
-        WHERE word LIKE %(word)s AND frequency > 0 ORDER BY word LIMIT 200) begun
-     WHERE word <> %(last)s ORDER BY frequency DESC, word LIMIT 3)
+        SELECT word, frequency FROM (
+            SELECT word, frequency FROM search_words
+            WHERE word ~>=~ %(word)s AND word ~<~ %(word_end)s AND frequency > 0
+            ORDER BY word USING ~<~ LIMIT 200) begun
+        WHERE word <> %(word)s ORDER BY frequency DESC, word LIMIT 8) frequent
+     WHERE {found("(SELECT plainto_tsquery('public.lex_text', %(head)s || word))")}
+     ORDER BY frequency DESC, word LIMIT 3)
 ), different AS (
     SELECT DISTINCT ON (lower(name)) * FROM begun ORDER BY lower(name), kind = 'word', source, place
 )
@@ -51,19 +61,15 @@ async def suggest(typed: str) -> bytes:
     if fault:
         raise Invalid("q", fault)
     words = _WORD.findall(typed.lower())
-    if not words or len(words[-1]) < 2:
+    if not words or len("".join(words)) < 2:
         return b'{"items":[]}'
-    *_, last = words
+    last, name = words[-1], " ".join(typed.lower().split())
     params = {
-        "name": _escaped(" ".join(typed.lower().split())) + "%",
+        "name": name,
+        "name_end": name + _LAST,
         "query": " & ".join([*words[:-1], f"{last}:*A"]),
         "head": typed.lower()[: typed.lower().rindex(last)].lstrip(),
-        "word": _escaped(last) + "%",
-        "last": last,
+        "word": last,
+        "word_end": last + _LAST,
     }
     return await find_document(_SUGGEST, params) or b'{"items":[]}'
-
-
-def _escaped(text: str) -> str:
-    """A text that LIKE takes as it stands."""
-    return re.sub(r"([\\%_])", r"\\\1", text)

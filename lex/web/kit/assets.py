@@ -1,5 +1,6 @@
 """What Vite built from `frontend/`: names with a hash of their content, found through its manifest."""
 
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -29,7 +30,7 @@ class Entry:
 
 def entry(name: str) -> Entry:
     """The scripts and styles of `frontend/src/<name>`; nothing when the assets are not built."""
-    manifest = _manifest(_stamp())
+    manifest = _manifest(_stamp(FOLDER, int(time.monotonic())))
     chunk = manifest.get(f"src/{name}")
     if chunk is None:
         return Entry()
@@ -42,13 +43,14 @@ def entry(name: str) -> Entry:
 
 def address(name: str) -> str:
     """Where the picture or sprite `frontend/src/<name>` is served; empty when the assets are not built."""
-    chunk = _manifest(_stamp()).get(f"src/{name}")
+    chunk = _manifest(_stamp(FOLDER, int(time.monotonic()))).get(f"src/{name}")
     return _PREFIX + chunk.file if chunk else ""
 
 
-def _stamp() -> float:
-    """Changes with every build, so that a running server serves the new names."""
-    manifest = FOLDER / "manifest.json"
+@lru_cache(maxsize=1)
+def _stamp(folder: Path, _second: int) -> float:
+    """Changes with every build, so that a running server serves the new names; looked at once a second."""
+    manifest = folder / "manifest.json"
     return manifest.stat().st_mtime if manifest.exists() else 0.0
 
 

@@ -1,10 +1,12 @@
 """The shop's own pages (about, imprint, terms …): Markdown files in `pages` of the home folder, one page each.
 
 The file's name is its address, its first heading the title, its first paragraph what search engines show. A number
-before the name orders them: `20-shipping.md` is /pages/shipping, after `10-about.md`. A changed file shows at once.
+before the name orders them: `20-shipping.md` is /pages/shipping, after `10-about.md`. The folder is looked
+at once a second.
 """
 
 import re
+import time
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -33,7 +35,11 @@ class Text:
 
 def texts() -> tuple[Text, ...]:
     """All pages in their order; none without the folder."""
-    folder = settings().home_path / "pages"
+    return _texts(settings().home_path / "pages", int(time.monotonic()))
+
+
+@lru_cache(maxsize=1)
+def _texts(folder: Path, _second: int) -> tuple[Text, ...]:
     try:
         files = [(path.name, path.stat()) for path in folder.iterdir() if _FILE.fullmatch(path.name)]
     except OSError:

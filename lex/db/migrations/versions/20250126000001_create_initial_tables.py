@@ -249,6 +249,7 @@ CREATE INDEX idx_products_name ON products USING gin (name gin_trgm_ops);
 CREATE INDEX idx_products_options ON products USING gin (options jsonb_path_ops);
 CREATE INDEX idx_products_price ON products (price);
 CREATE INDEX idx_products_search ON products USING gin (search);
+CREATE INDEX idx_products_shown_as ON products (coalesce(variant_of, id));
 CREATE INDEX idx_products_sku ON products (sku);
 CREATE INDEX idx_products_slug ON products (slug);
 CREATE INDEX idx_products_tags ON products USING gin (tags);
