@@ -7,9 +7,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from lex.core.errors import Conflict
 from lex.db.base import Base
 from lex.ops import schema_facts
-from lex.ops.models import MODULES
+from lex.ops.models import MODULES, metadata
 from lex.ops.schema_facts import Facts, TableFacts
 from lex.ops.schema_meanings import MEANINGS
 
@@ -45,8 +46,10 @@ _KINDS = {
 
 
 def pages(database_url: str) -> dict[str, str]:
-    """Every generated page by file name. Needs a migrated database; changes nothing."""
+    """Every generated page by file name; changes nothing. Raises `Conflict` when the database is not migrated."""
     facts = schema_facts.read(database_url)
+    if metadata.tables.keys() - facts.tables.keys():
+        raise Conflict("The database lacks tables of this version; run: lex db migrate", code="not_migrated")
     made = {"README.md": _index(facts)}
     for module in MODULES:
         models = _models(module)

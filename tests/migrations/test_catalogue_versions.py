@@ -15,7 +15,7 @@ from tests.support.rows import Rows
 _VERSION = "SELECT sum(mark)::text FROM catalogue_changes"
 SHOWN = [
     *("products", "categories", "digital_files", "services", "service_categories", "service_resources", "resources"),
-    "subscription_plans",
+    *("subscription_plans", "shipping_methods"),
 ]
 #: left before → left after, and whether lists show it
 STOCK = [(9, 8, False), (9, 4, False), (4, 9, False), (4, 3, True), (3, 2, True), (1, 0, True), (0, 7, True)]

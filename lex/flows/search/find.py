@@ -1,7 +1,7 @@
 """A page of what was searched for; words that are not in the shop are put right."""
 
+from lex.adapters import cached
 from lex.core.errors import NotFound
-from lex.db.documents import find_document
 from lex.flows.search import near, spelling
 from lex.flows.search.near import Known
 from lex.flows.search.question import Search, question
@@ -33,7 +33,7 @@ async def find(wanted: Search) -> bytes:
 
 
 async def _ask(wanted: Search, *, corrected: str | None = None, near: tuple[str, ...] = ()) -> bytes:
-    document = await find_document(*question(wanted, corrected=corrected, near=near))
+    document = await cached.find_document("search", *question(wanted, corrected=corrected, near=near))
     if document is None:
         raise NotFound(f"There is no category “{wanted.category}”.", code="category_not_found")
     return document

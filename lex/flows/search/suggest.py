@@ -3,10 +3,10 @@
 import re
 from typing import LiteralString
 
+from lex.adapters import cached
 from lex.catalog.parts import LISTED
 from lex.core.errors import Invalid
 from lex.core.texts import fault_in
-from lex.db.documents import find_document
 from lex.flows.search.near import found
 from lex.flows.search.question import LONGEST
 
@@ -72,4 +72,4 @@ async def suggest(typed: str) -> bytes:
         "word": last,
         "word_end": last + _LAST,
     }
-    return await find_document(_SUGGEST, params) or b'{"items":[]}'
+    return await cached.find_document("suggestions", _SUGGEST, params) or b'{"items":[]}'

@@ -5,9 +5,9 @@ from typing import Any, LiteralString
 import msgspec
 from litestar import Request, Response
 
+from lex.adapters import cached
 from lex.core import money
 from lex.core.settings import settings
-from lex.db.documents import find_document
 from lex.web.kit.templates import page
 
 #: Categories that a header shows; more are reached through their parents and the search.
@@ -76,7 +76,7 @@ async def frame(category: str | None = None) -> Frame:
     """What every page shows around itself, and the category it is about; one statement."""
     config = settings()
     params = {"category": category, "country": config.country, "scale": 10 ** money.exponent(config.currency)}
-    return _decoder.decode(await find_document(_FRAME, params) or b"{}")
+    return _decoder.decode(await cached.find_document("frame", _FRAME, params) or b"{}")
 
 
 def answer(request: Request[Any, Any, Any], template: str, around: Frame, **facts: Any) -> Response[str]:

@@ -4,10 +4,10 @@ from typing import Any, LiteralString
 
 from litestar import MediaType, Request, Response, get
 
+from lex.adapters import cached
 from lex.catalog.parts import ITEM, LISTED, VARIANTS, amount
 from lex.core import codec, money
 from lex.core.settings import settings
-from lex.db.documents import find_document
 from lex.web.kit.guards import public
 from lex.web.kit.texts import find_text
 from lex.web.storefront.frame import answer, frame
@@ -41,7 +41,7 @@ async def home(request: Request[Any, Any, Any]) -> Response[str]:
     config = settings()
     around = await frame()
     offers: dict[str, Any] = codec.decode(
-        await find_document(_HOME, {"scale": 10 ** money.exponent(config.currency)}) or b"{}"
+        await cached.find_document("home", _HOME, {"scale": 10 ** money.exponent(config.currency)}) or b"{}"
     )
     about = find_text("about")
     seo = Seo("", about.summary if about else "", "/", data=_data())

@@ -51,7 +51,7 @@ CREATE INDEX idx_search_words_word ON search_words (word text_pattern_ops);
 """
 
 # Words are only ever added here, in one order, so that writers of the same new words do not wait for each other in a
-# ring. Those that are there already are not even looked at twice: ON CONFLICT would lock them until the writer's commit.
+# ring. Those that are there already are left out: ON CONFLICT would lock them until the writer commits.
 # One found gone at the last count is counted as there again. The argument is what to read of a row called `added`.
 NOTE = """
 CREATE FUNCTION public.note_search_words() RETURNS trigger LANGUAGE plpgsql

@@ -42,7 +42,7 @@ COMMENT ON FUNCTION public.note_catalogue_change IS 'Leaves the transaction''s m
 
 TABLES = (
     *("products", "categories", "digital_files", "services", "service_categories", "service_resources", "resources"),
-    "subscription_plans",
+    *("subscription_plans", "shipping_methods"),
 )
 
 ATTACH = """
