@@ -32,7 +32,7 @@ LISTED = text("variant_of IS NULL AND deleted_at IS NULL AND is_active")
 SEARCH = " || ".join(
     (
         weighted("name", "A"),
-        weighted("coalesce(brand, '') || ' ' || public.text_of_tags(tags)", "B"),
+        weighted("public.labels(brand, tags)", "B"),
         weighted("options", "C"),
         weighted("coalesce(description, '')", "D"),
     )

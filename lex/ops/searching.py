@@ -34,7 +34,7 @@ SELECT count(*), max(id::text)::uuid FROM changed
 _COUNT: LiteralString = """
 WITH counted AS (
     SELECT word, count(*)::int AS frequency FROM (
-        SELECT words_of(name, brand, text_of_tags(tags), options::text, description) AS word
+        SELECT words_of(name, labels(brand, tags), options::text, description) AS word
         FROM products WHERE deleted_at IS NULL AND is_active
         UNION ALL SELECT words_of(name, description) FROM services WHERE deleted_at IS NULL AND is_active
         UNION ALL SELECT words_of(name, description) FROM subscription_plans

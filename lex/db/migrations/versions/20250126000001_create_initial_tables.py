@@ -1,13 +1,13 @@
 """People, catalogue, services, stock, charges and repeated requests, on the functions that ids and triggers need.
 
 Revision ID: 20250126000001
-Revises:
+Revises: 20250126000000
 """
 
 from alembic import op
 
 revision = "20250126000001"
-down_revision = None
+down_revision = "20250126000000"
 branch_labels = None
 depends_on = None
 kind = "schema"
@@ -20,30 +20,6 @@ TOUCH = "CREATE TRIGGER tr_{0}_touch BEFORE UPDATE ON {0} FOR EACH ROW EXECUTE F
 EXTENSIONS = """
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE EXTENSION IF NOT EXISTS btree_gist;
-CREATE EXTENSION IF NOT EXISTS unaccent;
-"""
-
-# What a generated column calls must never change, and yet the language is a setting: the columns name the configuration
-# lex_text, and `lex search rebuild` changes what that does and computes them anew. lex_stop leaves out the words that
-# say nothing before their accents go, as the lists of such words have them. lex_words keeps words as they are spelled.
-SEARCH = """
-CREATE TEXT SEARCH DICTIONARY public.lex_stop (
-    TEMPLATE = pg_catalog.simple, STOPWORDS = english, ACCEPT = false
-);
-CREATE TEXT SEARCH CONFIGURATION public.lex_text (COPY = pg_catalog.english);
-ALTER TEXT SEARCH CONFIGURATION public.lex_text
-    ALTER MAPPING FOR asciiword, word, asciihword, hword, hword_asciipart, hword_part
-    WITH public.lex_stop, public.unaccent, pg_catalog.english_stem;
-COMMENT ON TEXT SEARCH CONFIGURATION public.lex_text IS 'english';
-CREATE TEXT SEARCH CONFIGURATION public.lex_words (PARSER = pg_catalog.default);
-ALTER TEXT SEARCH CONFIGURATION public.lex_words
-    ADD MAPPING FOR asciiword, word, numword, hword_asciipart, hword_part, hword_numpart
-    WITH public.unaccent, pg_catalog.simple;
-
-CREATE FUNCTION public.text_of_tags(tags text[]) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT array_to_string(tags, ' ')
-$$;
-COMMENT ON FUNCTION public.text_of_tags IS 'Tags as one text; array_to_string alone is not immutable.';
 """
 
 FUNCTIONS = """
@@ -206,8 +182,7 @@ CREATE TABLE products (
     rating_count integer DEFAULT 0 NOT NULL,
     imported_from jsonb DEFAULT '{}'::jsonb NOT NULL,
     search tsvector GENERATED ALWAYS AS (setweight(to_tsvector('public.lex_text'::regconfig, name), 'A') ||
-        setweight(to_tsvector('public.lex_text'::regconfig,
-            coalesce(brand, '') || ' ' || public.text_of_tags(tags)), 'B') ||
+        setweight(to_tsvector('public.lex_text'::regconfig, public.labels(brand, tags)), 'B') ||
         setweight(to_tsvector('public.lex_text'::regconfig, options), 'C') ||
         setweight(to_tsvector('public.lex_text'::regconfig, coalesce(description, '')), 'D')) STORED NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
@@ -228,7 +203,6 @@ CREATE TABLE products (
 CREATE UNIQUE INDEX uq_products_sku ON products (sku) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX uq_products_slug ON products (slug) WHERE deleted_at IS NULL;
 CREATE INDEX idx_products_attributes ON products USING gin (attributes jsonb_path_ops);
-CREATE INDEX idx_products_barcode ON products (barcode) WHERE barcode IS NOT NULL;
 CREATE INDEX idx_products_category_id ON products (category_id);
 CREATE INDEX idx_products_is_active ON products (is_active);
 CREATE INDEX idx_products_is_featured ON products (is_featured);
@@ -240,16 +214,10 @@ CREATE INDEX idx_products_listed_newest ON products (id)
     WHERE variant_of IS NULL AND deleted_at IS NULL AND is_active;
 CREATE INDEX idx_products_listed_price ON products (price, id)
     WHERE variant_of IS NULL AND deleted_at IS NULL AND is_active;
-CREATE INDEX idx_products_listed_prefix ON products (lower(name) text_pattern_ops)
-    WHERE variant_of IS NULL AND deleted_at IS NULL AND is_active;
-CREATE INDEX idx_products_listed_rating ON products (coalesce(rating_average, 0), id)
-    WHERE variant_of IS NULL AND deleted_at IS NULL AND is_active;
-CREATE INDEX idx_products_lower_sku ON products (lower(sku));
 CREATE INDEX idx_products_name ON products USING gin (name gin_trgm_ops);
 CREATE INDEX idx_products_options ON products USING gin (options jsonb_path_ops);
 CREATE INDEX idx_products_price ON products (price);
 CREATE INDEX idx_products_search ON products USING gin (search);
-CREATE INDEX idx_products_shown_as ON products (coalesce(variant_of, id));
 CREATE INDEX idx_products_sku ON products (sku);
 CREATE INDEX idx_products_slug ON products (slug);
 CREATE INDEX idx_products_tags ON products USING gin (tags);
@@ -503,9 +471,7 @@ DROP = """
 DROP TABLE webhook_events, idempotency_keys, tax_rates, shipping_methods, stock_movements, stock_holds,
     schedule_exceptions, service_resources, resources, services, service_categories, digital_files, products,
     categories, api_keys, blind_tokens, person_keys, users;
-DROP TEXT SEARCH CONFIGURATION lex_words, lex_text;
-DROP TEXT SEARCH DICTIONARY lex_stop;
-DROP FUNCTION text_of_tags(text[]), touch_updated_at(), uuid_v7(), uuid_v7_floor(timestamptz), uuid_v7_time(uuid);
+DROP FUNCTION touch_updated_at(), uuid_v7(), uuid_v7_floor(timestamptz), uuid_v7_time(uuid);
 """
 
 
@@ -518,16 +484,7 @@ def run(*statements: str) -> None:
 
 def upgrade() -> None:
     run(
-        TIMEOUTS,
-        EXTENSIONS,
-        FUNCTIONS,
-        SEARCH,
-        PEOPLE,
-        CATALOGUE,
-        SERVICES,
-        STOCK,
-        CHARGES,
-        REPEATED_REQUESTS,
+        *(TIMEOUTS, EXTENSIONS, FUNCTIONS, PEOPLE, CATALOGUE, SERVICES, STOCK, CHARGES, REPEATED_REQUESTS),
         *(TOUCH.format(table) for table in TOUCHED.split()),
     )
 

@@ -23,6 +23,16 @@ COMMENT ON FUNCTION public.search_query IS
     'What a person typed as a query; empty where no word has to be found, which would read every row.';
 """
 
+INDEXES = """
+CREATE INDEX idx_products_barcode ON products (barcode) WHERE barcode IS NOT NULL;
+CREATE INDEX idx_products_listed_prefix ON products (lower(name) text_pattern_ops)
+    WHERE variant_of IS NULL AND deleted_at IS NULL AND is_active;
+CREATE INDEX idx_products_listed_rating ON products (coalesce(rating_average, 0), id)
+    WHERE variant_of IS NULL AND deleted_at IS NULL AND is_active;
+CREATE INDEX idx_products_lower_sku ON products (lower(sku));
+CREATE INDEX idx_products_shown_as ON products (coalesce(variant_of, id));
+"""
+
 WORDS = """
 CREATE FUNCTION public.word_shapes(word text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
     SELECT array_agg(DISTINCT shape) FROM (
@@ -77,7 +87,7 @@ COMMENT ON FUNCTION public.note_search_words IS 'Adds the words of new and chang
 #: table → what a row's words are, and the columns they come from
 SOURCES = {
     "products": (
-        "added.name, added.brand, text_of_tags(added.tags), added.options::text, added.description",
+        "added.name, labels(added.brand, added.tags), added.options::text, added.description",
         "name, brand, tags, options, description",
     ),
     "services": ("added.name, added.description", "name, description"),
@@ -92,6 +102,8 @@ CREATE TRIGGER tr_{0}_words_update AFTER UPDATE OF {2} ON {0} FOR EACH ROW
 """
 DETACH = "DROP TRIGGER tr_{0}_words ON {0}; DROP TRIGGER tr_{0}_words_update ON {0};"
 DROP = """
+DROP INDEX idx_products_barcode, idx_products_listed_prefix, idx_products_listed_rating, idx_products_lower_sku,
+    idx_products_shown_as;
 DROP FUNCTION note_search_words();
 DROP TABLE search_words;
 DROP FUNCTION words_of(text[]), word_shapes(text), search_query(text);
@@ -106,7 +118,7 @@ def run(*statements: str) -> None:
 
 
 def upgrade() -> None:
-    run(TIMEOUTS, QUERY, WORDS, NOTE)
+    run(TIMEOUTS, QUERY, INDEXES, WORDS, NOTE)
     for table, (texts, columns) in SOURCES.items():
         old, new = (", ".join(f"{row}.{name}" for name in columns.split(", ")) for row in ("OLD", "NEW"))
         run(ATTACH.format(table, texts, columns, old, new))
