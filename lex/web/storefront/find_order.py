@@ -34,7 +34,7 @@ async def ask(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[
     faults = [*_faults("number", number, checked_number), *_faults("email", email, checked_email)]
     if faults:
         return _page(request, form, faults)
-    await rates.count("find", request.client.host if request.client else "", most=MOST_TRIES, seconds=_HOUR)
+    await rates.count("find", rates.address_of(request), most=MOST_TRIES, seconds=_HOUR)
     await ask_for_link(actor, number, email)
     return see_other("/orders/find?sent")
 

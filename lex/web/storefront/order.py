@@ -36,9 +36,9 @@ async def order(
     request: Request[Any, Any, Any], number: FromPath[str], actor: CurrentActor, token: Token = ""
 ) -> Response[Any]:
     """The order. A token in the address is kept in a cookie, and the address shown again without it."""
-    kept = Visitor.of_request(request, actor, number)
-    visitor = Visitor.of_order(actor, number, token) if token else kept
     try:
+        kept = Visitor.of_request(request, actor, number)
+        visitor = Visitor.of_order(actor, number, token) if token else kept
         async with transaction(visitor.actor) as session:
             facts = await _facts(session, visitor)
     except Refusal as refusal:
@@ -91,10 +91,10 @@ def _ran_out(document: dict[str, Any]) -> bool:
 @get("/orders/{number:str}/standing", guards=[public], include_in_schema=False)
 async def standing(request: Request[Any, Any, Any], number: FromPath[str], actor: CurrentActor) -> Response[Any]:
     """For a page that waits for a payment: nothing while it waits, and the word to load again once it is decided."""
-    visitor = Visitor.of_request(request, actor, number)
     try:
+        visitor = Visitor.of_request(request, actor, number)
         async with transaction(visitor.actor) as session:
-            document = await get_order(session, visitor.actor, await get_id(session, number))
+            document = await get_order(session, visitor.actor, await get_id(session, visitor.number))
     except Refusal as refusal:
         raise _closed() from refusal
     waits = standing_of(document) == "processing"
@@ -106,7 +106,7 @@ async def standing(request: Request[Any, Any, Any], number: FromPath[str], actor
 @post("/orders/{number:str}/cancel", guards=[own_form], include_in_schema=False)
 async def cancel(request: Request[Any, Any, Any], number: FromPath[str], actor: CurrentActor) -> Response[Any]:
     """Cancel an order that is not paid; one that was paid meanwhile stays and its page says so."""
-    visitor = Visitor.of_request(request, actor, checked_number(number))
+    visitor = Visitor.of_request(request, actor, number)
     async with transaction(visitor.actor) as session:
         order_id = await get_id(session, visitor.number)
     try:
@@ -125,18 +125,17 @@ async def show_opening(number: FromPath[str], token: Token = "") -> Response[Any
 @post("/orders/{number:str}/open", guards=[own_form], include_in_schema=False)
 async def open_order(number: FromPath[str], actor: CurrentActor, token: Token = "") -> Response[Any]:
     """Use the link up; the browser keeps one of its own instead."""
-    reader = Visitor.of_order(actor, number, token).actor
 
     async def work(session: Session) -> str:
-        return await exchange_link(session, await get_id(session, number), token)
+        return await exchange_link(session, await get_id(session, checked_number(number)), token)
 
     try:
-        kept = await transact(reader, work)
+        kept = await transact(actor, work)
     except Refusal as refusal:
         if refusal.status >= 500:
             raise
         raise _closed() from refusal
-    visitor = Visitor.of_order(actor, checked_number(number), kept)
+    visitor = Visitor.of_order(actor, number, kept)
     answer = see_other(visitor.page)
     visitor.keep(answer)
     return answer

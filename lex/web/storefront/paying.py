@@ -20,7 +20,7 @@ from lex.core.settings import settings
 from lex.db.session import transaction
 from lex.flows.pay_order import PaymentRequest, pay_order
 from lex.flows.refresh_payment import refresh_payment
-from lex.orders.finding import checked_number, get_id
+from lex.orders.finding import get_id
 from lex.orders.paying import lock_payable
 from lex.payments.rules import TOKEN
 from lex.web.kit.forms import has_card_number, read_form
@@ -93,7 +93,7 @@ async def try_again(request: Request[Any, Any, Any], number: FromPath[str], acto
     form = await read_form(request)
     if has_card_number(form, "csrf"):
         raise Invalid("payment_token", "Card numbers go to the payment provider, never here; go back and try again.")
-    visitor = Visitor.of_request(request, actor, checked_number(number))
+    visitor = Visitor.of_request(request, actor, number)
     async with transaction(visitor.actor) as session:
         payable = await lock_payable(session, visitor.actor, await get_id(session, visitor.number))
     amount = money.minor(payable.total_amount, payable.currency)
@@ -105,7 +105,7 @@ async def come_back(
     request: Request[Any, Any, Any], number: FromPath[str], actor: CurrentActor, token: Token = ""
 ) -> Response[Any]:
     """The way back from the bank, or from the provider's page with a token: asks at once what became of the payment."""
-    visitor = Visitor.of_request(request, actor, checked_number(number))
+    visitor = Visitor.of_request(request, actor, number)
     async with transaction(visitor.actor) as session:
         order_id = await get_id(session, visitor.number)
     if token:

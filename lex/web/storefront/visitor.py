@@ -10,7 +10,7 @@ from lex.carts.queries import get_facts
 from lex.core.actor import Actor
 from lex.db.session import Session, transact
 from lex.identity.commands import hash_token
-from lex.orders.finding import find_number
+from lex.orders.finding import checked_number, find_number
 from lex.orders.links import LINK_TIME, add_link
 from lex.web.kit import cookies
 
@@ -27,13 +27,13 @@ class Visitor:
 
     @classmethod
     def of_order(cls, actor: Actor, number: str, token: str) -> "Visitor":
-        """Somebody with a token."""
-        return cls(number, token, replace(actor, tokens=(*actor.tokens, hash_token(token))))
+        """Somebody with a token. Raises `Invalid` for what cannot be a number: it becomes a cookie's path."""
+        return cls(checked_number(number), token, replace(actor, tokens=(*actor.tokens, hash_token(token))))
 
     @classmethod
     def of_request(cls, request: Request[Any, Any, Any], actor: Actor, number: str) -> "Visitor":
         """Somebody whose browser kept the token, or did not."""
-        token = cookies.given(request.scope, _NAME, path=_path(number))
+        token = cookies.given(request.scope, _NAME, path=_path(checked_number(number)))
         return cls.of_order(actor, number, token)
 
     @property

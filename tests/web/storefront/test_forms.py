@@ -101,6 +101,37 @@ async def test_under_tls_cookies_carry_the_prefix(
     assert "Path=/;" in cookie
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=x", b"--x\r\nnonsense"),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="sku"; filename="a"\r\n\r\na\r\n--x--\r\n',
+        ),
+        ("application/x-www-form-urlencoded", b"sku=%ff%fe&quantity=%zz"),
+        ("application/x-www-form-urlencoded", b"sku=%ed%a0%80"),
+        ("application/x-www-form-urlencoded", b"sku=\xff"),
+        ("application/x-www-form-urlencoded", b"&&&===&sku"),
+        ("application/x-www-form-urlencoded; charset=nonsense", b"sku=a"),
+        ("application/json", b'{"sku": "a"}'),
+        ("text/plain", b"sku=a"),
+        ("", b"sku=a"),
+        ("application/x-www-form-urlencoded", b"sku=" + b"a" * 1_100_000),
+        ("application/x-www-form-urlencoded", b"&".join(b"a%d=1" % n for n in range(50_000))),
+    ],
+)
+@pytest.mark.parametrize("origin", [ORIGIN, None])
+async def test_a_body_that_is_no_form_is_told(
+    browser: Browser, shop: Shop, kind: str, body: bytes, origin: str | None
+) -> None:
+    headers = {"Content-Type": kind} | ({"Origin": origin} if origin else {})
+    for path in ("/cart/items", "/checkout", "/orders/find", "/cart/coupons", "/orders/LEX-20261105-7F3K9QTB/payments"):
+        answer = await browser.client.post(path, content=body, headers=headers)
+        assert answer.status_code < 500, (path, answer.text)
+
+
 async def test_the_carts_cookie_opens_nothing_of_the_api(browser: Browser, shop: Shop) -> None:
     await browser.add(shop.product().sku)
     cart_id = shop.one("SELECT id FROM carts")["id"]
