@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile --system-certs --quiet --universal --python-versio
 # uv installs in a second what takes pip half a minute; where uv cannot reach a registry, pip may be set up to.
 install = $(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python $(1) || $(BIN)/python -m pip install --quiet $(1)
 
-.PHONY: help run test lint types ci bench soak assets lock clean
+.PHONY: help run test lint types ci bench soak assets messages lock clean
 
 help:
 	@echo "make run     start the shop with its demo business (Ctrl-C stops it)"
@@ -46,6 +46,12 @@ soak: .venv/.dev
 	@$(BIN)/python -m bench.soak $(ARGS)
 
 assets: $(ASSETS)
+
+# All texts of the pages, for translators: lex/web/languages/messages.pot.
+messages: .venv/.dev
+	@mkdir -p lex/web/languages
+	@printf '[python: **.py]\n[jinja2: **.html]\ntrim_blocks = true\nlstrip_blocks = true\n' \
+	  | $(BIN)/pybabel -q extract -F /dev/stdin -k _ -k ngettext:1,2 -o lex/web/languages/messages.pot lex/web
 
 .venv/.tools: requirements-tools.lock
 	@for python in $(PYTHONS); do \

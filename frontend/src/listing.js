@@ -12,7 +12,8 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest?.("[data-more]");
   if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
   const shown = (history.state?.shown ?? 0) + 1;
-  history.replaceState({ ...history.state, shown }, "");
+  // htmx writes a state of its own where it finds none of its kind.
+  history.replaceState({ ...history.state, htmx: true, shown }, "");
 });
 
 // The browser may have kept the page as it was; if not, ask again for what was shown.

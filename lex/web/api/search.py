@@ -20,7 +20,6 @@ Words = Annotated[
     QueryParameter(
         max_length=LONGEST,
         description='Words, a SKU or a barcode; "a phrase", -without and or are understood.',
-        examples=["jersey"],
     ),
 ]
 Wanted = Annotated[Kind | None, QueryParameter(required=False, description="One kind only.")]

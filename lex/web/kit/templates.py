@@ -12,6 +12,7 @@ from babel.dates import format_date, format_time
 from babel.numbers import format_currency, format_decimal
 from babel.support import NullTranslations, Translations
 from litestar import MediaType, Request, Response
+from markupsafe import Markup
 
 from lex.core import colour, money
 from lex.core.settings import Settings, settings
@@ -45,6 +46,7 @@ def _environment(config: Settings) -> jinja2.Environment:
         auto_reload=config.environment == "development",
     )
     made.install_gettext_translations(_words(config.locale), newstyle=True)  # type: ignore[attr-defined]
+    made.globals["_"] = _marked  # as Jinja's own, which costs a fifth of a page
     made.filters.update(amount=amount, number=number, day=day, moment=moment)
     made.globals.update(
         shop_name=config.shop_name,
@@ -64,6 +66,17 @@ def gettext(text: str, **values: Any) -> str:
     """A text of Python's own in the shop's language, as `_()` in templates; values are escaped in neither."""
     translated: str = _words(settings().locale).gettext(text)
     return translated % values if values else translated
+
+
+def _marked(text: str, /, **values: Any) -> Markup:
+    """`_()` in templates: the text is ours and may hold marks, what is put into it is escaped."""
+    known = _known(text, settings().locale)
+    return known % values if values else known
+
+
+@lru_cache(maxsize=4096)
+def _known(text: str, locale: str) -> Markup:
+    return Markup(_words(locale).gettext(text))
 
 
 @lru_cache(maxsize=1)
