@@ -91,11 +91,14 @@ async def test_a_product_without_a_file_is_told_to_staff(shop: Shop) -> None:
 async def test_the_order_page_opens_with_its_link_only(shop: Shop, bought: Order) -> None:
     await grant_downloads(system(), order_id=UUID(bought.data["id"]))
     page = f"/orders/{bought.data['order_number']}"
-    opened = await shop.client.get(page, params={"token": bought.data["access_token"]})
+    kept = await shop.client.get(page, params={"token": bought.data["access_token"]})
+    assert (kept.status_code, kept.headers["location"]) == (303, page)
+    opened = await shop.client.get(page)
     assert opened.status_code == 200
     assert "plan.pdf" in opened.text
     assert opened.headers["referrer-policy"] == "same-origin"
     assert opened.headers["cache-control"] == "private, no-store"
+    shop.client.cookies.clear()
     accept = {"Accept": "text/html"}
     wrong = [
         await shop.client.get(page, params={"token": "wrong"}, headers=accept),
