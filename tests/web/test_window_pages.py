@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from lex.core.settings import settings
 from lex.db.session import CountingCursor
+from lex.web.kit import texts
 from tests.support import goods
 from tests.support.rows import Rows
 from tests.web.conftest import Client
@@ -142,6 +144,13 @@ async def test_empty_pages_offer_the_next_step(client: Client, rows: Rows) -> No
     assert "Nothing here yet" in (await see(client, "/products")).words
 
 
+@pytest.fixture
+def _uncached(web_settings: pytest.MonkeyPatch) -> None:
+    web_settings.setenv("LEX_CACHE", "false")
+    settings.cache_clear()
+
+
+@pytest.mark.usefixtures("_uncached")
 @pytest.mark.parametrize(
     "path", ["/", "/products", "/categories/all", "/search?q=thing", "/services", "/memberships", "/products/thing-1"]
 )
@@ -215,6 +224,7 @@ async def test_the_cart_is_counted_by_a_cookie_and_the_database_is_not_asked(cli
 async def test_pages_of_the_shop_are_markdown_files(client: Client, rows: Rows, web_home: Path) -> None:
     folder = web_home / "pages"
     folder.mkdir(exist_ok=True)
+    texts._texts.cache_clear()  # the folder may have been looked at within this second
     try:
         (folder / "20-returns.md").write_text("# Returns <b>\n\nSend *it* back.\n\n<script>alert(1)</script>\n")
         (folder / "10-about.md").write_text("# About us\n\nWe are here.")
