@@ -15,23 +15,26 @@ from lex.ops import seeding
 from lex.orders import queries as orders
 from lex.orders.finding import OrderFilter, list_orders
 from lex.stock import commands as stock
-from tests.conftest import with_database
+from tests.conftest import temporary_database
 from tests.plans.conftest import WISH
 from tests.support.cluster import Cluster
 from tests.support.invariants import broken
 
 Database = psycopg.Connection[dict[str, Any]]
 
-_CONSTRAINTS = (
-    "SELECT conrelid::regclass::text AS t, conname, pg_get_constraintdef(oid), convalidated FROM pg_constraint"
-)
+#: Those that PostgreSQL makes for each partition come and go with them, under names it counts up.
+_CONSTRAINTS = """
+SELECT conrelid::regclass::text AS t, conname, pg_get_constraintdef(oid), convalidated FROM pg_constraint
+WHERE conparentid = 0
+"""
 _TRIGGERS = "SELECT tgrelid::regclass::text AS t, tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal"
 
 
 @pytest.fixture(scope="module")
 def untouched(cluster: Cluster, template: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(with_database(cluster.database_admin_url, template), autocommit=True) as connection:
-        yield connection
+    for url in temporary_database(cluster, template):  # others clone the template while this is open
+        with psycopg.connect(url, autocommit=True) as connection:
+            yield connection
 
 
 def value(seeded: Database, statement: str) -> Any:
