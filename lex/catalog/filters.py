@@ -2,7 +2,7 @@
 
 from typing import LiteralString
 
-from lex.catalog.parts import AVAILABLE, REDUCED
+from lex.catalog.parts import AVAILABLE, OFFERED, REDUCED
 from lex.db.searching import QUERY, rank
 
 #: Products of a category and of all below it.
@@ -41,3 +41,12 @@ OF_OFFER: dict[str, LiteralString] = {
     "in_stock": AVAILABLE,
     "on_sale": REDUCED,
 }
+
+
+def offered(used: frozenset[str]) -> LiteralString:
+    """Something of it can be bought and fulfils every filter at once."""
+    conditions = [OF_OFFER[name] for name in OF_OFFER if name in used]
+    own = " AND ".join(["p.variant_count = 0", *(condition.format("p") for condition in conditions)])
+    variants = " AND ".join(["v.variant_of = p.id", OFFERED, *(condition.format("v") for condition in conditions)])
+    # LIMIT keeps the planner from hashing every variant of the shop to show a page of families.
+    return f"(({own}) OR (p.variant_count > 0 AND (SELECT true FROM products v WHERE {variants} LIMIT 1)))"

@@ -13,8 +13,8 @@ from typing import Any, Literal, LiteralString, get_args
 from uuid import UUID
 
 from lex.catalog.facets import facets_of
-from lex.catalog.filters import KNOWN_CATEGORY, OF_OFFER, OF_PRODUCT, RELEVANCE
-from lex.catalog.parts import ITEM, LISTED, OFFERED, VARIANTS
+from lex.catalog.filters import KNOWN_CATEGORY, OF_OFFER, OF_PRODUCT, RELEVANCE, offered
+from lex.catalog.parts import ITEM, LISTED, VARIANTS
 from lex.core import cursors, money
 from lex.core.errors import FieldError, Invalid
 from lex.core.settings import settings
@@ -181,12 +181,3 @@ def _cursor_key(sort: str) -> list[str]:
     """The key as JSON: a number as text, so that 19.90 comes back as it went."""
     key, _, kinds = _ORDER[sort]
     return [f"({column})::text" if kind is Decimal else column for column, kind in zip(key, kinds, strict=True)]
-
-
-def offered(used: frozenset[str]) -> LiteralString:
-    """Something of it can be bought and fulfils every filter at once."""
-    conditions = [OF_OFFER[name] for name in OF_OFFER if name in used]
-    own = " AND ".join(["p.variant_count = 0", *(condition.format("p") for condition in conditions)])
-    variants = " AND ".join(["v.variant_of = p.id", OFFERED, *(condition.format("v") for condition in conditions)])
-    # LIMIT keeps the planner from hashing every variant of the shop to show a page of families.
-    return f"(({own}) OR (p.variant_count > 0 AND (SELECT true FROM products v WHERE {variants} LIMIT 1)))"

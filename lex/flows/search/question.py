@@ -12,8 +12,8 @@ from typing import Any, Literal, LiteralString, get_args
 from uuid import UUID
 
 from lex.catalog.facets import facets_of
-from lex.catalog.filters import CODED, KNOWN_CATEGORY, NAMED, OF_PRODUCT, RELEVANCE
-from lex.catalog.listing import ProductFilter, offered, values_of
+from lex.catalog.filters import CODED, KNOWN_CATEGORY, NAMED, OF_PRODUCT, RELEVANCE, offered
+from lex.catalog.listing import ProductFilter, values_of
 from lex.catalog.parts import LISTED
 from lex.core import cursors
 from lex.core.errors import FieldError, Invalid
