@@ -35,7 +35,9 @@ async def cancel_order(actor: Actor, order_id: UUID, *, reason: str) -> None:
     if head.open_attempt_id is not None:
         await _abandon_payment(actor, order_id)
     if owes:
-        await refund_remaining(actor, order_id, reason=reason)
+        await refund_remaining(
+            actor, order_id, reason=reason, require=lambda locked: _require_cancelable(actor, locked)
+        )
     await transact(actor, lambda session: _cancel(session, actor, order_id, reason))
 
 
@@ -43,7 +45,10 @@ def _require_cancelable(actor: Actor, head: OrderHead) -> None:
     if head.status == "completed":
         raise Conflict("This order is completed and cannot be canceled.", code="order_completed")
     if head.fulfilment_status in ("fulfilled", "partially_fulfilled"):
-        raise Conflict("Goods of this order were handed over; refund what comes back instead.", code="order_fulfilled")
+        raise Conflict(
+            "Goods of this order were handed over, so it stays; settle what comes back with the customer.",
+            code="order_fulfilled",
+        )
     if (head.has_money or head.is_refunding) and not actor.sees_all:
         raise Conflict("This order is paid; ask the shop to cancel it and refund you.", code="order_paid")
     if actor.is_staff:

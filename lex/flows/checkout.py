@@ -23,12 +23,13 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 class Checkout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the buyer adds to the cart. `version` is that of the cart as shown: the price agreed to.
 
-    `total_amount`, if sent, is the total that was shown: shipping and tax may change without the cart.
+    `total_amount` is the total as shown: shipping and tax may change without the cart. Addresses are where the goods
+    go and who is billed; a cart of nothing but digital goods needs one of them, in the country it is taxed in.
     """
 
     version: Annotated[int, msgspec.Meta(ge=1)]
+    total_amount: Annotated[int, msgspec.Meta(ge=0, description="The total shown, in minor units.")]
     email: Annotated[str, msgspec.Meta(min_length=3, max_length=254)]
-    total_amount: Annotated[int, msgspec.Meta(ge=0, description="The total shown, in minor units.")] | None = None
     first_name: Name | None = None
     last_name: Name | None = None
     phone: Annotated[str, msgspec.Meta(min_length=4, max_length=40)] | None = None
@@ -69,10 +70,25 @@ def require_placeable(priced: PricedCart, checkout: Checkout) -> None:
         address: PostalAddress | None = getattr(checkout, field)
         if address is not None:
             address.check(field)
-    if ships and checkout.shipping_address and checkout.shipping_address.country != priced.country:
+    if ships:
+        _require_country("shipping_address", checkout.shipping_address, priced.country)
+    elif any(not line.requires_shipping for line in priced.lines):
+        _require_taxed_country(checkout, priced.country or settings().country)
+
+
+def _require_taxed_country(checkout: Checkout, country: str) -> None:
+    """What is not handed over is taxed where its buyer is: their address says where that is."""
+    if checkout.billing_address is None and checkout.shipping_address is None:
+        raise Invalid("billing_address", "Say who is billed; digital goods are taxed in that country.", code="required")
+    field = "billing_address" if checkout.billing_address else "shipping_address"
+    _require_country(field, checkout.billing_address or checkout.shipping_address, country)
+
+
+def _require_country(field: str, address: PostalAddress | None, country: str | None) -> None:
+    if address is not None and address.country != country:
         raise Invalid(
-            "shipping_address.country",
-            f"The cart is priced for {priced.country}; set the cart's country to the address's first.",
+            f"{field}.country",
+            f"The cart is priced for {country}; set the cart's country to the address's first.",
             code="country_mismatch",
         )
 

@@ -8,7 +8,11 @@ import pytest
 from lex.core import ids
 from lex.core.actor import system
 from lex.core.settings import settings
+from lex.db.session import transaction
 from lex.flows.grant_downloads import grant_downloads
+from lex.flows.refund_order import resume_refunds
+from lex.orders.refunding import insert_refund
+from tests.support.queue import work
 from tests.support.shop import Order, Product, Shop
 
 _FILE = """
@@ -57,6 +61,22 @@ async def test_a_paid_file_is_granted_and_fetched_until_used_up(shop: Shop, boug
     assert (seen["status"], seen["fulfilment_status"]) == ("completed", "not_needed")
     mails = shop.db.execute("SELECT template FROM notifications ORDER BY id").fetchall()
     assert [mail["template"] for mail in mails] == ["order_confirmed", "download_ready"]
+
+
+async def test_nothing_is_granted_while_the_money_is_on_its_way_back(shop: Shop, bought: Order) -> None:
+    order_id = UUID(bought.data["id"])
+    async with transaction(system()) as session:
+        await insert_refund(session, order_id, "half done")
+    await grant_downloads(system(), order_id=order_id)
+    assert (await shop.read(bought))["status"] == "confirmed"
+    # The refund fails: the order stands, and its links are made after all.
+    shop.db.execute("UPDATE sandbox_payments SET card = card || '{\"course\": \"refund_fails\"}'")
+    shop.db.execute("UPDATE refunds SET created_at = created_at - interval '3 minutes'")
+    shop.db.execute("DELETE FROM procrastinate_jobs")
+    await resume_refunds()
+    await work(shop.db.info.dsn)
+    seen = await shop.read(bought)
+    assert (seen["status"], seen["payment_status"]) == ("completed", "paid")
 
 
 async def test_a_stranger_fetches_nothing(shop: Shop, bought: Order) -> None:

@@ -256,6 +256,8 @@ async def test_a_refund_whose_process_died_is_taken_up_again(shop: Shop) -> None
     handing = f"/api/v1/staff/orders/{order.data['id']}/fulfilments"
     answer = await shop.client.post(handing, json={}, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (409, "refund_in_progress")
+    completing = f"/api/v1/staff/orders/{order.data['id']}/complete"
+    assert (await shop.client.post(completing, headers=headers)).json()["code"] == "refund_in_progress"
     assert (await cancel(shop, order, headers)).json()["payment_status"] == "refunded"
     assert shop.one("SELECT count(*) AS n FROM refunds")["n"] == 1
     assert shop.stock_of(lamp) == (5, 0)

@@ -79,6 +79,7 @@ BAD_BUYERS: list[tuple[dict[str, Any], dict[str, str]]] = [
     ({"version": 0}, {"version": "range"}),
     ({"version": "1"}, {"version": "type"}),
     ({"total_amount": -1}, {"total_amount": "range"}),
+    ({"total_amount": None}, {"total_amount": "type"}),
     ({"subtotal_amount": 1}, {"subtotal_amount": "unknown"}),
 ]
 
