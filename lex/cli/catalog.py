@@ -115,7 +115,7 @@ async def _write(file: Path | None, format_name: str, told: Callable[[int, int],
 
 
 def _document(report: ImportReport) -> dict[str, Any]:
-    counts = ("created", "updated", "unchanged", "refused", "variants", "pictures", "rows", "products")
+    counts = ("created", "updated", "unchanged", "refused", "refused_rows", "variants", "pictures", "rows", "products")
     return {
         "format": report.format,
         "dry_run": report.is_dry_run,
@@ -145,9 +145,10 @@ def _print(report: ImportReport) -> None:
         text = f"Note, line {problem.line}{often}, {problem.column}: {problem.message} {problem.way_out}"
         console.print(text.rstrip(), style="yellow", markup=False)
     would = "would be " if report.is_dry_run else ""
+    rows = f", besides {report.refused_rows} single rows" if report.refused_rows else ""
     console.print(
         f"{report.products} products of {report.rows} rows ({report.format}): {report.created} {would}created, "
-        f"{report.updated} {would}updated, {report.unchanged} unchanged, {report.refused} left out.",
+        f"{report.updated} {would}updated, {report.unchanged} unchanged, {report.refused} left out{rows}.",
         markup=False,
     )
     if report.categories:

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from lex.adapters.payments.registry import provider as provider_named
 from lex.core.actor import Actor, system
-from lex.core.errors import Conflict, Refusal
+from lex.core.errors import Conflict, Invalid, Refusal
+from lex.core.texts import fault_in_writing
 from lex.coupons import holding as coupons
 from lex.db.session import Session, transact, transaction
 from lex.flows.refund_order import refund_remaining
@@ -25,8 +26,10 @@ async def cancel_order(actor: Actor, order_id: UUID, *, reason: str) -> None:
     """Cancel an order of the actor's. Canceling twice changes nothing; money that came after it is given back then.
 
     Raises `NotFound`; `Forbidden`; `Conflict` (`order_completed`, `order_fulfilled`, `order_paid` for a buyer,
-    `payment_in_progress`).
+    `payment_in_progress`), `Invalid` (reason).
     """
+    if fault := fault_in_writing(reason, longest=500, shortest=1):
+        raise Invalid("reason", fault, code="text")
     head = await transact(actor, lambda session: lock_order(session, actor, order_id))
     owes = head.has_money or head.is_refunding
     if head.status == "canceled" and not (owes and actor.sees_all):

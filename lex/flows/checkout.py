@@ -12,6 +12,7 @@ from lex.carts.queries import CartFacts
 from lex.core import clock, ids, money
 from lex.core.errors import Conflict, Invalid
 from lex.core.settings import settings
+from lex.core.texts import fault_in_writing
 from lex.coupons.holding import Use
 from lex.db.session import Session
 from lex.identity.addresses import PostalAddress
@@ -36,6 +37,24 @@ class Checkout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shipping_address: PostalAddress | None = None
     billing_address: PostalAddress | None = None
     note: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
+
+    def check(self) -> None:
+        """Raises `Invalid` naming the texts that cannot be printed in a mail or on a label, or are blank."""
+        for name, longest, shortest in (
+            ("first_name", 100, 1),
+            ("last_name", 100, 1),
+            ("phone", 40, 4),
+            ("note", 2000, 0),
+        ):
+            text, one_line = getattr(self, name), name != "note"
+            if text is None:
+                continue
+            if fault := fault_in_writing(text, longest=longest, shortest=shortest, one_line=one_line):
+                raise Invalid(name, fault, code="text")
+        for name in ("shipping_address", "billing_address"):
+            address: PostalAddress | None = getattr(self, name)
+            if address is not None:
+                address.check(name)
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -66,10 +85,6 @@ def require_placeable(priced: PricedCart, checkout: Checkout) -> None:
     ships = priced.shipping_method is not None and priced.shipping_method.kind != "pickup"
     if ships and checkout.shipping_address is None:
         raise Invalid("shipping_address", "Say where the goods go.", code="required")
-    for field in ("shipping_address", "billing_address"):
-        address: PostalAddress | None = getattr(checkout, field)
-        if address is not None:
-            address.check(field)
     if ships:
         _require_country("shipping_address", checkout.shipping_address, priced.country)
     elif any(not line.requires_shipping for line in priced.lines):

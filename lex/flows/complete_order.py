@@ -11,7 +11,10 @@ from lex.orders.timeline import tell
 
 
 async def complete_order(actor: Actor, order_id: UUID) -> None:
-    """Mark an order done. Raises `Conflict` (`order_unpaid`, `order_open`, `refund_in_progress`); twice changes nothing."""
+    """Mark an order done; twice changes nothing.
+
+    Raises `NotFound`, `Forbidden`, `Conflict` (`order_unpaid`, `order_open`, `refund_in_progress`).
+    """
     demand(actor, Permission.ORDERS_FULFIL)
 
     async def work(session: Session) -> None:

@@ -34,6 +34,7 @@ async def place_order(actor: Actor, cart_id: UUID, checkout: Checkout, keep: Kee
     `OutOfStock` naming the items, `Invalid` naming the fields.
     """
     email = checked_email(checkout.email)
+    checkout.check()
     result = await transact(actor, lambda session: _place(session, actor, cart_id, checkout, email, keep))
     if isinstance(result, PricedCart):
         raise Conflict(

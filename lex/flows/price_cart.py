@@ -25,9 +25,7 @@ def price_cart(facts: CartFacts) -> PricedCart:
     handed_over_in = _tax_country(facts, chosen)
     cost = cost_of(chosen, goods) if chosen else 0
     coupons = _coupons(facts, cost)
-    lines = [
-        _line(line, coupons.lines[line.id], _rate(facts, line, handed_over_in), inclusive) for line in facts.lines
-    ]
+    lines = [_line(line, coupons.lines[line.id], _rate(facts, line, handed_over_in), inclusive) for line in facts.lines]
     shipping_class = chosen.tax_class if chosen else "standard"
     shipping_rate = tax.rate_for(facts.rates, handed_over_in, shipping_class)
     shipping = tax.taxed(cost - _sum(coupons.shipping), shipping_rate, inclusive=inclusive)

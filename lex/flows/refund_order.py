@@ -26,9 +26,7 @@ UNHEARD_AFTER = timedelta(minutes=2)
 log = structlog.get_logger("lex.payments")
 
 
-async def refund_remaining(
-    actor: Actor, order_id: UUID, *, reason: str, require: Callable[[OrderHead], None]
-) -> None:
+async def refund_remaining(actor: Actor, order_id: UUID, *, reason: str, require: Callable[[OrderHead], None]) -> None:
     """Refund everything that was captured and not yet given back; when nothing is, nothing happens.
 
     `require` looks at the locked order and raises what stands against it: from the reservation on nothing of the order

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from lex.core.settings import settings
 from tests.support.shop import ADDRESS, Cart, Order, Shop
 from tests.web.conftest import field_codes
 
@@ -146,7 +149,9 @@ async def test_digital_goods_are_taxed_where_their_buyer_is(shop: Shop) -> None:
     # Without a country the cart is taxed in the shop's.
     opened = (await shop.client.post("/api/v1/carts", json={"items": [{"sku": plan.sku}]})).json()
     plain = Cart(opened["cart"], {"X-Cart-Token": opened["token"]})
-    assert field_codes(await shop.place(plain, shipping_address=away)) == {"shipping_address.country": "country_mismatch"}
+    assert field_codes(await shop.place(plain, shipping_address=away)) == {
+        "shipping_address.country": "country_mismatch"
+    }
     assert (await shop.place(plain)).status_code == 201
 
 
@@ -154,6 +159,10 @@ async def test_a_changed_price_is_told_once_and_then_accepted(shop: Shop) -> Non
     lamp = shop.product(price="10.00")
     cart = await shop.cart((lamp, 2))
     shop.set(lamp, price="12.50")
+    staff = await shop.staff()
+    for who in (cart.headers, staff):  # neither a HEAD nor staff who look on take the news from the buyer
+        assert (await shop.client.head(cart.path, headers=who)).status_code == 200
+    assert (await shop.client.get(cart.path, headers=staff)).json()["changes"][0]["new_price"] == 1250
     told = await shop.see(cart)
     assert told.data["version"] == cart.data["version"] + 1
     (remark,) = told.data["changes"]
@@ -274,3 +283,27 @@ async def test_an_address_must_fit_the_cart(shop: Shop) -> None:
         assert (answer.status_code, field_codes(answer)) == (422, fields), answer.text
     assert shop.one("SELECT count(*) AS n FROM orders")["n"] == 0
     assert (await shop.place(cart)).status_code == 201
+
+
+async def test_amounts_are_read_in_the_currency_they_were_made_in(
+    shop: Shop, customer: Any, web_settings: pytest.MonkeyPatch
+) -> None:
+    order, cart = await shop.order(paid=True), await shop.cart((shop.product(), 1))
+    headers, staff = await customer(), await shop.staff()
+    own = Cart((await shop.client.post("/api/v1/carts", json={}, headers=headers)).json()["cart"], headers)
+    before = await shop.read(order)
+    web_settings.setenv("LEX_CURRENCY", "JPY")
+    settings.cache_clear()
+    assert await shop.read(order) == before
+    listed = (await shop.client.get("/api/v1/staff/orders", headers=staff)).json()["orders"]
+    assert [(row["currency"], row["total_amount"]) for row in listed] == [("EUR", before["total_amount"])]
+    answers = [
+        await shop.client.get(cart.path, headers=cart.headers),
+        await shop.add(cart, sku=shop.product().sku),
+        await shop.place(cart),
+    ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(409, "cart_currency")] * 3
+    # A customer has one open cart: opened again, it is in the shop's currency.
+    assert (await shop.client.get(own.path, headers=headers)).json()["code"] == "cart_currency"
+    again = (await shop.client.post("/api/v1/carts", json={}, headers=headers)).json()["cart"]
+    assert (again["id"], again["currency"]) == (own.data["id"], "JPY")

@@ -26,7 +26,9 @@ async def test_handing_over_races_a_staff_cancel(shop: Shop, flows: None) -> Non
         assert codes([canceled, handed]) <= {"order_fulfilled", "order_canceled", "order_unpaid", "refund_in_progress"}
         seen = await shop.read(order)
         states = (seen["status"], seen["payment_status"], seen["fulfilment_status"])
-        expected = ("canceled", "refunded", "unfulfilled") if canceled.is_success else ("processing", "paid", "fulfilled")
+        expected = (
+            ("canceled", "refunded", "unfulfilled") if canceled.is_success else ("processing", "paid", "fulfilled")
+        )
         assert states == expected
         assert handed.is_success is not canceled.is_success
 
@@ -57,9 +59,7 @@ async def test_granting_downloads_races_a_staff_cancel(shop: Shop, flows: None) 
 async def test_parallel_staff_cancels_all_succeed(shop: Shop, flows: None) -> None:
     lamp, staff = shop.product(stock=12), await shop.staff()
     orders = await at_once(shop.order((lamp, 1), paid=True) for _ in range(12))
-    answers = await at_once(
-        _desk(shop, order, "cancel", staff, after=n * 0.01) for order in orders for n in range(4)
-    )
+    answers = await at_once(_desk(shop, order, "cancel", staff, after=n * 0.01) for order in orders for n in range(4))
     assert statuses(answers) == {200: 48}
     assert shop.one("SELECT count(*) AS n FROM refunds WHERE order_id = ANY(%s)", (_ids(orders),))["n"] == 12
     assert shop.stock_of(lamp) == (12, 0)

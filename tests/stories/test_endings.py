@@ -186,13 +186,23 @@ async def test_a_buyer_cancels_while_nothing_is_paid(shop: Shop) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "order_paid")
 
 
+async def test_an_order_of_nothing_is_canceled_like_any_other(shop: Shop) -> None:
+    gift = shop.product(price="0.00", stock=2)
+    order = await shop.order((gift, 1))
+    seen = (await cancel(shop, order)).json()
+    assert (seen["status"], seen["payment_status"]) == ("canceled", "voided")
+    assert shop.stock_of(gift) == (2, 0)
+    assert (await shop.pay(order)).json()["code"] == "order_canceled"
+
+
 async def test_a_buyer_who_left_the_bank_cancels(shop: Shop) -> None:
     order = await shop.order()
     await shop.pay(order, "tok_3ds")
     assert (await cancel(shop, order)).json()["status"] == "canceled"
     assert shop.one("SELECT status FROM sandbox_payments")["status"] == "voided"
     await answer_challenge(newest(shop), approved=True)  # too late: the bank lets nothing through
-    assert (await refresh(shop, order))["order_status"] == "canceled"
+    again = await refresh(shop, order)
+    assert (again["order_status"], again["failure_code"]) == ("canceled", "voided")
     assert shop.one("SELECT captured FROM sandbox_payments")["captured"] == 0
     # Approved at the bank before the cancel: the money is believed, and nothing is canceled.
     paid = await shop.order()
