@@ -25,7 +25,7 @@ class Checkout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the buyer adds to the cart. `version` is that of the cart as shown: the price agreed to.
 
     `total_amount` is the total as shown: shipping and tax may change without the cart. Addresses are where the goods
-    go and who is billed; a cart of nothing but digital goods needs one of them, in the country it is taxed in.
+    go and who is billed; digital goods need one of them in the country they are taxed in, unless others are sent.
     """
 
     version: Annotated[int, msgspec.Meta(ge=1)]

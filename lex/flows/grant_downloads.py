@@ -22,7 +22,7 @@ async def grant_downloads(who: Actor, *, order_id: UUID) -> None:
 
 async def _grant(session: Session, who: Actor, order_id: UUID) -> None:
     head = await lock_order(session, who, order_id)
-    if head.is_refunding:  # a refund that fails asks for this job again
+    if head.is_refunding or head.status == "canceled":  # a refund that fails asks for this job again
         return
     missing = await list_missing(session, order_id)
     ready = [row for row in missing if row.file_id is not None]
