@@ -4,11 +4,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from lex.adapters.payments.sandbox import answer_challenge
 from lex.core import clock, ids
 from lex.core.actor import system
+from lex.core.errors import Conflict
 from lex.db.session import transaction
-from lex.flows.cancel_order import expire_unpaid_orders
+from lex.flows.cancel_order import cancel_order, expire_unpaid_orders
 from lex.flows.refresh_payment import reconcile_attempts
 from lex.flows.refund_order import resume_refunds
 from lex.orders.desk import lock_order
@@ -54,6 +57,14 @@ async def test_an_unpaid_order_runs_out(shop: Shop) -> None:
     assert (paying.status_code, paying.json()["code"]) == (409, "order_canceled")
     assert (await shop.read(order))["cancel_reason"] == "not paid in time"
     assert await status(shop, young) == ("pending", "unpaid")
+
+
+async def test_one_that_was_paid_a_moment_ago_does_not_run_out(shop: Shop) -> None:
+    order = await shop.order(paid=True)
+    with pytest.raises(Conflict) as refused:  # as the job does, which read its list before the payment
+        await cancel_order(system(), UUID(order.data["id"]), reason="not paid in time", may_refund=False)
+    assert refused.value.code == "order_paid"
+    assert await status(shop, order) == ("confirmed", "paid")
 
 
 async def test_what_ran_out_is_given_to_the_next_who_wants_it(shop: Shop) -> None:
