@@ -114,7 +114,8 @@ class Line:
         if chosen is None or chosen.status != 200:
             return None
         deed = Deed(cart["id"])
-        body = {"version": chosen.json()["version"], "email": "ada@example.org", "shipping_address": ADDRESS}
+        shown = {name: chosen.json()[name] for name in ("version", "total_amount")}
+        body = {**shown, "email": "ada@example.org", "shipping_address": ADDRESS}
         headers = {**guest, "idempotency_key": deed.key}
         deed.placed, answer = await self.insist(lambda: self.ask("POST", f"{path}/checkout", body, **headers))
         if answer is not None and deed.placed == OK:

@@ -19,6 +19,7 @@ from lex.db.session import Session
 from lex.identity.commands import hash_token
 
 MAX_LINES = 500
+MAX_UNITS = 9999
 
 _OPEN_GUEST: LiteralString = """
 INSERT INTO carts (id, token_hash, currency, country, expires_at)
@@ -29,8 +30,9 @@ _OPEN_CUSTOMER: LiteralString = """
 INSERT INTO carts (id, user_id, currency, country, expires_at)
 VALUES (%(id)s, %(user_id)s, %(currency)s, %(country)s, %(expires_at)s)
 ON CONFLICT (user_id) WHERE status = 'open' AND deleted_at IS NULL
-DO UPDATE SET country = coalesce(excluded.country, carts.country),
-    version = carts.version + (coalesce(excluded.country, carts.country) IS DISTINCT FROM carts.country)::int
+DO UPDATE SET country = coalesce(excluded.country, carts.country), currency = excluded.currency,
+    version = carts.version + (coalesce(excluded.country, carts.country) IS DISTINCT FROM carts.country
+        OR carts.currency <> excluded.currency)::int
 RETURNING id
 """
 
@@ -40,7 +42,12 @@ WITH wanted AS (
     WITH ORDINALITY AS w (id, product_id, sku, quantity, position)
 ), item AS (
     SELECT w.id, w.position, w.quantity, p.id AS product_id, p.price, p.variant_count, p.sku,
-           p.is_active AND p.variant_count = 0 AND (f.id IS NULL OR f.is_active AND f.deleted_at IS NULL) AS is_sellable
+           p.is_active AND p.variant_count = 0 AND (f.id IS NULL OR f.is_active AND f.deleted_at IS NULL)
+               AS is_sellable,
+           sum(w.quantity) OVER (PARTITION BY p.id ORDER BY w.position)
+               + coalesce((SELECT i.quantity FROM cart_items i
+                   WHERE i.cart_id = %(cart_id)s AND i.product_id = p.id), 0)
+               > %(most_units)s AS is_too_many
     FROM wanted w
     LEFT JOIN products p ON p.deleted_at IS NULL
         AND p.id = coalesce(w.product_id, (SELECT s.id FROM products s WHERE s.sku = w.sku AND s.deleted_at IS NULL))
@@ -48,17 +55,18 @@ WITH wanted AS (
 ), line AS (
     INSERT INTO cart_items (id, cart_id, user_id, item_type, product_id, quantity, seen_price)
     SELECT (array_agg(id ORDER BY position))[1], %(cart_id)s, %(user_id)s, 'product', product_id, sum(quantity), price
-    FROM item WHERE is_sellable GROUP BY product_id, price
+    FROM item WHERE is_sellable AND NOT is_too_many GROUP BY product_id, price
     ON CONFLICT (cart_id, product_id) WHERE product_id IS NOT NULL
     DO UPDATE SET quantity = cart_items.quantity + excluded.quantity
     RETURNING cart_items.quantity, xmax = 0 AS is_new
 ), bumped AS (
     UPDATE carts SET version = version + 1, expires_at = %(expires_at)s WHERE id = %(cart_id)s
 )
-SELECT position::int - 1 AS position, product_id, coalesce(variant_count, 0) AS variant_count, 0 AS lines
-FROM item WHERE is_sellable IS NOT TRUE
+SELECT position::int - 1 AS position, product_id, coalesce(variant_count, 0) AS variant_count,
+       is_sellable AND is_too_many AS is_too_many, 0 AS lines
+FROM item WHERE is_sellable IS NOT TRUE OR is_too_many
 UNION ALL
-SELECT -1, NULL, 0, lines::int FROM (
+SELECT -1, NULL, 0, false, lines::int FROM (
     SELECT (SELECT count(*) FROM cart_items WHERE cart_id = %(cart_id)s) + (SELECT count(*) FROM line WHERE is_new)
 ) AS counted (lines) WHERE lines > %(most)s
 ORDER BY position
@@ -148,7 +156,7 @@ async def add_lines(session: Session, cart: CartHead | Opened, user_id: UUID | N
     """Put items into a locked or just opened cart, in one statement; an item already there grows.
 
     A price that changed since the line was seen is still told. Raises `Invalid` naming each item that is unknown, not
-    for sale, or a family whose variant must be chosen, and `Conflict` (`cart_full`).
+    for sale, more units than a line takes, or a family whose variant must be chosen, and `Conflict` (`cart_full`).
     """
     refused = await sql.fetch_all(
         session,
@@ -162,6 +170,7 @@ async def add_lines(session: Session, cart: CartHead | Opened, user_id: UUID | N
         quantities=[item.quantity for item in items],
         expires_at=_expiry(),
         most=MAX_LINES,
+        most_units=MAX_UNITS,
     )
     errors = [_why(items[row.position], row) for row in refused if row.position >= 0]
     if refused and not errors:
@@ -175,10 +184,14 @@ class _Refused:
     position: int
     product_id: UUID | None
     variant_count: int
+    is_too_many: bool | None
     lines: int
 
 
 def _why(item: Wanted, row: _Refused) -> FieldError:
+    if row.is_too_many:
+        message = f"A line takes {MAX_UNITS} units at most, with those that are in the cart already."
+        return FieldError(f"{item.field}.quantity".lstrip("."), message, "quantity")
     field = f"{item.field}.{'sku' if item.product_id is None else 'product_id'}".lstrip(".")
     if row.product_id is None:
         return FieldError(field, "There is no such product.", "unknown_product")

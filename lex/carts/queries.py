@@ -61,6 +61,7 @@ class CartHead:
     id: UUID
     user_id: UUID | None
     status: str
+    currency: str
     country: str | None
     expires_at: datetime
     order_id: UUID | None
@@ -106,7 +107,7 @@ _OWN: LiteralString = (
 )
 
 _LOCK: LiteralString = (
-    "SELECT c.id, c.user_id, c.status, c.country, c.expires_at, c.order_id, c.coupon_codes FROM carts c"
+    "SELECT c.id, c.user_id, c.status, c.currency, c.country, c.expires_at, c.order_id, c.coupon_codes FROM carts c"
     " WHERE c.id = %(id)s AND " + _OWN + " FOR NO KEY UPDATE"
 )
 
@@ -143,13 +144,16 @@ _PLAIN: LiteralString = _FACTS + _OF
 _WITH_COUPONS: LiteralString = _FACTS + ", 'coupons', " + OFFERS + _OF
 
 
-def _owner(actor: Actor) -> dict[str, object]:
-    return {"tokens": list(actor.tokens), "user_id": actor.user_id, "sees_all": actor.sees_all}
+def _owner(actor: Actor, *, sees_all: bool) -> dict[str, object]:
+    return {"tokens": list(actor.tokens), "user_id": actor.user_id, "sees_all": sees_all}
 
 
 async def lock_cart(session: Session, actor: Actor, cart_id: UUID) -> CartHead:
-    """Lock a cart of the actor's. Raises `NotFound`: a stranger cannot tell whether it exists."""
-    head = await sql.fetch_one(session, _LOCK, CartHead, id=cart_id, **_owner(actor))
+    """Lock a cart of the actor's to change it; staff read carts of others and change none.
+
+    Raises `NotFound`: a stranger cannot tell whether it exists.
+    """
+    head = await sql.fetch_one(session, _LOCK, CartHead, id=cart_id, **_owner(actor, sees_all=actor.is_system))
     if head is None:
         raise NotFound(_UNKNOWN, code="cart_not_found")
     return head
@@ -191,15 +195,23 @@ async def _read_facts(
 ) -> CartFacts:
     scale = 10 ** money.exponent(settings().currency)
     text = await sql.fetch_value(
-        session, statement, id=cart_id, scale=scale, shop_country=settings().country, **_owner(actor), **more
+        session,
+        statement,
+        id=cart_id,
+        scale=scale,
+        shop_country=settings().country,
+        **_owner(actor, sees_all=actor.sees_all),
+        **more,
     )
     if text is None:
         raise NotFound(_UNKNOWN, code="cart_not_found")
-    return msgspec.json.decode(text, type=CartFacts)
+    facts = msgspec.json.decode(text, type=CartFacts)
+    _require_currency(facts)
+    return facts
 
 
 def require_open(cart: CartHead | CartFacts) -> None:
-    """Raises `Conflict` for a placed or merged cart and `Gone` for an expired one."""
+    """Raises `Conflict` for a placed or merged cart, or one of another currency, and `Gone` for an expired one."""
     if cart.status == "placed":
         raise Conflict(
             "This cart was already placed; see the order, or start a new cart.",
@@ -209,6 +221,16 @@ def require_open(cart: CartHead | CartFacts) -> None:
     if cart.status == "merged":
         raise Conflict("This cart was merged into the customer's cart; use that one.", code="cart_merged")
     require_not_expired(cart)
+    _require_currency(cart)
+
+
+def _require_currency(cart: CartHead | CartFacts) -> None:
+    """What the catalogue charges is in the shop's currency: an amount of it means nothing in a cart of another."""
+    if cart.status == "open" and cart.currency != settings().currency:
+        raise Conflict(
+            f"This cart is in {cart.currency}, and the shop sells in {settings().currency}; start a new cart.",
+            code="cart_currency",
+        )
 
 
 def require_not_expired(cart: CartHead | CartFacts) -> None:

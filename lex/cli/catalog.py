@@ -17,6 +17,7 @@ from lex.cli.context import environment
 from lex.cli.progress import advance, bar
 from lex.core import actor, codec
 from lex.core.errors import Invalid
+from lex.core.texts import for_terminal
 from lex.db import session
 from lex.flows.export_products import export_products
 from lex.flows.import_products import ImportReport, import_products
@@ -115,7 +116,7 @@ async def _write(file: Path | None, format_name: str, told: Callable[[int, int],
 
 
 def _document(report: ImportReport) -> dict[str, Any]:
-    counts = ("created", "updated", "unchanged", "refused", "variants", "pictures", "rows", "products")
+    counts = ("created", "updated", "unchanged", "refused", "refused_rows", "variants", "pictures", "rows", "products")
     return {
         "format": report.format,
         "dry_run": report.is_dry_run,
@@ -136,22 +137,24 @@ def _print(report: ImportReport) -> None:
     if problems.listed:
         table = Table("Line", "Column", "What", "Way out", title="Left out", title_justify="left")
         for problem in problems.listed[:SHOWN]:
-            table.add_row(str(problem.line), *map(escape, (problem.column, problem.message, problem.way_out)))
+            told = (problem.column, problem.message, problem.way_out)
+            table.add_row(str(problem.line), *(escape(for_terminal(text)) for text in told))
         console.print(table)
         if problems.errors > SHOWN:
             console.print(f"… and {problems.errors - SHOWN} more; --json lists the first {len(problems.listed)}.")
     for problem, times in problems.first_notes():
         often = f" ({times} times)" if times > 1 else ""
         text = f"Note, line {problem.line}{often}, {problem.column}: {problem.message} {problem.way_out}"
-        console.print(text.rstrip(), style="yellow", markup=False)
+        console.print(for_terminal(text.rstrip()), style="yellow", markup=False)
     would = "would be " if report.is_dry_run else ""
+    rows = f", besides {report.refused_rows} single rows" if report.refused_rows else ""
     console.print(
         f"{report.products} products of {report.rows} rows ({report.format}): {report.created} {would}created, "
-        f"{report.updated} {would}updated, {report.unchanged} unchanged, {report.refused} left out.",
+        f"{report.updated} {would}updated, {report.unchanged} unchanged, {report.refused} left out{rows}.",
         markup=False,
     )
     if report.categories:
-        console.print(f"Categories {would}made: {', '.join(report.categories)}.", markup=False)
+        console.print(for_terminal(f"Categories {would}made: {', '.join(report.categories)}."), markup=False)
     if report.pictures:
         console.print(f"Pictures {would}fetched from other hosts: {report.pictures}; see lex pictures status.")
     if report.is_dry_run:

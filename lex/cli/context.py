@@ -13,6 +13,7 @@ from lex.core.settings import Settings, settings
 from lex.db import session
 from lex.embedded import servers
 from lex.ops import migrations
+from lex.ops.currency import keep_currency
 
 T = TypeVar("T")
 
@@ -23,7 +24,7 @@ def environment(*, database: bool = True, cache: bool = True, migrate: bool = Tr
 
     The addresses also stand in the process's environment, so that `settings()` and child processes see them. With
     `migrate`, a new embedded database is migrated; a database of the operator's own never is.
-    Raises a `Refusal` when the servers cannot run.
+    Raises a `Refusal` when the servers cannot run, or the data are in another currency than the settings.
     """
     now = settings()
     needs_database, needs_cache = database and not now.database_url, cache and not now.redis_url
@@ -38,6 +39,8 @@ def environment(*, database: bool = True, cache: bool = True, migrate: bool = Tr
         stack.enter_context(exported({"DATABASE_URL": now.database_url, "REDIS_URL": now.redis_url}))
         if needs_database and migrate and not migrations.is_current(now.database_url):
             _migrate_new(now.database_url)
+        if database and migrate:
+            keep_currency(now.database_url, now.currency)
         yield now
 
 

@@ -11,6 +11,7 @@ from rich.table import Column, Table
 
 from lex.cli.context import environment
 from lex.ops import migrations, schema_docs
+from lex.ops.currency import keep_currency
 
 app = typer.Typer(help="Migrations and the description of the schema.", no_args_is_help=True)
 _console = Console()
@@ -23,6 +24,7 @@ def migrate(
     """Apply all pending migrations, each in a transaction of its own."""
     with environment(cache=False, migrate=False) as settings:
         applied = migrations.upgrade(settings.database_url, to, told=lambda name: _say(f"applied {name}"))
+        keep_currency(settings.database_url, settings.currency)
     if not applied:
         _say("Nothing to do: every migration is applied.")
 

@@ -24,6 +24,7 @@ from lex.embedded import find
 from lex.embedded.programs import NEWEST, OLDEST, find_postgres, find_valkey
 from lex.identity import keyring
 from lex.ops import migrations
+from lex.ops.currency import other_currency
 
 LEAST_SPACE = 1_000  # MB; below half of it nothing starts well
 TOLERANCE = 5.0  # seconds between this machine's clock and the database's
@@ -68,7 +69,7 @@ def examine(config: Settings) -> Iterator[Finding]:
     yield from _ring(config)
     yield _port(config)
     database_url, redis_url = _addresses(config)
-    yield from _database(database_url)
+    yield from _database(database_url, config.currency)
     yield _redis(redis_url)
     yield Finding("time zones", True, f"Database {version('tzdata')} of the Python package tzdata.")
 
@@ -168,7 +169,7 @@ def _addresses(config: Settings) -> tuple[str, str]:
     )
 
 
-def _database(url: str) -> Iterator[Finding]:
+def _database(url: str, currency: str) -> Iterator[Finding]:
     if not url:
         yield _embedded("database", "PostgreSQL", find_postgres)
         return
@@ -178,6 +179,7 @@ def _database(url: str) -> Iterator[Finding]:
             yield _rights(connection)
             yield _extensions(connection)
             yield _clock(connection)
+            yield _currency(connection, currency)
         yield _migrations(url)
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[0]
@@ -228,6 +230,14 @@ def _clock(connection: psycopg.Connection[Any]) -> Finding:
         return Finding("clock", True, f"{off:.1f} s from the database's.")
     mend = "Switch on time synchronisation (NTP) on both machines."
     return Finding("clock", False, f"{off:.0f} s from the database's; orders would be refused.", mend)
+
+
+def _currency(connection: psycopg.Connection[Any], wanted: str) -> Finding:
+    other = other_currency(connection, wanted)
+    if other is None:
+        return Finding("currency", True, f"{wanted}.")
+    detail = f"Prices and orders are in {other}, LEX_CURRENCY is {wanted}."
+    return Finding("currency", False, detail, f"Set LEX_CURRENCY={other}.")
 
 
 def _migrations(database_url: str) -> Finding:

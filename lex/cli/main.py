@@ -12,6 +12,7 @@ from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
 from lex.core.errors import Refusal
+from lex.core.texts import for_terminal
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("lex.cli.serve:serve", "Start the shop; Ctrl-C stops all of it."),
@@ -81,10 +82,10 @@ def _load(name: str, where: str) -> Any:
 def print_refusal(refusal: Refusal) -> None:
     """The sentence and its field errors, in red on standard error."""
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    console.print(refusal.message, style="red", markup=False)
+    console.print(for_terminal(refusal.message), style="red", markup=False)
     for error in refusal.errors:
         if error.message != refusal.message:
-            console.print(f"  {error.field}: {error.message}", style="red", markup=False)
+            console.print(for_terminal(f"  {error.field}: {error.message}"), style="red", markup=False)
 
 
 def _say_version(wanted: bool) -> None:

@@ -7,11 +7,13 @@ from uuid import UUID
 import msgspec
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lex.cli.context import run_connected
 from lex.core import codec, money
 from lex.core.actor import Actor
+from lex.core.texts import for_terminal
 from lex.db import session
 from lex.flows.cancel_order import cancel_order
 from lex.flows.complete_order import complete_order
@@ -54,7 +56,7 @@ def list_(
         total = money.format_amount(order.total_amount, order.currency)
         placed = f"{order.placed_at:%Y-%m-%d %H:%M}"
         states = (order.status, order.payment_status, order.fulfilment_status)
-        table.add_row(order.order_number, placed, order.email or "(erased)", *states, total)
+        table.add_row(order.order_number, placed, _cell(order.email or "(erased)"), *states, total)
     console.print(table if found else "No order matches.")
 
 
@@ -136,15 +138,21 @@ def _print(order: dict[str, Any]) -> None:
     currency = order["currency"]
     states = f"{order['status']}, {order['payment_status']}, {order['fulfilment_status']}"
     console.print(f"[bold]{order['order_number']}[/bold]  {states}")
-    console.print(order["email"] or "(erased)", markup=False)
+    console.print(for_terminal(order["email"] or "(erased)"), markup=False)
     lines = Table("Line", "SKU", "Name", "Quantity", "Handed over", box=None)
     lines.add_column("Total", justify="right")
     for line in order["lines"]:
         quantities = (str(line["quantity"]), str(line["fulfilled_quantity"]))
         total = money.format_amount(line["total_amount"], currency)
-        lines.add_row(line["id"], line["sku"] or "", line["name"], *quantities, total)
+        lines.add_row(line["id"], _cell(line["sku"] or ""), _cell(line["name"]), *quantities, total)
     console.print(lines)
     console.print(f"Total {money.format_amount(order['total_amount'], currency)}")
     for event in order["timeline"]:
         text = event["note"] or ", ".join(f"{key} {value}" for key, value in event["data"].items())
-        console.print(f"{event['created_at']:.19}  {event['actor_role']:<11} {event['kind']}  {text}", markup=False)
+        entry = f"{event['created_at']:.19}  {event['actor_role']:<11} {event['kind']}  {for_terminal(text)}"
+        console.print(entry, markup=False)
+
+
+def _cell(text: str) -> str:
+    """What people wrote, as a table shows it: nothing in it is markup, nothing speaks to the terminal."""
+    return escape(for_terminal(text))

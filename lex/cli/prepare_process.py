@@ -14,15 +14,17 @@ from lex.core.errors import Refusal
 from lex.core.settings import settings
 from lex.identity.keyring import key_ring
 from lex.ops import migrations, searching
+from lex.ops.currency import keep_currency
 
 
 def main() -> int:
-    """Check the key ring, apply pending migrations, search in the language that is set; with `--demo`, load the demo
-    business into an empty shop."""
+    """Check the key ring, apply pending migrations, keep the currency, search in the language that is set; with
+    `--demo`, load the demo business into an empty shop."""
     address = settings().database_url
     try:
         key_ring()
         migrations.upgrade(address)
+        keep_currency(address, settings().currency)
         if searching.language(address) != settings().search_language:
             deque(searching.rebuild(address, settings().search_language), maxlen=0)
     except Refusal as refusal:

@@ -44,10 +44,19 @@ class Actor:
 
     @property
     def sees_all(self) -> bool:
-        """Staff and Lex itself are not limited to rows of their own; a key narrowed to other work is."""
-        if self.role is Role.SYSTEM:
+        """Staff and Lex itself read more than rows of their own; a key narrowed to other work does not.
+
+        What they change in somebody else's order is a flow's that demands the permission for it; a cart is filled and
+        an order is paid only by who holds it (`is_system` apart).
+        """
+        if self.is_system:
             return True
         return self.is_staff and (not self.scopes or any(scope.startswith("orders.") for scope in self.scopes))
+
+    @property
+    def is_system(self) -> bool:
+        """Lex itself: jobs, webhooks, the command line."""
+        return self.role is Role.SYSTEM
 
     def acting_for(self, user_id: UUID) -> "Actor":
         """The same actor once it is known whose rows are touched: a guest becomes the guest user of the checkout."""

@@ -36,6 +36,10 @@ _NO_DECIMALS = frozenset(
 _TOO_FINE = {**dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), "three"), "CLF": "four", "UYW": "four"}
 
 
+#: Currencies without decimals, for statements that scale each row by its own.
+WITHOUT_DECIMALS = sorted(_NO_DECIMALS)
+
+
 def exponent(currency: str) -> int:
     """Decimals of an ISO 4217 currency: 2 or 0. Raises `Invalid` for one with more, or a malformed code."""
     if len(currency) != 3 or not currency.isascii() or not currency.isalpha() or not currency.isupper():

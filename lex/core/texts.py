@@ -1,6 +1,7 @@
 """Texts from outside: slugs, and what a stored text may hold."""
 
 import re
+import unicodedata
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -9,6 +10,10 @@ from slugify import slugify
 SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _LINE_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+# What turns the order of letters around, breaks lines or speaks to a terminal, besides the controls above.
+_HIDDEN = re.compile(r"[\x80-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+#: Letters and signs by their category that show nothing: fillers of Hangul, the empty Braille cell.
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
 def is_web_address(url: str) -> bool:
@@ -45,3 +50,24 @@ def fault_in(text: str, *, longest: int, shortest: int = 0, one_line: bool = Tru
     if (_LINE_CONTROL if one_line else _CONTROL).search(text):
         return "It holds control characters; remove them."
     return None
+
+
+def fault_in_writing(text: str, *, longest: int, shortest: int = 0, one_line: bool = True) -> str | None:
+    """`fault_in` for what people write of themselves and is read in mails, on labels and in terminals.
+
+    Nor may it hold characters that turn its direction around, or nothing that can be seen.
+    """
+    if fault := fault_in(text, longest=longest, shortest=shortest, one_line=one_line):
+        return fault
+    if _HIDDEN.search(text):
+        return "It holds hidden characters that change how it is read; type it anew."
+    return "It holds nothing that can be seen; write something." if text.strip() and not _is_visible(text) else None
+
+
+def _is_visible(text: str) -> bool:
+    return any(unicodedata.category(letter)[0] in "LNPS" and letter not in _BLANK for letter in text)
+
+
+def for_terminal(text: str) -> str:
+    """A text without what a terminal would obey; line ends and tabs stay."""
+    return _HIDDEN.sub("", _CONTROL.sub("", text))

@@ -7,7 +7,7 @@ does the work (`keep`), so that the answer exists exactly when the work does. A 
 
 import hashlib
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
@@ -32,20 +32,23 @@ WITH claimed AS (
               AND known.request_hash = excluded.request_hash)
     RETURNING id
 )
-SELECT id, NULL::bytea AS request_hash, NULL::int AS response_status, NULL::bytea AS response_body, true AS is_mine
+SELECT id, %(until)s::timestamptz AS locked_until, NULL::bytea AS request_hash, NULL::int AS response_status,
+    NULL::bytea AS response_body, true AS is_mine
 FROM claimed
 UNION ALL
-SELECT id, request_hash, response_status, response_body, false FROM idempotency_keys
+SELECT id, locked_until, request_hash, response_status, response_body, false FROM idempotency_keys
 WHERE actor_key = %(actor_key)s AND key = %(key)s AND NOT EXISTS (SELECT FROM claimed)
 """
 
+# A claim whose lease is over may be another request's by now, under the same id: the lease tells them apart.
 _KEEP: LiteralString = """
-UPDATE idempotency_keys SET response_status = %(status)s, response_body = %(body)s WHERE id = %(id)s
+UPDATE idempotency_keys SET response_status = %(status)s, response_body = %(body)s
+WHERE id = %(id)s AND locked_until = %(until)s
 """
 
 _DELETE_EXPIRED: LiteralString = "DELETE FROM idempotency_keys WHERE expires_at < %(now)s"
 
-_RELEASE: LiteralString = "DELETE FROM idempotency_keys WHERE id = %s AND response_status IS NULL"
+_RELEASE: LiteralString = "DELETE FROM idempotency_keys WHERE id = %s AND locked_until = %s AND response_status IS NULL"
 
 
 class KeyReused(Invalid):
@@ -68,11 +71,13 @@ class Claim:
 
     id: UUID
     answer: Answer | None
+    locked_until: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class _Row:
     id: UUID
+    locked_until: datetime
     request_hash: bytes | None
     response_status: int | None
     response_body: bytes | None
@@ -104,7 +109,7 @@ async def claim(actor: Actor, key: str, request: bytes) -> Claim:
     if row is None:  # taken by a request that has not finished its first statement
         raise Conflict("A request with this Idempotency-Key is in flight; wait for its answer.", code="in_flight")
     if row.is_mine:
-        return Claim(row.id, None)
+        return Claim(row.id, None, row.locked_until)
     if row.request_hash != digest:
         raise KeyReused(
             "Idempotency-Key",
@@ -113,18 +118,25 @@ async def claim(actor: Actor, key: str, request: bytes) -> Claim:
         )
     if row.response_status is None:
         raise Conflict("A request with this Idempotency-Key is in flight; wait for its answer.", code="in_flight")
-    return Claim(row.id, Answer(row.response_status, row.response_body or b""))
+    return Claim(row.id, Answer(row.response_status, row.response_body or b""), row.locked_until)
 
 
 async def keep(session: Session, held: Claim, answer: Answer) -> None:
-    """Keep the answer in the transaction that does the work."""
-    await sql.execute(session, _KEEP, id=held.id, status=answer.status, body=answer.body)
+    """Keep the answer in the transaction that does the work.
+
+    Raises `Conflict` (`in_flight`) when the lease ran out and another request, which does the work, took the key over.
+    """
+    kept = await sql.execute(
+        session, _KEEP, id=held.id, until=held.locked_until, status=answer.status, body=answer.body
+    )
+    if not kept:
+        raise Conflict("This took too long, and the same request came again; wait for its answer.", code="in_flight")
 
 
 async def release(held: Claim) -> None:
     """Give the key back: nothing was done under it."""
     async with reading() as connection:
-        await connection.execute(_RELEASE, (held.id,))
+        await connection.execute(_RELEASE, (held.id, held.locked_until))
 
 
 async def delete_expired(session: Session) -> int:

@@ -1,9 +1,12 @@
-"""Idempotency keys: the answer a repeated POST gets again. Job errors: why a job failed last. Marks of changes."""
+"""Idempotency keys: the answer a repeated POST gets again. Job errors: why a job failed last. Marks of changes.
+
+Facts of the shop: what its data are to be read by.
+"""
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lex.db.base import Base, Keyed
@@ -49,3 +52,13 @@ class CatalogueChange(Base):
         autoincrement=False,
         server_default=text("('x' || right(replace(gen_random_uuid()::text, '-', ''), 16))::bit(64)::bigint"),
     )
+
+
+class ShopFact(Base):
+    """What holds for the whole shop: the currency its prices and orders are in."""
+
+    __tablename__ = "shop_facts"
+    __table_args__ = (CheckConstraint("name IN ('currency')", name="name"),)
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from lex.adapters.payments.registry import provider as provider_named
 from lex.core.actor import Actor, system
-from lex.core.errors import Conflict, Refusal
+from lex.core.errors import Conflict, Invalid, Refusal
+from lex.core.texts import fault_in_writing
 from lex.coupons import holding as coupons
 from lex.db.session import Session, transact, transaction
 from lex.flows.refund_order import refund_remaining
@@ -21,30 +22,40 @@ from lex.payments.queries import find_latest_attempt
 from lex.stock import holding, releasing
 
 
-async def cancel_order(actor: Actor, order_id: UUID, *, reason: str) -> None:
+async def cancel_order(actor: Actor, order_id: UUID, *, reason: str, may_refund: bool = True) -> None:
     """Cancel an order of the actor's. Canceling twice changes nothing; money that came after it is given back then.
 
+    Without `may_refund` one that is paid stays, whoever asks.
+
     Raises `NotFound`; `Forbidden`; `Conflict` (`order_completed`, `order_fulfilled`, `order_paid` for a buyer,
-    `payment_in_progress`).
+    `payment_in_progress`), `Invalid` (reason).
     """
+    if fault := fault_in_writing(reason, longest=500, shortest=1):
+        raise Invalid("reason", fault, code="text")
     head = await transact(actor, lambda session: lock_order(session, actor, order_id))
     owes = head.has_money or head.is_refunding
-    if head.status == "canceled" and not (owes and actor.sees_all):
+    may_refund = may_refund and actor.sees_all
+    if head.status == "canceled" and not (owes and may_refund):
         return
-    _require_cancelable(actor, head)
+    _require_cancelable(actor, head, may_refund)
     if head.open_attempt_id is not None:
         await _abandon_payment(actor, order_id)
     if owes:
-        await refund_remaining(actor, order_id, reason=reason)
-    await transact(actor, lambda session: _cancel(session, actor, order_id, reason))
+        await refund_remaining(
+            actor, order_id, reason=reason, require=lambda locked: _require_cancelable(actor, locked, may_refund)
+        )
+    await transact(actor, lambda session: _cancel(session, actor, order_id, reason, may_refund))
 
 
-def _require_cancelable(actor: Actor, head: OrderHead) -> None:
+def _require_cancelable(actor: Actor, head: OrderHead, may_refund: bool) -> None:
     if head.status == "completed":
         raise Conflict("This order is completed and cannot be canceled.", code="order_completed")
     if head.fulfilment_status in ("fulfilled", "partially_fulfilled"):
-        raise Conflict("Goods of this order were handed over; refund what comes back instead.", code="order_fulfilled")
-    if (head.has_money or head.is_refunding) and not actor.sees_all:
+        raise Conflict(
+            "Goods of this order were handed over, so it stays; settle what comes back with the customer.",
+            code="order_fulfilled",
+        )
+    if (head.has_money or head.is_refunding) and not may_refund:
         raise Conflict("This order is paid; ask the shop to cancel it and refund you.", code="order_paid")
     if actor.is_staff:
         demand(actor, Permission.ORDERS_CANCEL)
@@ -59,13 +70,13 @@ async def _abandon_payment(actor: Actor, order_id: UUID) -> None:
         await settle(attempt.provider, snapshot, attempt=attempt, actor=actor)
 
 
-async def _cancel(session: Session, actor: Actor, order_id: UUID, reason: str) -> None:
+async def _cancel(session: Session, actor: Actor, order_id: UUID, reason: str, may_refund: bool) -> None:
     await coupons.lock_for_order(session, order_id)
     await holding.lock_for_order(session, order_id)
     head = await lock_order(session, actor, order_id)
     if head.status == "canceled":
         return
-    _require_cancelable(actor, head)
+    _require_cancelable(actor, head, may_refund)
     if head.open_attempt_id is not None:
         raise Conflict("A payment for this order is under way; wait for its result.", code="payment_in_progress")
     if head.has_money:
@@ -88,8 +99,8 @@ async def expire_unpaid_orders() -> int:
     canceled = 0
     for order_id in expired:
         try:
-            await cancel_order(actor, order_id, reason="not paid in time")
+            await cancel_order(actor, order_id, reason="not paid in time", may_refund=False)
             canceled += 1
-        except Refusal:  # somebody began to pay it a moment ago
+        except Refusal:  # somebody paid it, or began to, a moment ago
             continue
     return canceled

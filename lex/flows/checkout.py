@@ -12,6 +12,7 @@ from lex.carts.queries import CartFacts
 from lex.core import clock, ids, money
 from lex.core.errors import Conflict, Invalid
 from lex.core.settings import settings
+from lex.core.texts import fault_in_writing
 from lex.coupons.holding import Use
 from lex.db.session import Session
 from lex.identity.addresses import PostalAddress
@@ -23,18 +24,37 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 class Checkout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the buyer adds to the cart. `version` is that of the cart as shown: the price agreed to.
 
-    `total_amount`, if sent, is the total that was shown: shipping and tax may change without the cart.
+    `total_amount` is the total as shown: shipping and tax may change without the cart. Addresses are where the goods
+    go and who is billed; digital goods need one of them in the country they are taxed in, unless others are sent.
     """
 
     version: Annotated[int, msgspec.Meta(ge=1)]
+    total_amount: Annotated[int, msgspec.Meta(ge=0, description="The total shown, in minor units.")]
     email: Annotated[str, msgspec.Meta(min_length=3, max_length=254)]
-    total_amount: Annotated[int, msgspec.Meta(ge=0, description="The total shown, in minor units.")] | None = None
     first_name: Name | None = None
     last_name: Name | None = None
     phone: Annotated[str, msgspec.Meta(min_length=4, max_length=40)] | None = None
     shipping_address: PostalAddress | None = None
     billing_address: PostalAddress | None = None
     note: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
+
+    def check(self) -> None:
+        """Raises `Invalid` naming the texts that cannot be printed in a mail or on a label, or are blank."""
+        for name, longest, shortest in (
+            ("first_name", 100, 1),
+            ("last_name", 100, 1),
+            ("phone", 40, 4),
+            ("note", 2000, 0),
+        ):
+            text, one_line = getattr(self, name), name != "note"
+            if text is None:
+                continue
+            if fault := fault_in_writing(text, longest=longest, shortest=shortest, one_line=one_line):
+                raise Invalid(name, fault, code="text")
+        for name in ("shipping_address", "billing_address"):
+            address: PostalAddress | None = getattr(self, name)
+            if address is not None:
+                address.check(name)
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -65,14 +85,25 @@ def require_placeable(priced: PricedCart, checkout: Checkout) -> None:
     ships = priced.shipping_method is not None and priced.shipping_method.kind != "pickup"
     if ships and checkout.shipping_address is None:
         raise Invalid("shipping_address", "Say where the goods go.", code="required")
-    for field in ("shipping_address", "billing_address"):
-        address: PostalAddress | None = getattr(checkout, field)
-        if address is not None:
-            address.check(field)
-    if ships and checkout.shipping_address and checkout.shipping_address.country != priced.country:
+    if ships:
+        _require_country("shipping_address", checkout.shipping_address, priced.country)
+    elif any(not line.requires_shipping for line in priced.lines):
+        _require_taxed_country(checkout, priced.country or settings().country)
+
+
+def _require_taxed_country(checkout: Checkout, country: str) -> None:
+    """What is not handed over is taxed where its buyer is: their address says where that is."""
+    if checkout.billing_address is None and checkout.shipping_address is None:
+        raise Invalid("billing_address", "Say who is billed; digital goods are taxed in that country.", code="required")
+    field = "billing_address" if checkout.billing_address else "shipping_address"
+    _require_country(field, checkout.billing_address or checkout.shipping_address, country)
+
+
+def _require_country(field: str, address: PostalAddress | None, country: str | None) -> None:
+    if address is not None and address.country != country:
         raise Invalid(
-            "shipping_address.country",
-            f"The cart is priced for {priced.country}; set the cart's country to the address's first.",
+            f"{field}.country",
+            f"The cart is priced for {country}; set the cart's country to the address's first.",
             code="country_mismatch",
         )
 

@@ -11,13 +11,18 @@ from lex.orders.timeline import tell
 
 
 async def complete_order(actor: Actor, order_id: UUID) -> None:
-    """Mark an order done. Raises `Conflict` (`order_unpaid`, `order_open`); twice changes nothing."""
+    """Mark an order done; twice changes nothing.
+
+    Raises `NotFound`, `Forbidden`, `Conflict` (`order_unpaid`, `order_open`, `refund_in_progress`).
+    """
     demand(actor, Permission.ORDERS_FULFIL)
 
     async def work(session: Session) -> None:
         head = await lock_order(session, actor, order_id)
         if head.status == "completed":
             return
+        if head.is_refunding:
+            raise Conflict("This order is being refunded; wait for its result.", code="refund_in_progress")
         if head.status not in ("confirmed", "processing") or head.payment_status not in (
             *("paid", "partially_refunded"),
         ):

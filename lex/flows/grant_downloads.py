@@ -13,7 +13,7 @@ from lex.orders.timeline import tell
 
 @job("grant_downloads")
 async def grant_downloads(who: Actor, *, order_id: UUID) -> None:
-    """Make the missing links of a paid order; twice makes none again.
+    """Make the missing links of a paid order; twice makes none again, and none while its money is on the way back.
 
     A product without a file is told in the timeline; deferring the job again after adding one grants it.
     """
@@ -22,6 +22,8 @@ async def grant_downloads(who: Actor, *, order_id: UUID) -> None:
 
 async def _grant(session: Session, who: Actor, order_id: UUID) -> None:
     head = await lock_order(session, who, order_id)
+    if head.is_refunding or head.status == "canceled":  # a refund that fails asks for this job again
+        return
     missing = await list_missing(session, order_id)
     ready = [row for row in missing if row.file_id is not None]
     if len(ready) < len(missing):

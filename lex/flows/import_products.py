@@ -27,7 +27,8 @@ from lex.identity.policy import Permission, demand
 @dataclass(slots=True)
 class ImportReport:
     """What an import did, or would do. Counts are products; `variants` are those of the products
-    brought in, `pictures` those that a job fetches from other hosts."""
+    brought in, `pictures` those that a job fetches from other hosts, `refused_rows` those that could not be read or
+    stand with no product."""
 
     format: str
     rows: int
@@ -37,6 +38,7 @@ class ImportReport:
     updated: int = 0
     unchanged: int = 0
     refused: int = 0
+    refused_rows: int = 0
     variants: int = 0
     pictures: int = 0
     categories: list[str] = field(default_factory=list)
@@ -70,6 +72,7 @@ async def import_products(
         plan = make_plan(source)
         report = ImportReport(plan.format.NAME, plan.rows, len(plan.products), dry_run)
         report.problems.add(plan.problems)
+        report.refused_rows = len({problem.line for problem in plan.problems})
         for done, places in enumerate(plan.products, 1):
             _count(report, await _bring_in(source, plan, places, actor, dry_run))
             if progress:

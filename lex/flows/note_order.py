@@ -4,6 +4,8 @@ from uuid import UUID
 
 from lex.core import ids
 from lex.core.actor import Actor
+from lex.core.errors import Invalid
+from lex.core.texts import fault_in_writing
 from lex.db.session import Session, transact
 from lex.identity.policy import Permission, demand
 from lex.identity.queries import get_cipher
@@ -12,13 +14,18 @@ from lex.orders.timeline import tell
 
 
 async def note_order(actor: Actor, order_id: UUID, text: str) -> UUID:
-    """Write a note beside an order, for staff; kept encrypted. Returns the timeline entry's id."""
+    """Write a note beside an order, for staff; kept encrypted. Returns the timeline entry's id.
+
+    Raises `NotFound`, `Forbidden`, `Invalid` (text).
+    """
     demand(actor, Permission.ORDERS_NOTE)
     return await transact(actor, lambda session: note(session, actor, order_id, text))
 
 
 async def note(session: Session, actor: Actor, order_id: UUID, text: str) -> UUID:
     """The same within a transaction."""
+    if fault := fault_in_writing(text, longest=5000, shortest=1, one_line=False):
+        raise Invalid("text", fault, code="text")
     head = await lock_order(session, actor, order_id)
     cipher = await get_cipher(session, head.user_id)
     event_id = ids.new_id()

@@ -82,10 +82,10 @@ async def _reserve(session: Session, actor: Actor, order_id: UUID) -> tuple[Atte
 
 
 def _require_payable(order: Payable) -> None:
-    if order.payment_status in ("paid", "partially_refunded", "refunded"):
-        raise Conflict("This order is paid already.", code="order_paid")
     if order.status == "canceled":
         raise Conflict("This order was canceled; place it again.", code="order_canceled")
+    if order.payment_status in ("paid", "partially_refunded", "refunded"):
+        raise Conflict("This order is paid already.", code="order_paid")
     if order.attempt_id is None and order.expires_at is not None and order.expires_at < clock.now():
         raise out_of_time()
     if order.payment_status == "partially_paid":

@@ -34,6 +34,7 @@ async def place_order(actor: Actor, cart_id: UUID, checkout: Checkout, keep: Kee
     `OutOfStock` naming the items, `Invalid` naming the fields.
     """
     email = checked_email(checkout.email)
+    checkout.check()
     result = await transact(actor, lambda session: _place(session, actor, cart_id, checkout, email, keep))
     if isinstance(result, PricedCart):
         raise Conflict(
@@ -59,8 +60,7 @@ async def _place(
     buyer = buyer_of(email)
     facts = await _fresh_facts(session, actor, head, buyer)
     priced = price_cart(facts)
-    agreed = (checkout.version, priced.total_amount if checkout.total_amount is None else checkout.total_amount)
-    if priced.changes or (priced.version, priced.total_amount) != agreed:
+    if priced.changes or (priced.version, priced.total_amount) != (checkout.version, checkout.total_amount):
         return await _stale(session, priced)
     require_placeable(priced, checkout)
     person = await _buyer(session, actor, checkout, email)

@@ -22,15 +22,12 @@ def price_cart(facts: CartFacts) -> PricedCart:
     goods = sum(line.price * line.quantity for line in facts.lines)
     methods = shipping_for(facts)
     chosen = next((m for m in methods if m.id == facts.shipping_method_id), None)
-    country = _tax_country(facts, chosen)
+    handed_over_in = _tax_country(facts, chosen)
     cost = cost_of(chosen, goods) if chosen else 0
     coupons = _coupons(facts, cost)
-    lines = [
-        _line(line, coupons.lines[line.id], tax.rate_for(facts.rates, country, line.tax_class), inclusive)
-        for line in facts.lines
-    ]
+    lines = [_line(line, coupons.lines[line.id], _rate(facts, line, handed_over_in), inclusive) for line in facts.lines]
     shipping_class = chosen.tax_class if chosen else "standard"
-    shipping_rate = tax.rate_for(facts.rates, country, shipping_class)
+    shipping_rate = tax.rate_for(facts.rates, handed_over_in, shipping_class)
     shipping = tax.taxed(cost - _sum(coupons.shipping), shipping_rate, inclusive=inclusive)
     return PricedCart(
         id=facts.id,
@@ -98,6 +95,12 @@ def _line(line: Line, discounts: list[Discount], rate: Decimal, inclusive: bool)
         is_digital=line.is_digital,
         available=line.available,
     )
+
+
+def _rate(facts: CartFacts, line: Line, handed_over_in: str) -> Decimal:
+    """What nobody hands over is taxed where its buyer is: `checkout` compares the cart's country with the address."""
+    country = handed_over_in if line.requires_shipping else facts.country or settings().country
+    return tax.rate_for(facts.rates, country, line.tax_class)
 
 
 def _tax_country(facts: CartFacts, method: Method | None) -> str:

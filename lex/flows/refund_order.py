@@ -3,6 +3,7 @@
 While a refund is pending its amount counts as refunded, so that no two of them pass what was captured.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,9 +14,10 @@ from lex.adapters.payments.registry import provider as provider_named
 from lex.core import clock, money
 from lex.core.actor import Actor, system
 from lex.core.errors import Conflict, Refusal
+from lex.db.jobs import defer
 from lex.db.session import Session, transact, transaction
 from lex.identity.policy import Permission, demand
-from lex.orders.desk import lock_order
+from lex.orders.desk import OrderHead, lock_order
 from lex.orders.refunding import PendingRefund, insert_refund, list_stale_refunds, settle_refund
 from lex.orders.timeline import tell
 
@@ -24,13 +26,21 @@ UNHEARD_AFTER = timedelta(minutes=2)
 log = structlog.get_logger("lex.payments")
 
 
-async def refund_remaining(actor: Actor, order_id: UUID, *, reason: str) -> None:
-    """Refund everything that was captured and not yet given back.
+async def refund_remaining(actor: Actor, order_id: UUID, *, reason: str, require: Callable[[OrderHead], None]) -> None:
+    """Refund everything that was captured and not yet given back; when nothing is, nothing happens.
 
-    Raises `NotFound`, `Forbidden`, `Conflict` (`nothing_to_refund`, `refund_failed`).
+    `require` looks at the locked order and raises what stands against it: from the reservation on nothing of the order
+    is handed over. Raises `NotFound`, `Forbidden`, `Conflict` (`refund_failed`).
     """
     demand(actor, Permission.PAYMENTS_REFUND)
-    pending = await transact(actor, lambda session: _reserve(session, actor, order_id, reason))
+
+    async def reserve(session: Session) -> PendingRefund | None:
+        require(await lock_order(session, actor, order_id))
+        return await insert_refund(session, order_id, reason)
+
+    pending = await transact(actor, reserve)
+    if pending is None:
+        return
     snapshot = await _refund(actor, pending)
     if snapshot.status == "failed":
         raise Conflict(
@@ -63,14 +73,6 @@ async def _refund(actor: Actor, pending: PendingRefund) -> RefundSnapshot:
     return snapshot
 
 
-async def _reserve(session: Session, actor: Actor, order_id: UUID, reason: str) -> PendingRefund:
-    await lock_order(session, actor, order_id)
-    pending = await insert_refund(session, order_id, reason)
-    if pending is None:
-        raise Conflict("There is nothing to refund on this order.", code="nothing_to_refund")
-    return pending
-
-
 async def _settle(session: Session, actor: Actor, pending: PendingRefund, snapshot: RefundSnapshot) -> None:
     await lock_order(session, actor, pending.order_id)
     if not await settle_refund(session, pending, snapshot):
@@ -78,3 +80,5 @@ async def _settle(session: Session, actor: Actor, pending: PendingRefund, snapsh
     kind = {"succeeded": "refunded", "failed": "refund_failed"}.get(snapshot.status, "refund_pending")
     amount = money.minor(pending.amount, pending.currency)
     await tell(session, actor, pending.order_id, pending.user_id, kind, amount=amount, currency=pending.currency)
+    if snapshot.status == "failed":  # the order stands: what waited for the refund's result is due
+        await defer(session, "grant_downloads", order_id=pending.order_id)

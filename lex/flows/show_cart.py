@@ -10,23 +10,30 @@ from lex.carts.commands import Opened, Wanted
 from lex.carts.priced import PricedCart
 from lex.carts.queries import CartFacts, get_facts, lock_open_cart, require_not_expired
 from lex.core.actor import Actor
+from lex.core.errors import NotFound
 from lex.db.session import Session, transact
 from lex.flows.price_cart import price_cart
 
 
-async def show_cart(actor: Actor, cart_id: UUID) -> PricedCart:
-    """The cart as it would be placed now; two statements when nothing changed. Raises `NotFound`, `Gone`."""
-    return await transact(actor, lambda session: _show(session, actor, cart_id))
+async def show_cart(actor: Actor, cart_id: UUID, *, is_told: bool = True) -> PricedCart:
+    """The cart as it would be placed now; two statements when nothing changed. Raises `NotFound`, `Gone`.
+
+    What changed is told once, to the buyer: not to staff who look on, nor when nobody is told (`is_told` false).
+    """
+    return await transact(actor, lambda session: _show(session, actor, cart_id, is_told))
 
 
-async def _show(session: Session, actor: Actor, cart_id: UUID) -> PricedCart:
+async def _show(session: Session, actor: Actor, cart_id: UUID, is_told: bool) -> PricedCart:
     facts = await get_facts(session, actor, cart_id)
     require_not_expired(facts)
     priced = price_cart(facts)
-    if not priced.changes or priced.status != "open":
+    if not priced.changes or priced.status != "open" or not is_told:
         return priced
     # Somebody else may have been told of the same changes since: look again under the lock.
-    await lock_open_cart(session, actor, cart_id)
+    try:
+        await lock_open_cart(session, actor, cart_id)
+    except NotFound:  # seen by staff
+        return priced
     priced = price_cart(await get_facts(session, actor, cart_id))
     return await carts.accept_prices(session, priced) if priced.changes else priced
 

@@ -6,6 +6,7 @@ import msgspec
 
 from lex.core import countries
 from lex.core.errors import Invalid
+from lex.core.texts import fault_in_writing
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
@@ -25,6 +26,9 @@ class PostalAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
     def check(self, field: str) -> None:
         """Raises `Invalid` naming the field below `field` that cannot be used."""
         countries.checked(self.country, f"{field}.country")
+        for name in self.__struct_fields__:
+            if fault := fault_in_writing(getattr(self, name) or "", longest=200):
+                raise Invalid(f"{field}.{name}", fault, code="text")
         for name in ("recipient_name", "line1", "city"):
             if not getattr(self, name).strip():
                 raise Invalid(f"{field}.{name}", "This is needed to deliver; please fill it in.")

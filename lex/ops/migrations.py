@@ -94,9 +94,9 @@ def new(name: str, data: bool = False, folder: Path | None = None) -> Path:
 
     Raises `Invalid` for a name that is not words.
     """
-    words = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-    if not words:
-        raise Invalid("name", "Name the migration in a few words, for example add_gift_cards.")
+    words = "_".join(name.lower().replace("_", " ").split())
+    if not re.fullmatch("[a-z0-9_]+", words):
+        raise Invalid("name", "Name the migration in a few plain words, for example add_gift_cards.")
     config = _config(folder)
     config.attributes["kind"] = "data" if data else "schema"
     message = words.replace("_", " ").capitalize()

@@ -26,6 +26,7 @@ NOT_AUDITED = {
     "procrastinate_*": "the job queue; what a job changes is audited where it changes it",
     "sandbox_payments": "the books of the sandbox provider, not ours",
     "search_words": "derived from the texts on offer, whose changes are audited",
+    "shop_facts": "the setting it repeats; it changes only while nothing is priced",
     "service_days": "a derived counter; the bookings it counts are audited",
     "stock_holds": "short-lived; every hold and release is a row of `stock_movements`, which is audited",
     "webhook_events": "the inbox; what an event changes is audited where it changes it",

@@ -227,6 +227,8 @@ MEANINGS = {
     "read_at": "when it was seen",
     "sent_at": "when it was sent",
     # requests, jobs, audit
+    "shop_facts.name": "which fact",
+    "shop_facts.value": "an ISO 4217 code for the currency",
     "mark": "random; the sum of all marks is the version of the catalogue",
     "actor_key": "who sends the key: user, API key or guest",
     "key": "the key the client chose",

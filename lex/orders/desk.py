@@ -9,7 +9,7 @@ from uuid import UUID
 from lex.core import clock, ids
 from lex.core.actor import Actor
 from lex.core.errors import Invalid, NotFound
-from lex.core.texts import is_web_address
+from lex.core.texts import fault_in_writing, is_web_address
 from lex.db import sql
 from lex.db.session import Session
 
@@ -64,7 +64,8 @@ UPDATE orders SET status = 'completed', completed_at = %(now)s WHERE id = %(orde
 
 _CANCEL: LiteralString = """
 UPDATE orders SET status = 'canceled', canceled_at = %(now)s, cancel_reason = %(reason)s,
-    payment_status = CASE WHEN payment_status IN ('unpaid', 'pending', 'failed') THEN 'voided' ELSE payment_status END
+    payment_status = CASE WHEN payment_status IN ('unpaid', 'pending', 'failed') OR total_amount = 0 THEN 'voided'
+        ELSE payment_status END
 WHERE id = %(order_id)s AND user_id = %(user_id)s
 """
 
@@ -122,11 +123,12 @@ class Parcel:
 
     def check(self) -> None:
         """It is printed in a mail and followed as a link. Raises `Invalid` naming what cannot be."""
-        if self.tracking_url is not None and not is_web_address(self.tracking_url):
+        if self.tracking_url is not None and not (len(self.tracking_url) <= 2000 and is_web_address(self.tracking_url)):
             raise Invalid("tracking_url", "Give an address that starts with https:// or http:// and names a host.")
         for field in ("carrier", "tracking_number"):
-            if not (getattr(self, field) or "").isprintable():
-                raise Invalid(field, "Write it on one line, without control characters.")
+            text = getattr(self, field)
+            if text is not None and (fault := fault_in_writing(text, longest=200, shortest=1)):
+                raise Invalid(field, fault)
 
 
 async def lock_order(session: Session, actor: Actor, order_id: UUID) -> OrderHead:

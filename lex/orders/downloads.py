@@ -46,16 +46,16 @@ FROM downloads d JOIN digital_files f ON f.id = d.digital_file_id
 WHERE d.order_id = %(order_id)s ORDER BY d.id
 """
 
-_TAKE: LiteralString = """
-WITH wanted AS (
-    SELECT d.id, f.name, f.storage_key, f.content_type
-    FROM downloads d JOIN digital_files f ON f.id = d.digital_file_id JOIN orders o ON o.id = d.order_id
-    WHERE d.token_hash = %(hash)s AND o.payment_status IN ('paid', 'partially_refunded')
-), taken AS (
-    UPDATE downloads d SET download_count = d.download_count + 1 FROM wanted w
-    WHERE d.id = w.id AND d.expires_at > %(now)s AND d.download_count < d.download_limit RETURNING d.id
-)
-SELECT w.name, w.storage_key, w.content_type, EXISTS (SELECT FROM taken) AS is_open FROM wanted w
+_GET: LiteralString = """
+SELECT d.id, f.name, f.storage_key, f.content_type, encode(f.sha256, 'hex') AS sha256,
+    d.expires_at > %(now)s AND d.download_count < d.download_limit AS is_open
+FROM downloads d JOIN digital_files f ON f.id = d.digital_file_id JOIN orders o ON o.id = d.order_id
+WHERE d.token_hash = %(hash)s AND o.payment_status IN ('paid', 'partially_refunded')
+"""
+
+_COUNT: LiteralString = """
+UPDATE downloads SET download_count = download_count + 1
+WHERE id = %(id)s AND expires_at > %(now)s AND download_count < download_limit
 """
 
 
@@ -85,12 +85,14 @@ class DownloadLink:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A file about to be sent."""
+class Download:
+    """A file a link leads to. `is_open`: it can be fetched once more."""
 
+    id: UUID
     name: str
     storage_key: str
     content_type: str
+    sha256: str
     is_open: bool
 
 
@@ -126,11 +128,21 @@ async def list_downloads(session: Session, order_id: UUID) -> list[DownloadLink]
     return await sql.fetch_all(session, _LIST, DownloadLink, order_id=order_id)
 
 
-async def take_download(session: Session, token: str) -> Taken:
-    """Count one download. Raises `NotFound` for an unknown token, `Gone` when it expired or was used up."""
-    found = await sql.fetch_one(session, _TAKE, Taken, hash=hash_token(token), now=clock.now())
+async def get_download(session: Session, token: str) -> Download:
+    """What a link leads to. Raises `NotFound` for an unknown token, `Gone` when it expired or was used up."""
+    found = await sql.fetch_one(session, _GET, Download, hash=hash_token(token), now=clock.now())
     if found is None:
         raise NotFound("There is no such download.", code="download_not_found")
     if not found.is_open:
-        raise Gone("This link has expired or was used up; ask the shop for a new one.", code="download_expired")
+        raise _used_up()
     return found
+
+
+async def count_download(session: Session, download: Download) -> None:
+    """Count one download of a file that is about to be sent. Raises `Gone` when another used it up a moment ago."""
+    if not await sql.execute(session, _COUNT, id=download.id, now=clock.now()):
+        raise _used_up()
+
+
+def _used_up() -> Gone:
+    return Gone("This link has expired or was used up; ask the shop for a new one.", code="download_expired")

@@ -15,7 +15,6 @@ import msgspec
 from lex.core import clock, ids, money
 from lex.core.actor import system
 from lex.core.errors import Invalid, NotFound
-from lex.core.settings import settings
 from lex.db import sql
 from lex.db.session import Session, transaction
 from lex.identity.ciphers import blind_index, sought_words
@@ -27,10 +26,11 @@ _EVER = (UUID(int=0), UUID(int=(1 << 128) - 1))
 
 _ROWS: LiteralString = """
 SELECT o.id, o.order_number, o.status, o.payment_status, o.fulfilment_status, o.currency,
-       (o.total_amount * %(scale)s)::bigint AS total_amount, o.placed_at, o.user_id, o.email, k.wrapped_key, k.key_id,
+       (o.total_amount * s.scale)::bigint AS total_amount, o.placed_at, o.user_id, o.email, k.wrapped_key, k.key_id,
        (SELECT coalesce(sum(i.quantity), 0)::int FROM order_items i
         WHERE i.order_id = o.id AND i.user_id = o.user_id AND i.item_type <> 'shipping') AS units
-FROM orders o JOIN person_keys k ON k.user_id = o.user_id
+FROM orders o JOIN person_keys k ON k.user_id = o.user_id CROSS JOIN LATERAL (
+    SELECT CASE WHEN o.currency = ANY(%(without_decimals)s) THEN 1 ELSE 100 END AS scale) s
 WHERE o.id >= %(low)s AND o.id < %(high)s"""
 
 #: What a filter that is used adds. One that is not used stays out: "or it is null" would keep an index from being used.
@@ -47,6 +47,10 @@ _NARROWED: dict[str, LiteralString] = {
 _ID: LiteralString = "SELECT id FROM orders WHERE order_number = %(number)s AND id >= %(low)s AND id < %(high)s"
 
 _NUMBER: LiteralString = "SELECT order_number FROM orders WHERE id = %(order_id)s"
+
+
+#: The states an order can be looked for by.
+STATUSES = ("pending", "confirmed", "processing", "completed", "canceled")
 
 
 class OrderFilter(msgspec.Struct, frozen=True):
@@ -123,8 +127,10 @@ def _statement(used: frozenset[str]) -> LiteralString:
 
 
 def _params(wanted: OrderFilter, limit: int) -> dict[str, Any]:
+    if wanted.status is not None and wanted.status not in STATUSES:
+        raise Invalid("status", f"“{wanted.status[:40]}” is no status; use {', '.join(STATUSES)}.")
     return {
-        "scale": 10 ** money.exponent(settings().currency),
+        "without_decimals": money.WITHOUT_DECIMALS,
         "status": wanted.status,
         "payment_status": wanted.payment_status,
         "fulfilment_status": wanted.fulfilment_status,

@@ -13,7 +13,7 @@ from uuid import UUID
 from lex.adapters.payments.protocol import Snapshot
 from lex.core import clock, ids, money
 from lex.core.actor import Actor
-from lex.core.errors import Gone, NotFound
+from lex.core.errors import Conflict, Gone, NotFound
 from lex.coupons.holding import REDEEM
 from lex.db import sql
 from lex.db.session import Session
@@ -22,6 +22,7 @@ from lex.payments.rules import Move, Standing
 #: While an attempt is open its holds do not expire; the reconciling job ends every attempt.
 _HOLD_DURING_ATTEMPT = timedelta(days=30)
 
+# What stands beside the order is read before a wait for its lock: `_BEGIN` looks again.
 _LOCK_PAYABLE: LiteralString = """
 SELECT o.id, o.user_id, o.order_number, o.status, o.payment_status, o.currency, o.total_amount, o.expires_at,
        a.id AS attempt_id, a.status AS attempt_status, a.action ->> 'url' AS action_url, a.created_at AS attempt_at,
@@ -39,19 +40,24 @@ FOR NO KEY UPDATE OF o
 """
 
 _BEGIN: LiteralString = """
-WITH payment AS (
+WITH free AS (
+    SELECT coalesce(max(number), 0) + 1 AS number FROM payment_attempts
+    WHERE order_id = %(order_id)s AND user_id = %(user_id)s
+    HAVING bool_or(tender = 1 AND status IN ('sending', 'unknown', 'requires_action', 'processing')) IS NOT TRUE
+), payment AS (
     INSERT INTO payments (id, order_id, user_id, provider, method_type, currency, amount)
-    VALUES (%(payment_id)s, %(order_id)s, %(user_id)s, %(provider)s, 'card', %(currency)s, %(amount)s)
+    SELECT %(payment_id)s, %(order_id)s, %(user_id)s, %(provider)s, 'card', %(currency)s, %(amount)s FROM free
     ON CONFLICT (order_id, tender) DO UPDATE SET provider = excluded.provider, status = 'pending',
         provider_payment_id = NULL, failure_code = NULL, failure_message = NULL
     RETURNING id
 ), kept AS (
-    UPDATE stock_holds SET expires_at = %(hold_until)s WHERE order_id = %(order_id)s RETURNING product_id
+    UPDATE stock_holds SET expires_at = %(hold_until)s WHERE order_id = %(order_id)s AND EXISTS (SELECT FROM free)
+    RETURNING product_id
 ), attempt AS (
     INSERT INTO payment_attempts (id, payment_id, order_id, user_id, number)
-    SELECT %(attempt_id)s, id, %(order_id)s, %(user_id)s, %(number)s FROM payment
+    SELECT %(attempt_id)s, id, %(order_id)s, %(user_id)s, number FROM payment CROSS JOIN free
 )
-SELECT count(*) FROM kept
+SELECT CASE WHEN EXISTS (SELECT FROM free) THEN (SELECT count(*) FROM kept) END
 """
 
 _LOCK_STANDING: LiteralString = """
@@ -62,7 +68,7 @@ SELECT a.id AS attempt_id, a.status AS attempt_status, (a.captured_amount * s.sc
        o.currency, o.expires_at, (SELECT count(DISTINCT i.product_id) FROM order_items i
            WHERE i.order_id = o.id AND i.user_id = o.user_id AND i.is_stock_tracked) AS tracked_products,
        EXISTS (SELECT FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id AND i.is_digital)
-           AS has_digital
+           AS has_digital, a.failure_code, a.failure_message
 FROM orders o
 JOIN payments p ON p.order_id = o.id AND p.user_id = o.user_id
 JOIN payment_attempts a ON a.payment_id = p.id AND a.user_id = o.user_id
@@ -145,14 +151,14 @@ class Payable:
 
 
 async def lock_payable(session: Session, actor: Actor, order_id: UUID) -> Payable:
-    """Lock an order of the actor's, or one whose link they hold. Raises `NotFound`."""
+    """Lock an order of the actor's, or one whose link they hold; staff pay for nobody. Raises `NotFound`."""
     found = await sql.fetch_one(
         session,
         _LOCK_PAYABLE,
         Payable,
         order_id=order_id,
         user_id=actor.user_id,
-        sees_all=actor.sees_all,
+        sees_all=actor.is_system,
         tokens=list(actor.tokens),
         now=clock.now(),
     )
@@ -164,7 +170,8 @@ async def lock_payable(session: Session, actor: Actor, order_id: UUID) -> Payabl
 async def begin_attempt(session: Session, order: Payable, provider: str) -> UUID:
     """Write down that a charge is about to be sent, and keep the stock for as long as it is open.
 
-    Raises `Gone` when what the order held was given to somebody else in this very moment.
+    Raises `Gone` when what the order held was given to somebody else in this very moment, and `Conflict`
+    (`payment_in_progress`) when another attempt began in it.
     """
     attempt_id = ids.new_id()
     held = await sql.fetch_value(
@@ -177,9 +184,13 @@ async def begin_attempt(session: Session, order: Payable, provider: str) -> UUID
         provider=provider,
         currency=order.currency,
         amount=order.total_amount,
-        number=order.attempts + 1,
         hold_until=clock.now() + _HOLD_DURING_ATTEMPT,
     )
+    if held is None:
+        raise Conflict(
+            "A payment for this order is under way; wait for its result before trying again.",
+            code="payment_in_progress",
+        )
     if held < order.tracked_products:
         raise out_of_time()
     return attempt_id

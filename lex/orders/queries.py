@@ -12,7 +12,6 @@ import msgspec
 from lex.core import clock, codec, money
 from lex.core.actor import Actor
 from lex.core.errors import NotFound
-from lex.core.settings import settings
 from lex.db import sql
 from lex.db.session import Session
 from lex.identity.ciphers import Cipher
@@ -22,12 +21,12 @@ _LINES: LiteralString = """
     coalesce((SELECT json_agg(json_build_object(
         'id', i.id, 'item_type', i.item_type, 'product_id', i.product_id, 'name', i.name, 'sku', i.sku,
         'options', i.options, 'image', i.image, 'quantity', i.quantity,
-        'unit_price', (i.unit_price * %(scale)s)::bigint,
-        'discounted_unit_price', (i.discounted_unit_price * %(scale)s)::bigint,
-        'discount_amount', (i.discount_amount * %(scale)s)::bigint, 'discounts', i.discounts,
+        'unit_price', (i.unit_price * s.scale)::bigint,
+        'discounted_unit_price', (i.discounted_unit_price * s.scale)::bigint,
+        'discount_amount', (i.discount_amount * s.scale)::bigint, 'discounts', i.discounts,
         'tax_rate', i.tax_rate::text,
-        'net_amount', (i.net_amount * %(scale)s)::bigint, 'tax_amount', (i.tax_amount * %(scale)s)::bigint,
-        'total_amount', (i.total_amount * %(scale)s)::bigint, 'requires_shipping', i.requires_shipping,
+        'net_amount', (i.net_amount * s.scale)::bigint, 'tax_amount', (i.tax_amount * s.scale)::bigint,
+        'total_amount', (i.total_amount * s.scale)::bigint, 'requires_shipping', i.requires_shipping,
         'is_digital', i.is_digital, 'fulfilled_quantity', i.fulfilled_quantity) ORDER BY i.position)
         FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id), '[]')"""
 
@@ -37,18 +36,18 @@ SELECT o.user_id, o.email, o.phone, o.billing_address, o.shipping_address, o.cus
     k.wrapped_key, k.key_id, json_build_object(
     'id', o.id, 'order_number', o.order_number, 'status', o.status, 'payment_status', o.payment_status,
     'fulfilment_status', o.fulfilment_status, 'order_type', o.order_type, 'currency', o.currency,
-    'prices_include_tax', o.prices_include_tax, 'subtotal_amount', (o.subtotal_amount * %(scale)s)::bigint,
-    'discount_amount', (o.discount_amount * %(scale)s)::bigint,
-    'shipping_amount', (o.shipping_amount * %(scale)s)::bigint, 'tax_amount', (o.tax_amount * %(scale)s)::bigint,
-    'total_amount', (o.total_amount * %(scale)s)::bigint, 'taxes', o.taxes,
+    'prices_include_tax', o.prices_include_tax, 'subtotal_amount', (o.subtotal_amount * s.scale)::bigint,
+    'discount_amount', (o.discount_amount * s.scale)::bigint,
+    'shipping_amount', (o.shipping_amount * s.scale)::bigint, 'tax_amount', (o.tax_amount * s.scale)::bigint,
+    'total_amount', (o.total_amount * s.scale)::bigint, 'taxes', o.taxes,
     'shipping_method', nullif(o.shipping_method, '{}'), 'placed_at', o.placed_at, 'expires_at', o.expires_at,
     'paid_at', o.paid_at, 'completed_at', o.completed_at, 'canceled_at', o.canceled_at,
     'cancel_reason', o.cancel_reason, 'lines', """
     + _LINES
     + """,
     'payment', (SELECT json_build_object(
-        'status', p.status, 'provider', p.provider, 'captured_amount', (p.captured_amount * %(scale)s)::bigint,
-        'refunded_amount', (p.refunded_amount * %(scale)s)::bigint, 'failure_code', p.failure_code,
+        'status', p.status, 'provider', p.provider, 'captured_amount', (p.captured_amount * s.scale)::bigint,
+        'refunded_amount', (p.refunded_amount * s.scale)::bigint, 'failure_code', p.failure_code,
         'failure_message', p.failure_message, 'action_url', (SELECT a.action ->> 'url' FROM payment_attempts a
             WHERE a.payment_id = p.id AND a.user_id = o.user_id AND a.status = 'requires_action' LIMIT 1))
         FROM payments p WHERE p.order_id = o.id AND p.user_id = o.user_id LIMIT 1),
@@ -59,7 +58,8 @@ SELECT o.user_id, o.email, o.phone, o.billing_address, o.shipping_address, o.cus
             FROM fulfilment_items x WHERE x.fulfilment_id = f.id AND x.user_id = o.user_id)) ORDER BY f.id)
         FROM fulfilments f WHERE f.order_id = o.id AND f.user_id = o.user_id), '[]')
     )::text AS document
-FROM orders o JOIN person_keys k ON k.user_id = o.user_id
+FROM orders o JOIN person_keys k ON k.user_id = o.user_id CROSS JOIN LATERAL (
+    SELECT CASE WHEN o.currency = ANY(%(without_decimals)s) THEN 1 ELSE 100 END AS scale) s
 WHERE o.id = %(order_id)s AND (o.user_id = %(user_id)s OR %(sees_all)s OR EXISTS (
     SELECT FROM order_tokens t WHERE t.order_id = o.id AND t.user_id = o.user_id AND t.token_hash = ANY(%(tokens)s)
         AND t.expires_at > %(now)s AND t.revoked_at IS NULL AND NOT t.is_once))
@@ -143,7 +143,7 @@ async def get_order(session: Session, actor: Actor, order_id: UUID) -> dict[str,
         sees_all=actor.sees_all,
         tokens=list(actor.tokens),
         now=clock.now(),
-        scale=10 ** money.exponent(settings().currency),
+        without_decimals=money.WITHOUT_DECIMALS,
     )
     if row is None:
         raise NotFound("There is no such order, or its token is missing or wrong.", code="order_not_found")

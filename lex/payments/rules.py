@@ -43,6 +43,8 @@ class Standing:
     expires_at: datetime | None
     tracked_products: int
     has_digital: bool
+    failure_code: str | None = None
+    failure_message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,8 @@ def settled_as(standing: Standing, change: Move | None, snapshot: Snapshot) -> S
     """
     now = change or standing
     has_failed = now.attempt_status == "failed"
-    code, message = (snapshot.decline_code, snapshot.message) if has_failed else (None, None)
+    code = standing.failure_code or snapshot.decline_code if has_failed else None
+    message = standing.failure_message or snapshot.message if has_failed else None
     return Settled(
         order_id=standing.order_id,
         order_number=standing.order_number,

@@ -71,6 +71,9 @@ async def test_the_same_item_grows_its_line_up_to_the_most(shop: Shop) -> None:
     assert grown["problems"][0]["available"] == 5
     too_many = await shop.add(cart, sku=lamp.sku, quantity=9999)
     assert (too_many.status_code, field_codes(too_many)) == (422, {"quantity": "quantity"})
+    items = [{"sku": lamp.sku, "quantity": 6000}, {"sku": lamp.sku, "quantity": 6000}]
+    summed = await shop.client.post("/api/v1/carts", json={"items": items})
+    assert field_codes(summed) == {"items.1.quantity": "quantity"}
 
 
 async def test_lines_are_changed_and_removed_by_their_cart_only(shop: Shop) -> None:

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import pytest
+
+from lex.core.settings import settings
 from tests.support.shop import ADDRESS, Cart, Order, Shop
 from tests.web.conftest import field_codes
 
@@ -119,16 +122,47 @@ async def test_a_total_beyond_the_books_is_refused(shop: Shop) -> None:
 async def test_digital_goods_need_no_way_to_be_shipped(shop: Shop) -> None:
     cart = await shop.cart((shop.product(kind="digital", track=False), 2), shipping=None)
     assert (cart.data["shipping_methods"], codes(cart.data)) == ([], [])
-    placed = await shop.place(cart, shipping_address=None)
+    placed = await shop.place(cart, shipping_address=None, billing_address=ADDRESS)
     assert placed.status_code == 201, placed.text
     order = Order(placed.json(), {"X-Order-Token": placed.json()["access_token"]})
     assert (await shop.read(order))["fulfilment_status"] == "not_needed"
+
+
+async def test_digital_goods_are_taxed_where_their_buyer_is(shop: Shop) -> None:
+    plan, lamp = shop.product(kind="digital", track=False), shop.product()
+    abroad = await shop.cart((plan, 1), country="US", shipping=None)
+    assert abroad.data["tax_amount"] == 0
+    home, away = ADDRESS, {**ADDRESS, "country": "US"}
+    refusals: list[tuple[dict[str, Any], str, str]] = [
+        ({"shipping_address": None}, "billing_address", "required"),
+        ({"shipping_address": home}, "shipping_address.country", "country_mismatch"),
+        ({"billing_address": home, "shipping_address": away}, "billing_address.country", "country_mismatch"),
+    ]
+    for sent, field, code in refusals:
+        answer = await shop.place(abroad, **sent)
+        assert (answer.status_code, field_codes(answer)) == (422, {field: code}), answer.text
+    assert (await shop.place(abroad, shipping_address=None, billing_address=away)).status_code == 201
+    # Collecting a lamp at the counter moves the lamp's tax there, and not that of the file.
+    both = await shop.cart((plan, 1), (lamp, 1), country="US")
+    assert [line["tax_rate"] for line in both.data["lines"]] == ["0", "19.000"]
+    assert field_codes(await shop.place(both)) == {"shipping_address.country": "country_mismatch"}
+    # Without a country the cart is taxed in the shop's.
+    opened = (await shop.client.post("/api/v1/carts", json={"items": [{"sku": plan.sku}]})).json()
+    plain = Cart(opened["cart"], {"X-Cart-Token": opened["token"]})
+    assert field_codes(await shop.place(plain, shipping_address=away)) == {
+        "shipping_address.country": "country_mismatch"
+    }
+    assert (await shop.place(plain)).status_code == 201
 
 
 async def test_a_changed_price_is_told_once_and_then_accepted(shop: Shop) -> None:
     lamp = shop.product(price="10.00")
     cart = await shop.cart((lamp, 2))
     shop.set(lamp, price="12.50")
+    staff = await shop.staff()
+    for who in (cart.headers, staff):  # neither a HEAD nor staff who look on take the news from the buyer
+        assert (await shop.client.head(cart.path, headers=who)).status_code == 200
+    assert (await shop.client.get(cart.path, headers=staff)).json()["changes"][0]["new_price"] == 1250
     told = await shop.see(cart)
     assert told.data["version"] == cart.data["version"] + 1
     (remark,) = told.data["changes"]
@@ -149,15 +183,15 @@ async def test_a_price_that_changes_before_placing_is_refused_with_the_new_total
     assert (stale.status_code, stale.json()["code"]) == (409, "cart_changed")
     assert (stale.json()["total_amount"], stale.json()["currency"]) == (1800, "EUR")
     assert stale.json()["changes"][0]["new_price"] == 900
-    agreed = Cart({**cart.data, "version": stale.json()["version"]}, cart.headers)
-    placed = await shop.place(agreed, {"Idempotency-Key": "two"})
+    agreed = {"version": stale.json()["version"], "total_amount": stale.json()["total_amount"]}
+    placed = await shop.place(cart, {"Idempotency-Key": "two"}, **agreed)
     assert (placed.status_code, placed.json()["total_amount"]) == (201, 1800)
 
 
 async def test_a_total_that_was_not_shown_is_not_charged(shop: Shop) -> None:
     cart = await shop.ship(await shop.cart((shop.product(price="10.00"), 1), shipping=None), "parcel")
     shop.db.execute("UPDATE shipping_methods SET price = 9.90 WHERE code = 'parcel'")
-    refused = await shop.place(cart, total_amount=1490)
+    refused = await shop.place(cart)
     assert (refused.status_code, refused.json()["code"]) == (409, "cart_changed")
     agreed = {"version": refused.json()["version"], "total_amount": refused.json()["total_amount"]}
     assert agreed["total_amount"] == 1990
@@ -249,3 +283,27 @@ async def test_an_address_must_fit_the_cart(shop: Shop) -> None:
         assert (answer.status_code, field_codes(answer)) == (422, fields), answer.text
     assert shop.one("SELECT count(*) AS n FROM orders")["n"] == 0
     assert (await shop.place(cart)).status_code == 201
+
+
+async def test_amounts_are_read_in_the_currency_they_were_made_in(
+    shop: Shop, customer: Any, web_settings: pytest.MonkeyPatch
+) -> None:
+    order, cart = await shop.order(paid=True), await shop.cart((shop.product(), 1))
+    headers, staff = await customer(), await shop.staff()
+    own = Cart((await shop.client.post("/api/v1/carts", json={}, headers=headers)).json()["cart"], headers)
+    before = await shop.read(order)
+    web_settings.setenv("LEX_CURRENCY", "JPY")
+    settings.cache_clear()
+    assert await shop.read(order) == before
+    listed = (await shop.client.get("/api/v1/staff/orders", headers=staff)).json()["orders"]
+    assert [(row["currency"], row["total_amount"]) for row in listed] == [("EUR", before["total_amount"])]
+    answers = [
+        await shop.client.get(cart.path, headers=cart.headers),
+        await shop.add(cart, sku=shop.product().sku),
+        await shop.place(cart),
+    ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(409, "cart_currency")] * 3
+    # A customer has one open cart: opened again, it is in the shop's currency.
+    assert (await shop.client.get(own.path, headers=headers)).json()["code"] == "cart_currency"
+    again = (await shop.client.post("/api/v1/carts", json={}, headers=headers)).json()["cart"]
+    assert (again["id"], again["currency"]) == (own.data["id"], "JPY")

@@ -37,7 +37,10 @@ def test_bad_rows_are_told_by_line_and_column(tmp_path: Path) -> None:
     told = RUN.invoke(app, ["import", "products", str(path)])
     assert told.exit_code == 1
     assert "Variant Price" in told.output
-    assert "1 created, 0 updated, 0 unchanged, 1 left out" in told.output
+    assert "1 created, 0 updated, 0 unchanged, 1 left out." in told.output
+    path.write_text(shopify({"Handle": "c", "Title": "C"}, {"Title": "no handle"}) + "d,D,1,2,3,4,5,6,7,8,9\n")
+    told = RUN.invoke(app, ["import", "products", str(path)])
+    assert "1 created, 0 updated, 0 unchanged, 0 left out, besides 2 single rows." in told.output
 
 
 @pytest.mark.parametrize(

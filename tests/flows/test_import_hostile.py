@@ -32,7 +32,8 @@ HEADER = b"Handle,Title,Variant Price\n"
         (HEADER.decode().encode("utf-16"), "utf-8", "line 1, byte 1"),
         (HEADER + b"a,\x81,1\n", "cp1252", "line 2, byte 3 (0x81)"),
         (HEADER, "ebcdic", "“ebcdic” is not read"),
-        (b'Handle,"Title\n', "utf-8", "header"),
+        (b'Handle,"Title\n', "utf-8", "A quotation mark opened here is not closed"),
+        (b'Handle,"Ti"tle\n', "utf-8", "text follows a closing quotation mark"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused_whole(tmp_path: Path, content: bytes, encoding: str, words: str) -> None:
@@ -41,6 +42,19 @@ def test_a_file_that_cannot_be_read_is_refused_whole(tmp_path: Path, content: by
     with pytest.raises(UnreadableFile) as refused, open_source(path, encoding).file:
         make_plan(open_source(path, encoding))
     assert words in refused.value.message
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+async def test_lines_end_as_every_program_ends_them(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "a.csv"
+    long = "x" * 8190  # a CR where one read ends and the next begins
+    lines = ["Handle,Title,Body (HTML),Variant Price", "bell,Bell,,1", f"{long},A,{long}{long},2", 'c,C,"two\nlines",3']
+    path.write_bytes(b"\xef\xbb\xbf" * 2 + (end.join(lines) + end).encode())
+    with (source := open_source(path)).file:
+        plan = make_plan(source)
+        rows = [source.row_at(places[0]) for places in plan.products]
+    assert [row.get("Variant Price") for row in rows] == ["1", "2", "3"]
+    assert (rows[2].line, rows[2].cells["Body (HTML)"]) == (4, "two\nlines")
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:

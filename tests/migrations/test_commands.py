@@ -83,7 +83,7 @@ def test_a_silent_database_is_unavailable() -> None:
 
 @pytest.mark.parametrize("data", [False, True])
 def test_new_writes_a_file_after_the_newest(tmp_path: Path, data: bool) -> None:
-    path = migrations.new("Add gift cards!", data=data, folder=tmp_path)
+    path = migrations.new("Add gift_cards", data=data, folder=tmp_path)
 
     text = path.read_text()
     assert path.parent == tmp_path
@@ -97,6 +97,10 @@ def test_new_writes_a_file_after_the_newest(tmp_path: Path, data: bool) -> None:
 def test_new_needs_a_name(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="Name the migration"):
         migrations.new("…", folder=tmp_path)
+    for outside in ("../x", "a/b", "Add cards!", "_"):
+        with pytest.raises(Invalid):
+            migrations.new(outside, folder=tmp_path)
+    assert not list(tmp_path.parent.glob("*_x.py"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

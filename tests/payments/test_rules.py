@@ -146,3 +146,5 @@ def test_asked_again_it_says_the_same() -> None:
     assert settled_as(waits, None, NOISE[1]).action_url == "https://bank.example"
     declined = settled_as(standing(attempt_status="failed"), None, said(Outcome.DECLINED, decline_code="expired_card"))
     assert (declined.failure_code, declined.action_url) == ("expired_card", None)
+    voided = settled_as(standing(attempt_status="failed", failure_code="voided"), None, said(Outcome.VOIDED))
+    assert voided.failure_code == "voided"

@@ -13,7 +13,7 @@ from lex.carts import commands as cart_commands
 from lex.carts import queries as carts
 from lex.catalog import queries as catalog
 from lex.catalog.listing import SORTS, ProductFilter, question
-from lex.core import clock, cursors, ids
+from lex.core import clock, cursors, ids, money
 from lex.orders import desk, finding
 from lex.orders import queries as orders
 from lex.stock import releasing
@@ -116,7 +116,7 @@ def test_the_category_tree_reads_products_once(seeded: Database) -> None:
 
 
 def test_an_order_by_its_id(seeded: Database, some_order: dict[str, Any]) -> None:
-    params = {**STAFF, "order_id": some_order["id"], "now": clock.now(), "scale": 100}
+    params = {**STAFF, "order_id": some_order["id"], "now": clock.now(), "without_decimals": money.WITHOUT_DECIMALS}
     plan = Plan(seeded, orders._ORDER, params)
     assert len(plan.partitions) == 1, plan
     assert not plan.scanned & {"order_items", "order_tokens", "payments", "payment_attempts", "fulfilments"}, plan

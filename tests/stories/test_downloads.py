@@ -8,7 +8,11 @@ import pytest
 from lex.core import ids
 from lex.core.actor import system
 from lex.core.settings import settings
+from lex.db.session import transaction
 from lex.flows.grant_downloads import grant_downloads
+from lex.flows.refund_order import resume_refunds
+from lex.orders.refunding import insert_refund
+from tests.support.queue import work
 from tests.support.shop import Order, Product, Shop
 
 _FILE = """
@@ -57,6 +61,37 @@ async def test_a_paid_file_is_granted_and_fetched_until_used_up(shop: Shop, boug
     assert (seen["status"], seen["fulfilment_status"]) == ("completed", "not_needed")
     mails = shop.db.execute("SELECT template FROM notifications ORDER BY id").fetchall()
     assert [mail["template"] for mail in mails] == ["order_confirmed", "download_ready"]
+
+
+async def test_nothing_is_granted_while_the_money_is_on_its_way_back(
+    shop: Shop, bought: Order, database_url: str
+) -> None:
+    order_id = UUID(bought.data["id"])
+    async with transaction(system()) as session:
+        await insert_refund(session, order_id, "half done")
+    await grant_downloads(system(), order_id=order_id)
+    assert (await shop.read(bought))["status"] == "confirmed"
+    # The refund fails: the order stands, and its links are made after all.
+    shop.db.execute('UPDATE sandbox_payments SET card = card || \'{"course": "refund_fails"}\'')
+    shop.db.execute("UPDATE refunds SET created_at = created_at - interval '3 minutes'")
+    shop.db.execute("DELETE FROM procrastinate_jobs")
+    await resume_refunds()
+    await work(database_url)
+    seen = await shop.read(bought)
+    assert (seen["status"], seen["payment_status"]) == ("completed", "paid")
+
+
+async def test_what_sends_nothing_counts_nothing(shop: Shop, bought: Order) -> None:
+    await grant_downloads(system(), order_id=UUID(bought.data["id"]))
+    listed = (await shop.client.get(f"{bought.path}/downloads", headers=bought.headers)).json()["downloads"]
+    looked = await shop.client.head(listed[0]["url"])
+    assert (looked.status_code, looked.headers["content-length"], looked.content) == (200, "4", b"")
+    known = await shop.client.get(listed[0]["url"], headers={"If-None-Match": looked.headers["etag"]})
+    assert (known.status_code, known.content) == (304, b"")
+    assert shop.one("SELECT download_count FROM downloads")["download_count"] == 0
+    part = await shop.client.get(listed[0]["url"], headers={"Range": "bytes=0-1"})
+    assert (part.status_code, part.content, part.headers["accept-ranges"]) == (200, b"%PDF", "none")
+    assert shop.one("SELECT download_count FROM downloads")["download_count"] == 1
 
 
 async def test_a_stranger_fetches_nothing(shop: Shop, bought: Order) -> None:

@@ -4,11 +4,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from lex.adapters.payments.sandbox import answer_challenge
 from lex.core import clock, ids
 from lex.core.actor import system
+from lex.core.errors import Conflict
 from lex.db.session import transaction
-from lex.flows.cancel_order import expire_unpaid_orders
+from lex.flows.cancel_order import cancel_order, expire_unpaid_orders
 from lex.flows.refresh_payment import reconcile_attempts
 from lex.flows.refund_order import resume_refunds
 from lex.orders.desk import lock_order
@@ -54,6 +57,14 @@ async def test_an_unpaid_order_runs_out(shop: Shop) -> None:
     assert (paying.status_code, paying.json()["code"]) == (409, "order_canceled")
     assert (await shop.read(order))["cancel_reason"] == "not paid in time"
     assert await status(shop, young) == ("pending", "unpaid")
+
+
+async def test_one_that_was_paid_a_moment_ago_does_not_run_out(shop: Shop) -> None:
+    order = await shop.order(paid=True)
+    with pytest.raises(Conflict) as refused:  # as the job does, which read its list before the payment
+        await cancel_order(system(), UUID(order.data["id"]), reason="not paid in time", may_refund=False)
+    assert refused.value.code == "order_paid"
+    assert await status(shop, order) == ("confirmed", "paid")
 
 
 async def test_what_ran_out_is_given_to_the_next_who_wants_it(shop: Shop) -> None:
@@ -186,13 +197,23 @@ async def test_a_buyer_cancels_while_nothing_is_paid(shop: Shop) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "order_paid")
 
 
+async def test_an_order_of_nothing_is_canceled_like_any_other(shop: Shop) -> None:
+    gift = shop.product(price="0.00", stock=2)
+    order = await shop.order((gift, 1))
+    seen = (await cancel(shop, order)).json()
+    assert (seen["status"], seen["payment_status"]) == ("canceled", "voided")
+    assert shop.stock_of(gift) == (2, 0)
+    assert (await shop.pay(order)).json()["code"] == "order_canceled"
+
+
 async def test_a_buyer_who_left_the_bank_cancels(shop: Shop) -> None:
     order = await shop.order()
     await shop.pay(order, "tok_3ds")
     assert (await cancel(shop, order)).json()["status"] == "canceled"
     assert shop.one("SELECT status FROM sandbox_payments")["status"] == "voided"
     await answer_challenge(newest(shop), approved=True)  # too late: the bank lets nothing through
-    assert (await refresh(shop, order))["order_status"] == "canceled"
+    again = await refresh(shop, order)
+    assert (again["order_status"], again["failure_code"]) == ("canceled", "voided")
     assert shop.one("SELECT captured FROM sandbox_payments")["captured"] == 0
     # Approved at the bank before the cancel: the money is believed, and nothing is canceled.
     paid = await shop.order()
@@ -256,6 +277,8 @@ async def test_a_refund_whose_process_died_is_taken_up_again(shop: Shop) -> None
     handing = f"/api/v1/staff/orders/{order.data['id']}/fulfilments"
     answer = await shop.client.post(handing, json={}, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (409, "refund_in_progress")
+    completing = f"/api/v1/staff/orders/{order.data['id']}/complete"
+    assert (await shop.client.post(completing, headers=headers)).json()["code"] == "refund_in_progress"
     assert (await cancel(shop, order, headers)).json()["payment_status"] == "refunded"
     assert shop.one("SELECT count(*) AS n FROM refunds")["n"] == 1
     assert shop.stock_of(lamp) == (5, 0)

@@ -5,12 +5,15 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from lex.adapters.payments import signing
 from lex.adapters.payments.protocol import Charge
 from lex.adapters.payments.sandbox import Sandbox, decide
 from lex.core import codec, ids
 from lex.core.actor import system
 from lex.core.clock import real_now
+from lex.core.errors import Conflict
 from lex.core.settings import settings
 from lex.db.session import transaction
 from lex.flows.receive_webhook import process_webhook
@@ -307,3 +310,16 @@ async def test_too_many_tries_end_an_order(shop: Shop) -> None:
         assert (await shop.pay(order, "tok_declined")).status_code == 201
     refused = await shop.pay(order)
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_attempts")
+
+
+async def test_who_read_the_order_before_another_attempt_began_starts_none(shop: Shop) -> None:
+    order = await shop.order()
+    async with transaction(system()) as session:
+        payable = await lock_payable(session, system(), UUID(order.data["id"]))
+        await begin_attempt(session, payable, "sandbox")
+        with pytest.raises(Conflict) as refused:
+            await begin_attempt(session, payable, "sandbox")
+    assert refused.value.code == "payment_in_progress"
+    assert shop.one("SELECT count(*) AS n FROM payment_attempts")["n"] == 1
+    age(shop)
+    assert await reconcile_attempts() == 1

@@ -4,7 +4,12 @@ import asyncio
 import re
 from typing import Any
 
-from tests.support.shop import ADDRESS, Order, Shop
+import pytest
+
+from lex.core import actor
+from lex.db.session import transaction
+from lex.identity.commands import create_api_key, create_user
+from tests.support.shop import ADDRESS, Cart, Order, Shop
 from tests.web.conftest import field_codes
 
 REPLAYED = "Idempotency-Replayed"
@@ -76,9 +81,23 @@ BAD_BUYERS: list[tuple[dict[str, Any], dict[str, str]]] = [
     ({"note": "x" * 2001}, {"note": "length"}),
     ({"first_name": ""}, {"first_name": "length"}),
     ({"phone": "1"}, {"phone": "length"}),
+    ({"phone": "\n\n\n\n"}, {"phone": "text"}),
+    ({"first_name": "\u200b"}, {"first_name": "text"}),
+    ({"last_name": "\u3164\u3164"}, {"last_name": "text"}),
+    ({"note": "ring\x1b[2Jtwice"}, {"note": "text"}),
+    *(
+        ({"shipping_address": {**ADDRESS, field: text}}, {f"shipping_address.{field}": "text"})
+        for field, text in (
+            ("recipient_name", "Ada\nBcc: x@y.example\nTotal: 0.00 EUR"),
+            ("line1", "Lange \u202eeßartS"),
+            ("company", "\u2066"),
+            ("region", "\x9b2J"),
+        )
+    ),
     ({"version": 0}, {"version": "range"}),
     ({"version": "1"}, {"version": "type"}),
     ({"total_amount": -1}, {"total_amount": "range"}),
+    ({"total_amount": None}, {"total_amount": "type"}),
     ({"subtotal_amount": 1}, {"subtotal_amount": "unknown"}),
 ]
 
@@ -186,3 +205,34 @@ async def test_variants_hold_their_own_stock(shop: Shop) -> None:
     order = await shop.order((small, 1), (large, 1))
     assert [shop.stock_of(product) for product in (small, large)] == [(1, 1), (0, 0)]
     assert {line["name"] for line in (await shop.read(order))["lines"]} == {"Shirt", "Collection"}
+
+
+async def test_names_of_every_script_are_taken(shop: Shop) -> None:
+    for name in ("Þóra Ægisdóttir", "مهدی\u200cپور", "ನಿತ್ಯ\u200dಾ", "李小龙", "J. O’Neill-Groß", "한글"):
+        address = {**ADDRESS, "recipient_name": name}
+        cart = await shop.cart((shop.product(), 1))
+        assert (await shop.place(cart, first_name=name, shipping_address=address)).status_code == 201, name
+
+
+@pytest.mark.parametrize(("role", "scopes"), [("admin", ["orders.read"]), ("admin", []), ("moderator", [])])
+async def test_staff_read_carts_and_orders_of_others_and_change_none(shop: Shop, role: str, scopes: list[str]) -> None:
+    cart, order = await shop.cart((shop.product(), 1)), await shop.order()
+    async with transaction(actor.system()) as session:
+        person = await create_user(session, role=role, email="staff@shop.example")
+        staff = {"Authorization": f"Bearer {await create_api_key(session, person.id, 'test', scopes=scopes)}"}
+    item = f"{cart.path}/items/{cart.data['lines'][0]['id']}"
+    looking = Cart(cart.data, staff)
+    answers = [
+        await shop.add(looking, sku=shop.product().sku),
+        await shop.client.patch(item, json={"quantity": 2}, headers=staff),
+        await shop.client.delete(item, headers=staff),
+        await shop.client.patch(cart.path, json={"country": "FR"}, headers=staff),
+        await shop.apply(looking, "X"),
+        await shop.place(looking),
+        await shop.pay(Order(order.data, staff)),
+        await shop.client.post(f"{order.path}/payments/refresh", headers=staff),
+    ]
+    assert [answer.status_code for answer in answers] == [404] * 8
+    for path in (cart.path, order.path):
+        assert (await shop.client.get(path, headers=staff)).status_code == 200
+    assert (await shop.place(cart, staff)).status_code == 201  # with the cart's token beside the key

@@ -1,10 +1,16 @@
 """The same POST twice gives the same answer once."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
+from lex.core import actor, clock
+from lex.core.errors import Conflict
+from lex.db import idempotency
+from lex.db.idempotency import Answer
+from lex.db.session import transact
 from tests.web import probe
 from tests.web.conftest import Client, field_codes
 
@@ -96,3 +102,19 @@ async def test_a_malformed_key_is_refused(client: Client, key: str) -> None:
     answer = await client.post("/api/v1/probe", json=BODY, headers={"Idempotency-Key": key.encode()})  # type: ignore[dict-item]
     assert answer.status_code == 422
     assert list(field_codes(answer)) == ["Idempotency-Key"]
+
+
+async def test_a_request_that_outlived_its_lease_leaves_the_key_to_the_next(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who, key = actor.guest("guest:slow"), str(uuid4())
+    slow = await idempotency.claim(who, key, b"POST /x")
+    monkeypatch.setattr(clock, "real_now", lambda: datetime.now(UTC) + timedelta(seconds=61))
+    second = await idempotency.claim(who, key, b"POST /x")
+    assert second.id == slow.id
+    await idempotency.release(slow)
+    with pytest.raises(Conflict):
+        await transact(who, lambda session: idempotency.keep(session, slow, Answer(201, b"slow")))
+    await transact(who, lambda session: idempotency.keep(session, second, Answer(201, b"second")))
+    replay = await idempotency.claim(who, key, b"POST /x")
+    assert replay.answer == Answer(201, b"second")

@@ -142,3 +142,9 @@ async def test_a_browser_gets_a_page(client: Client) -> None:
 
 async def test_a_strange_host_is_refused(client: Client) -> None:
     assert (await client.get("/healthz", headers={"Host": "a b"})).status_code == 400
+
+
+async def test_an_empty_body_is_missing_whatever_it_is_called(client: Client) -> None:
+    for headers in ({}, {"Content-Type": "application/json"}):
+        answer = await client.post("/api/v1/probe", content=b"", headers=headers)
+        assert (answer.status_code, field_codes(answer)) == (422, {"body": "missing"})

@@ -14,6 +14,7 @@ from lex.flows.product_csv.problems import Problem, UnreadableFile
 ENCODINGS = ("utf-8", "cp1252", "latin-1")
 LONGEST_CELL = 500_000
 _CHUNK = 1 << 20
+_PART = 1 << 13
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 csv.field_size_limit(LONGEST_CELL)
@@ -94,6 +95,22 @@ class Source:
         return Row(place.line, named, place)
 
 
+def _read_line(file: BinaryIO) -> bytes:
+    """Up to the end of a line, which is LF, CR LF, or a CR alone as old spreadsheet programs write it."""
+    line = b""
+    while part := file.readline(_PART):
+        end = part.find(b"\r") + 1
+        if end == len(part):  # what follows the CR is not read yet
+            part += file.read(1)
+        if end and part[end : end + 1] != b"\n":
+            file.seek(end - len(part), io.SEEK_CUR)
+            return line + part[:end]
+        line += part
+        if part.endswith(b"\n"):
+            break
+    return line
+
+
 class _Lines:
     """Physical lines as text; knows where the next one starts."""
 
@@ -104,7 +121,7 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        raw = self._file.readline()
+        raw = _read_line(self._file)
         if not raw:
             raise StopIteration
         self.place = Place(self.place.offset + len(raw), self.place.line + 1)
@@ -171,17 +188,21 @@ def _refuse_byte(source: Source, offset: int) -> None:
 
 
 def _read_header(source: Source) -> None:
-    source.file.seek(0)
-    bom = len(codecs.BOM_UTF8) if source.encoding == "utf-8" and source.file.read(3) == codecs.BOM_UTF8 else 0
+    bom = 0
     source.file.seek(bom)
-    first = source.file.readline().decode(source.encoding)
+    while source.encoding == "utf-8" and source.file.read(3) == codecs.BOM_UTF8:  # some programs write it twice
+        bom += len(codecs.BOM_UTF8)
+    source.file.seek(bom)
+    first = _read_line(source.file).decode(source.encoding)
     source.delimiter = max((",", ";", "\t"), key=first.count)
     source.file.seek(bom)
     lines = _Lines(source.file, source.encoding, Place(bom, 1))
     try:
         names = next(csv.reader(lines, delimiter=source.delimiter, strict=True), [])
     except csv.Error as error:
-        raise UnreadableFile(f"The header of {source.path.name} cannot be read: {error}.") from None
+        told = _torn(Place(bom, 1), lines.place, error)
+        message = f"The header of {source.path.name} cannot be read. {told.message} {told.way_out}"
+        raise UnreadableFile(message) from None
     source.header = [name.strip() for name in names]
     source.start = lines.place
     while source.header and not source.header[-1]:

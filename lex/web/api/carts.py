@@ -19,6 +19,7 @@ from lex.db.session import Session, transact
 from lex.flows.price_cart import price_cart
 from lex.flows.show_cart import show_cart
 from lex.identity.commands import hash_token
+from lex.web.kit.edge import is_head
 from lex.web.kit.guards import public
 from lex.web.kit.idempotency import IdempotencyKey, created
 from lex.web.kit.inputs import CurrentActor, FromPath, JSONBody
@@ -118,10 +119,9 @@ async def open_cart(
     summary="Read a cart",
     responses=problems(404, 410),
 )
-async def read_cart(cart_id: FromPath[UUID], actor: CurrentActor) -> PricedCart:
+async def read_cart(request: Request[Any, Any, Any], cart_id: FromPath[UUID], actor: CurrentActor) -> PricedCart:
     """The cart priced now. `changes` tells once what changed since it was last seen, `problems` what must be mended."""
-
-    return await show_cart(actor, cart_id)
+    return await show_cart(actor, cart_id, is_told=not is_head(request.scope))
 
 
 @post(

@@ -34,9 +34,9 @@ async def checkout(
     actor: CurrentActor,
     idempotency_key: IdempotencyKey = None,
 ) -> Response[Any]:
-    """Holds the stock and writes the order, unpaid. `version` is that of the cart as shown: a cart that changed since
-    is refused (409 `cart_changed`) with the new total. A guest opens the order with the token told here, sent as
-    `X-Order-Token`.
+    """Holds the stock and writes the order, unpaid. `version` and `total_amount` are those of the cart as shown: a cart
+    that changed since, or costs another amount now, is refused (409 `cart_changed`) with the new ones. A guest opens
+    the order with the token told here, sent as `X-Order-Token`.
     """
     async with idempotent(request, actor, idempotency_key) as answer:
         if not answer.is_replay:

@@ -2,18 +2,22 @@
 
 from datetime import datetime
 from pathlib import PurePosixPath
+from typing import Any
 from uuid import UUID
 
 import msgspec
-from litestar import get
+from litestar import Request, Response, get
+from litestar.datastructures import ETag
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.response import File
 
 from lex.adapters.files import private
 from lex.core.errors import NotFound
 from lex.db.session import transaction
-from lex.orders.downloads import list_downloads, take_download
+from lex.orders.downloads import count_download, get_download, list_downloads
 from lex.orders.queries import get_order
+from lex.web.kit.caching import matches
+from lex.web.kit.edge import is_head
 from lex.web.kit.guards import public
 from lex.web.kit.inputs import CurrentActor, FromPath
 from lex.web.kit.openapi import ORDER
@@ -62,22 +66,33 @@ async def list_of_order(order_id: FromPath[UUID], actor: CurrentActor) -> Downlo
     summary="Fetch a file",
     responses={
         200: ResponseSpec(bytes, description="The file.", media_type="application/octet-stream"),
+        304: ResponseSpec(None, description="The file is the one of the ETag sent.", generate_examples=False),
         **problems(404, 410),
     },
 )
-async def download(token: FromPath[str], actor: CurrentActor) -> File:
-    """Counts one download of the link; 410 when it has expired or was used up."""
+async def download(request: Request[Any, Any, Any], token: FromPath[str], actor: CurrentActor) -> Response[Any]:
+    """Counts one download of the link; 410 when it has expired or was used up. The file comes whole, never in ranges.
+
+    HEAD, and asking with the ETag of a file that is there already, count nothing.
+    """
     async with transaction(actor) as session:
-        taken = await take_download(session, token)
-        path = private().path(taken.storage_key)
-        if not path.is_file():  # raising rolls the count back
+        file = await get_download(session, token)
+        path = private().path(file.storage_key)
+        if not path.is_file():
             raise NotFound("The file is missing; tell the shop.", code="file_not_found")
+        is_there = matches(request.headers.get("if-none-match", ""), f'"{file.sha256}"')
+        if not is_there and not is_head(request.scope):
+            await count_download(session, file)
+    headers = {"Cache-Control": "private, no-cache", "Accept-Ranges": "none"}
+    if is_there:
+        return Response(b"", status_code=304, headers={**headers, "ETag": f'"{file.sha256}"'})
     return File(
         path=path,
-        filename=PurePosixPath(taken.name).name,
-        media_type=taken.content_type,
+        filename=PurePosixPath(file.name).name,
+        media_type=file.content_type,
         content_disposition_type="attachment",
-        headers={"Cache-Control": "private, no-store"},
+        etag=ETag(value=file.sha256),
+        headers=headers,
     )
 
 

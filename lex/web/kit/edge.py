@@ -40,6 +40,11 @@ def request_id_of(scope: Any) -> str:
     return str(scope.get("state", {}).get("request_id", ""))
 
 
+def is_head(scope: Any) -> bool:
+    """Whether a request that runs as GET is a HEAD: it must change nothing that a GET would."""
+    return bool(scope.get("state", {}).get("is_head"))
+
+
 class Edge:
     """ASGI wrapper around the application."""
 
@@ -57,6 +62,7 @@ class Edge:
         started = time.perf_counter()
         method = scope["method"]
         inner: Any = {**scope, "method": "GET" if method == "HEAD" else method}
+        inner["state"]["is_head"] = method == "HEAD"
         inner["state"]["request_id"] = request_id = _request_id(scope)
         clear_contextvars()
         bind_contextvars(request_id=request_id)

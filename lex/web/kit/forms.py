@@ -7,7 +7,7 @@ from typing import Any
 from litestar import Request
 
 from lex.core.errors import FieldError, Invalid
-from lex.core.texts import fault_in
+from lex.core.texts import fault_in_writing
 from lex.web.kit.refusals import InvalidFields
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,30}")
@@ -41,7 +41,7 @@ def text_fault(text: str, *, longest: int, needed: str = "", one_line: bool = Tr
     """Why a text cannot be taken, or None; `needed` is what an empty one is told, and lets it pass when it is not."""
     if not text:
         return needed or None
-    return fault_in(text, longest=longest, one_line=one_line)
+    return fault_in_writing(text, longest=longest, one_line=one_line)
 
 
 def has_card_number(form: Mapping[str, str], *but: str) -> bool:

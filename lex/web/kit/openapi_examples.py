@@ -18,6 +18,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "applyCoupon": {"code": "WELCOME10"},
     "placeOrder": {
         "version": 1,
+        "total_amount": 3780,
         "email": "ada@example.org",
         "first_name": "Ada",
         "last_name": "Lindqvist",

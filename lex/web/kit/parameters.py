@@ -22,11 +22,17 @@ def parameter_faults(request: Request[Any, Any, Any]) -> list[FieldError]:
     found: list[FieldError] = []
     for name, field in handler.parsed_fn_signature.parameters.items():
         if name == "data":
-            if field.is_required and not request.headers.get("content-type"):
+            if field.is_required and _is_empty(request):
                 found.append(FieldError("body", "Is missing; send a JSON document.", "missing"))
         elif name not in RESERVED_KWARGS and name not in dependencies:
             found += _of_one(request, name, field, model.__annotations__.get(name, field.raw))
     return found or [FieldError("body", "Is not what this address takes.", "invalid")]
+
+
+def _is_empty(request: Request[Any, Any, Any]) -> bool:
+    headers = request.headers
+    length = headers.get("content-length", "" if "transfer-encoding" in headers else "0")
+    return not headers.get("content-type") or length == "0"
 
 
 def _of_one(

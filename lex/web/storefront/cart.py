@@ -15,6 +15,7 @@ from lex.db.session import transaction
 from lex.flows.show_cart import show_cart
 from lex.orders.finding import find_number
 from lex.web.kit.basket import Basket, find_basket, forget, keep, units_in
+from lex.web.kit.edge import is_head
 from lex.web.kit.guards import public
 from lex.web.kit.inputs import CurrentActor
 from lex.web.kit.templates import page
@@ -58,7 +59,7 @@ async def cart_answer(
     if basket is None:
         return _page(request, None, facts)
     try:
-        priced = await show_cart(basket.opened_by(actor), basket.id)
+        priced = await show_cart(basket.opened_by(actor), basket.id, is_told=not is_head(request.scope))
     except Gone:
         async with transaction(basket.opened_by(actor)) as session:
             return _page(request, None, facts, expired=await get_facts(session, basket.opened_by(actor), basket.id))

@@ -14,18 +14,20 @@ from lex.carts.queries import get_facts, lock_open_cart
 from lex.core.actor import Actor
 from lex.core.countries import names
 from lex.core.errors import FieldError, Gone, Invalid, NotFound, Refusal
+from lex.core.settings import settings
 from lex.db.session import Session, transact
 from lex.flows.place_order import place_order
 from lex.flows.price_cart import price_cart
 from lex.flows.show_cart import show_cart
 from lex.web.kit.basket import Basket, find_basket, keep
+from lex.web.kit.edge import is_head
 from lex.web.kit.forms import read_form
 from lex.web.kit.guards import own_form, public
 from lex.web.kit.inputs import CurrentActor
 from lex.web.kit.templates import page
 from lex.web.storefront.cart import AT_CHECKOUT, country_options, is_htmx
 from lex.web.storefront.cart_changes import to_cart
-from lex.web.storefront.checkout_form import checkout_of, faults_of, is_sent
+from lex.web.storefront.checkout_form import checkout_of, faults_of, is_billed, is_sent
 from lex.web.storefront.paying import card_facts, pay
 from lex.web.storefront.visitor import Visitor, open_placed
 
@@ -41,13 +43,13 @@ async def checkout(request: Request[Any, Any, Any], actor: CurrentActor) -> Resp
         return to_cart()
     owner = basket.opened_by(actor)
     try:
-        priced = await show_cart(owner, basket.id)
+        priced = await show_cart(owner, basket.id, is_told=not is_head(request.scope))
         if priced.status != "open":
             return await open_placed(owner, basket.id) or to_cart()
         if not priced.lines or any(problem.code not in AT_CHECKOUT for problem in priced.problems):
             return to_cart()
         told = [change.message for change in priced.changes]
-        if priced.shipping_methods and priced.shipping_method is None:
+        if priced.shipping_methods and priced.shipping_method is None and not is_head(request.scope):
             priced = await _deliver(owner, basket, "", "")
     except (NotFound, Gone):
         return to_cart()
@@ -105,14 +107,20 @@ async def place(request: Request[Any, Any, Any], actor: CurrentActor) -> Respons
             return await open_placed(owner, basket.id) or to_cart()
         if changed := _delivery_changed(form, priced):
             priced = await _deliver(owner, basket, *changed)
-            form |= {"version": str(priced.version)}
+            form |= {"version": str(priced.version), "country": priced.country or ""}
         return await _place(request, owner, basket, priced, form)
     except (NotFound, Gone):
         return to_cart()
 
 
 def _delivery_changed(form: Form, priced: PricedCart) -> tuple[str, str] | None:
-    """Country and method of a form that was sent without having been priced for them."""
+    """Country and method of a form that was sent without having been priced for them.
+
+    The country of files is that of the billing address. A total that follows from it is shown before it is charged.
+    """
+    if is_billed(priced):
+        wanted = form.get("billing_country") or priced.country or settings().country
+        return (wanted, form.get("shipping_method", "")) if wanted != (priced.country or settings().country) else None
     country, method = form.get("country", priced.country or ""), form.get("shipping_method", "")
     chosen = priced.shipping_method.code if priced.shipping_method else ""
     return (
@@ -184,6 +192,7 @@ def _page(
         refusal=refusal,
         is_stale=is_stale,
         is_sent=is_sent(priced),
+        is_billed=is_billed(priced),
         countries=country_options(priced),
         all_countries=sorted(names().items(), key=lambda option: option[1]),
         **card_facts(),

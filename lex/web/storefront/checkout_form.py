@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from lex.carts.priced import PricedCart
 from lex.core.errors import FieldError, Refusal
+from lex.core.settings import settings
 from lex.flows.checkout import Checkout
 from lex.identity.addresses import PostalAddress
 from lex.identity.commands import checked_email
@@ -36,6 +37,15 @@ def is_sent(priced: PricedCart) -> bool:
     return priced.shipping_method is not None and priced.shipping_method.kind != "pickup"
 
 
+def is_billed(priced: PricedCart) -> bool:
+    """Whether a billing address is needed: what nobody sends is taxed in its country."""
+    return not is_sent(priced) and any(not line.requires_shipping for line in priced.lines)
+
+
+def _has_billing(form: Mapping[str, str], priced: PricedCart) -> bool:
+    return form.get("billing") == "other" or is_billed(priced)
+
+
 def faults_of(form: Mapping[str, str], priced: PricedCart) -> list[FieldError]:
     """Everything wrong with the form, in the order of its fields."""
     found = [_field_fault(form, name, name) for name in ("email", "phone")]
@@ -43,7 +53,7 @@ def faults_of(form: Mapping[str, str], priced: PricedCart) -> list[FieldError]:
         found += _address_faults(form, "", priced.country or "")
     elif not form.get("name"):
         found.append(FieldError("name", "Write your name.", "required"))
-    if form.get("billing") == "other":
+    if _has_billing(form, priced):
         found += _address_faults(form, "billing_", form.get("billing_country", ""))
     found.append(_field_fault(form, "note", "note", one_line=False))
     faults = [fault for fault in found if fault is not None]
@@ -91,7 +101,8 @@ def checkout_of(form: Mapping[str, str], priced: PricedCart) -> Checkout:
     name = form.get("name", "")
     first, _, last = name.rpartition(" ")
     address = _address(form, "", priced.country or "") if is_sent(priced) else None
-    billing = _address(form, "billing_", form["billing_country"]) if form.get("billing") == "other" else None
+    billing_country = form.get("billing_country") or priced.country or settings().country
+    billing = _address(form, "billing_", billing_country) if _has_billing(form, priced) else None
     return Checkout(
         version=whole_number(form, "version", least=1, most=2**31 - 1),
         total_amount=whole_number(form, "total", least=0, most=10**12),

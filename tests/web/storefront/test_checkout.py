@@ -1,6 +1,7 @@
 """The checkout without scripts: from the form to an order that is paid."""
 
 import re
+from decimal import Decimal
 
 import pytest
 
@@ -171,12 +172,18 @@ async def test_an_order_of_nothing_needs_no_card(browser: Browser, shop: Shop) -
     assert "There was nothing to pay." in browser.words
 
 
-async def test_files_need_no_address(browser: Browser, shop: Shop) -> None:
+async def test_files_need_a_billing_address_in_the_country_they_are_taxed_in(browser: Browser, shop: Shop) -> None:
     await browser.add(shop.product(kind="digital", track=False).sku)
     await browser.open("/checkout")
     assert 'name="line1"' not in browser.page.text
+    buyer = {"email": "ada@example.org", "name": "Ada"}
     form = {"version": browser.hidden("version"), "total": browser.hidden("total")}
-    await browser.post("/checkout", email="ada@example.org", name="Ada", **form)
+    refused = await browser.post("/checkout", **buyer, **form, billing_country="DE")
+    assert 'href="#billing_line1"' in refused.text
+    address = {"billing_name": "Ada", "billing_line1": "Kai 1", "billing_city": "Kiel", "billing_postal_code": "24103"}
+    # From another country it costs the same here, and bears the tax of that country.
+    await browser.post("/checkout", **buyer, **form, **address, billing_country="FR")
+    assert shop.one("SELECT tax_amount FROM orders")["tax_amount"] == Decimal("3.32")
     await browser.pay_on_provider_page()
     assert "Thank you for your order" in browser.words
 

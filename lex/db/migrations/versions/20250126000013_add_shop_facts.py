@@ -1,0 +1,34 @@
+"""What holds for the whole shop and its data is kept once, beside the data: the currency its prices are in.
+
+Revision ID: 20250126000013
+Revises: 20250126000012
+"""
+
+from alembic import op
+
+revision = "20250126000013"
+down_revision = "20250126000012"
+branch_labels = None
+depends_on = None
+kind = "schema"
+
+TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
+
+TABLE = """
+CREATE TABLE shop_facts (
+    name text NOT NULL,
+    value text NOT NULL,
+    CONSTRAINT pk_shop_facts PRIMARY KEY (name),
+    CONSTRAINT ck_shop_facts_name CHECK (name IN ('currency'))
+)
+"""
+
+
+def upgrade() -> None:
+    op.execute(TIMEOUTS)
+    op.execute(TABLE)
+
+
+def downgrade() -> None:
+    op.execute(TIMEOUTS)
+    op.execute("DROP TABLE shop_facts")
