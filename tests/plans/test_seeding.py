@@ -22,13 +22,14 @@ from tests.support.invariants import broken
 
 Database = psycopg.Connection[dict[str, Any]]
 
-_CONSTRAINTS = (
-    "SELECT conrelid::regclass::text AS t, conname, pg_get_constraintdef(oid), convalidated FROM pg_constraint"
-)
+_CONSTRAINTS = """
+SELECT conrelid::regclass::text AS t, conname, pg_get_constraintdef(oid), convalidated FROM pg_constraint
+WHERE conparentid = 0
+"""
 _TRIGGERS = "SELECT tgrelid::regclass::text AS t, tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def untouched(cluster: Cluster, template: str) -> Iterator[psycopg.Connection[Any]]:
     with psycopg.connect(with_database(cluster.database_admin_url, template), autocommit=True) as connection:
         yield connection
