@@ -26,6 +26,14 @@ async def fetch_all(session: Session, statement: LiteralString, row: type[R], **
         return await cursor.fetchall()
 
 
+async def fetch_all_planned(session: Session, statement: LiteralString, row: type[R], **params: Any) -> list[R]:
+    """The same, planned for these very values each time: for what is common with one value and rare with another."""
+    driver = await driver_of(session)
+    async with driver.cursor(row_factory=class_row(row)) as cursor:
+        await cursor.execute(statement, params, prepare=False)
+        return await cursor.fetchall()
+
+
 async def fetch_one(session: Session, statement: LiteralString, row: type[R], **params: Any) -> R | None:
     """The first row as `row`, or None."""
     driver = await driver_of(session)

@@ -180,12 +180,25 @@ def test_a_time_range_touches_its_partition(seeded: Database) -> None:
     assert plan.scanned == set(), plan
 
 
-def test_a_customer_is_found_by_blind_tokens(seeded: Database) -> None:
+def test_customers_are_found_by_blind_tokens(seeded: Database, some_order: dict[str, Any]) -> None:
+    tokens = finding._tokens("ada bauer")
+    plan = Plan(seeded, finding._USERS, {"tokens": tokens, "most": 2001})
+    assert "idx_blind_tokens_token" in plan.indexes, plan
+    few, params = finding.question(finding.OrderFilter(), tokens=tokens, users=[some_order["user_id"]])
     with seeded.transaction():
         seeded.execute("SET LOCAL enable_seqscan = off")  # a quarter of this shop is read at once otherwise
-        plan = found_by(seeded, customer="ada.17@example.org")
-    assert "idx_blind_tokens_token" in plan.indexes, plan
+        plan = Plan(seeded, few, params)
     assert any(name.startswith("orders: user_id") for name in plan.indexes), plan
+
+
+def test_half_the_town_is_looked_for_newest_first(seeded: Database) -> None:
+    many = [row["id"] for row in seeded.execute("SELECT id FROM users")]
+    plan = Plan(seeded, *finding.question(finding.OrderFilter(), tokens=[b"x"], users=many))
+    assert not plan.sorts, plan
+    assert not any(name.startswith("orders_p") for name in plan.scanned), plan
+    plan = Plan(seeded, *finding.question(finding.OrderFilter(), tokens=[b"x"], users=many * 3))
+    assert {"pk_blind_tokens", "idx_blind_tokens_token"} & plan.indexes, plan
+    assert not any(name.startswith("orders_p") for name in plan.scanned), plan
 
 
 def test_expired_orders(seeded: Database) -> None:

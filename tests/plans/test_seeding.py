@@ -30,7 +30,7 @@ WHERE conparentid = 0
 _TRIGGERS = "SELECT tgrelid::regclass::text AS t, tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def untouched(cluster: Cluster, template: str) -> Iterator[psycopg.Connection[Any]]:
     for url in temporary_database(cluster, template):  # others clone the template while this is open
         with psycopg.connect(url, autocommit=True) as connection:
