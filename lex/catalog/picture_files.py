@@ -1,8 +1,8 @@
 """Pictures as files: read by decoding them, kept as WebP in a few widths, named by their content.
 
 A picture is kept upright, in sRGB, without metadata. Its files are `pictures/ab/abcd…-WIDTH.webp`, one for each of
-`WIDTHS` it reaches and none wider than it is: an entry {"src", "width", "height"} tells all of them. AVIF is smaller, but
-not every browser shows it: every picture would need a second set of files.
+`WIDTHS` it reaches and none wider than it is: an entry {"src", "width", "height"} tells all of them. AVIF is smaller,
+but not every browser shows it: every picture would need a second set of files.
 """
 
 import asyncio
