@@ -5,6 +5,7 @@ before they start), and whichever answers `/metrics` adds them up.
 """
 
 import os
+from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -45,8 +46,15 @@ class _Seen:
 
 def observe(method: str, route: str, status: int, seconds: float) -> None:
     """Count one answered request. `route` is the template, never the address: addresses hold names and tokens."""
-    _requests.labels(method, route, str(status)).inc()
-    _seconds.labels(method, route).observe(seconds)
+    answered, took = _series(method, route, status)
+    answered.inc()
+    took.observe(seconds)
+
+
+@lru_cache(maxsize=1024)
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """Looking them up by their labels costs more than counting."""
+    return _requests.labels(method, route, str(status)), _seconds.labels(method, route)
 
 
 def sample() -> None:
