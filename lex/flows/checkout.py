@@ -108,6 +108,20 @@ def _require_country(field: str, address: PostalAddress | None, country: str | N
         )
 
 
+def cart_changed(priced: PricedCart) -> Conflict:
+    """The refusal of a cart that is not the one shown; it tells the version and the total to agree to."""
+    return Conflict(
+        "The cart changed since it was shown; look at the new total and place it again.",
+        code="cart_changed",
+        extra={
+            "version": priced.version,
+            "total_amount": priced.total_amount,
+            "currency": priced.currency,
+            "changes": msgspec.to_builtins(priced.changes),
+        },
+    )
+
+
 def new_order(priced: PricedCart) -> Placed:
     """The order a cart becomes, with a new id, number and link."""
     order_id, now = ids.new_id(), clock.now()

@@ -13,10 +13,19 @@ from lex.carts.priced import PricedCart
 from lex.carts.queries import Buyer, CartFacts, CartHead, buyer_of, get_couponed_facts, get_facts, lock_open_cart
 from lex.core import clock
 from lex.core.actor import Actor
-from lex.core.errors import Conflict
 from lex.coupons import holding as coupons
 from lex.db.session import Session, transact
-from lex.flows.checkout import Checkout, Keep, Placed, demand_of, new_order, out_of_stock, require_placeable, uses_of
+from lex.flows.checkout import (
+    Checkout,
+    Keep,
+    Placed,
+    cart_changed,
+    demand_of,
+    new_order,
+    out_of_stock,
+    require_placeable,
+    uses_of,
+)
 from lex.flows.order_snapshot import snapshot_lines, snapshot_order
 from lex.flows.price_cart import price_cart
 from lex.flows.settle_payment import settle_free
@@ -37,16 +46,7 @@ async def place_order(actor: Actor, cart_id: UUID, checkout: Checkout, keep: Kee
     checkout.check()
     result = await transact(actor, lambda session: _place(session, actor, cart_id, checkout, email, keep))
     if isinstance(result, PricedCart):
-        raise Conflict(
-            "The cart changed since it was shown; look at the new total and place it again.",
-            code="cart_changed",
-            extra={
-                "version": result.version,
-                "total_amount": result.total_amount,
-                "currency": result.currency,
-                "changes": msgspec.to_builtins(result.changes),
-            },
-        )
+        raise cart_changed(result)
     return result
 
 

@@ -37,8 +37,9 @@ async def order_page(url: str, token: str) -> str:
         items = [{"sku": await any_sku(client)}]
         opened = (await client.post("/api/v1/carts", json={"country": "DE", "items": items})).json()
         cart, key = opened["cart"]["id"], {"X-Cart-Token": opened["token"]}
-        priced = await client.patch(f"/api/v1/carts/{cart}", json={"shipping_method": "parcel"}, headers=key)
-        body = {"version": priced.json()["version"], "email": "ada@example.org", "shipping_address": ADDRESS}
+        priced = (await client.patch(f"/api/v1/carts/{cart}", json={"shipping_method": "parcel"}, headers=key)).json()
+        agreed = {"version": priced["version"], "total_amount": priced["total_amount"]}
+        body = {**agreed, "email": "ada@example.org", "shipping_address": ADDRESS}
         placed = (await client.post(f"/api/v1/carts/{cart}/checkout", json=body, headers=key)).json()
         if token:
             paying = {"token": token, "return_url": f"{url}/orders/{placed['order_number']}/return"}
