@@ -15,17 +15,8 @@ from lex.core import clock
 from lex.core.actor import Actor
 from lex.coupons import holding as coupons
 from lex.db.session import Session, transact
-from lex.flows.checkout import (
-    Checkout,
-    Keep,
-    Placed,
-    cart_changed,
-    demand_of,
-    new_order,
-    out_of_stock,
-    require_placeable,
-    uses_of,
-)
+from lex.flows import checkout as terms
+from lex.flows.checkout import Checkout, Keep, Placed
 from lex.flows.order_snapshot import snapshot_lines, snapshot_order
 from lex.flows.price_cart import price_cart
 from lex.flows.settle_payment import settle_free
@@ -46,7 +37,7 @@ async def place_order(actor: Actor, cart_id: UUID, checkout: Checkout, keep: Kee
     checkout.check()
     result = await transact(actor, lambda session: _place(session, actor, cart_id, checkout, email, keep))
     if isinstance(result, PricedCart):
-        raise cart_changed(result)
+        raise terms.cart_changed(result)
     return result
 
 
@@ -62,11 +53,11 @@ async def _place(
     priced = price_cart(facts)
     if priced.changes or (priced.version, priced.total_amount) != (checkout.version, checkout.total_amount):
         return await _stale(session, priced)
-    require_placeable(priced, checkout)
+    terms.require_placeable(priced, checkout)
     person = await _buyer(session, actor, checkout, email)
-    placed = new_order(priced)
-    if not await holding.hold(session, placed.id, demand_of(facts), placed.expires_at, actor.user_id):
-        raise out_of_stock(line for line in priced.lines if line.available is not None)
+    placed = terms.new_order(priced)
+    if not await holding.hold(session, placed.id, terms.demand_of(facts), placed.expires_at, actor.user_id):
+        raise terms.out_of_stock(line for line in priced.lines if line.available is not None)
     await insert_order(
         session,
         actor,
@@ -75,7 +66,7 @@ async def _place(
         token_hash=hash_token(placed.access_token),
         token_expires_at=clock.now() + LINK_TIME,
     )
-    if uses := uses_of(facts, priced):
+    if uses := terms.uses_of(facts, priced):
         await coupons.hold(session, placed.id, person.id, buyer.mailbox, uses)
     if placed.total_amount == 0:
         await settle_free(session, actor, placed.id)
