@@ -22,20 +22,24 @@ from lex.payments.rules import Move, Standing
 #: While an attempt is open its holds do not expire; the reconciling job ends every attempt.
 _HOLD_DURING_ATTEMPT = timedelta(days=30)
 
+# LIMIT tells the planner that one partition has it. Otherwise its general plan, which need not be made anew each time,
+# counts the costs of every partition and is never taken.
 _LOCK_PAYABLE: LiteralString = """
-SELECT o.id, o.user_id, o.order_number, o.status, o.payment_status, o.currency, o.total_amount, o.expires_at,
-       a.id AS attempt_id, a.status AS attempt_status, a.action ->> 'url' AS action_url, a.created_at AS attempt_at,
-       coalesce((SELECT max(n.number) FROM payment_attempts n WHERE n.order_id = o.id AND n.user_id = o.user_id), 0)
-           AS attempts,
+SELECT o.*, a.id AS attempt_id, a.status AS attempt_status, a.action ->> 'url' AS action_url,
+       a.created_at AS attempt_at,
+       coalesce((SELECT max(n.number) FROM payment_attempts n WHERE n.order_id = %(order_id)s), 0) AS attempts,
        (SELECT count(DISTINCT i.product_id) FROM order_items i
-        WHERE i.order_id = o.id AND i.user_id = o.user_id AND i.is_stock_tracked) AS tracked_products
-FROM orders o
-LEFT JOIN payment_attempts a ON a.order_id = o.id AND a.user_id = o.user_id AND a.tender = 1
+        WHERE i.order_id = %(order_id)s AND i.is_stock_tracked) AS tracked_products
+FROM (
+    SELECT o.id, o.user_id, o.order_number, o.status, o.payment_status, o.currency, o.total_amount, o.expires_at
+    FROM orders o
+    WHERE o.id = %(order_id)s AND (o.user_id = %(user_id)s OR %(sees_all)s OR EXISTS (
+        SELECT FROM order_tokens t WHERE t.order_id = %(order_id)s AND t.token_hash = ANY(%(tokens)s)
+            AND t.expires_at > %(now)s AND t.revoked_at IS NULL AND NOT t.is_once))
+    LIMIT 1 FOR NO KEY UPDATE
+) o
+LEFT JOIN payment_attempts a ON a.order_id = %(order_id)s AND a.tender = 1
     AND a.status IN ('sending', 'unknown', 'requires_action', 'processing')
-WHERE o.id = %(order_id)s AND (o.user_id = %(user_id)s OR %(sees_all)s OR EXISTS (
-    SELECT FROM order_tokens t WHERE t.order_id = o.id AND t.user_id = o.user_id AND t.token_hash = ANY(%(tokens)s)
-        AND t.expires_at > %(now)s AND t.revoked_at IS NULL AND NOT t.is_once))
-FOR NO KEY UPDATE OF o
 """
 
 _BEGIN: LiteralString = """
