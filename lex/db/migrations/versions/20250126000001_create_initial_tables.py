@@ -22,9 +22,12 @@ CREATE EXTENSION IF NOT EXISTS pg_trgm;
 CREATE EXTENSION IF NOT EXISTS btree_gist;
 """
 
+# In plpgsql, not sql: a check constraint that calls an sql function parses its body anew in every statement.
 FUNCTIONS = """
-CREATE FUNCTION public.uuid_v7_time(id uuid) RETURNS timestamptz LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
-    SELECT to_timestamp(('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint / 1000.0)
+CREATE FUNCTION public.uuid_v7_time(id uuid) RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+BEGIN
+    RETURN to_timestamp(('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint / 1000.0);
+END
 $$;
 COMMENT ON FUNCTION public.uuid_v7_time IS 'The instant a UUIDv7 carries, to the millisecond.';
 
@@ -34,13 +37,14 @@ $$;
 COMMENT ON FUNCTION public.uuid_v7_floor IS 'The smallest id of an instant: the bound that prunes partitions.';
 
 -- Milliseconds, then the fraction of the millisecond, then random bits: the rows of one transaction keep their order.
-CREATE FUNCTION public.uuid_v7() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
-    SELECT (
-        lpad(to_hex(microseconds / 1000), 12, '0')
+CREATE FUNCTION public.uuid_v7() RETURNS uuid LANGUAGE plpgsql VOLATILE PARALLEL SAFE AS $$
+DECLARE
+    microseconds bigint := floor(extract(epoch FROM clock_timestamp()) * 1000000);
+BEGIN
+    RETURN lpad(to_hex(microseconds / 1000), 12, '0')
         || '7' || lpad(to_hex(microseconds % 1000 * 4096 / 1000), 3, '0')
-        || substr(replace(gen_random_uuid()::text, '-', ''), 17)
-    )::uuid
-    FROM (SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS microseconds) now
+        || substr(replace(gen_random_uuid()::text, '-', ''), 17);
+END
 $$;
 COMMENT ON FUNCTION public.uuid_v7 IS 'A new id for rows the database itself makes.';
 
