@@ -100,7 +100,8 @@ WHERE id = %(cart_id)s
 """
 
 _METHOD: LiteralString = """
-SELECT id, countries FROM shipping_methods WHERE code = %(code)s AND is_active AND deleted_at IS NULL
+SELECT id, CASE WHEN kind <> 'pickup' THEN countries ELSE '{}' END AS countries FROM shipping_methods
+WHERE code = %(code)s AND is_active AND deleted_at IS NULL
 """
 
 _ACCEPT: LiteralString = """

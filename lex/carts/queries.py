@@ -66,6 +66,7 @@ class CartHead:
     expires_at: datetime
     order_id: UUID | None
     coupon_codes: list[str]
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +108,8 @@ _OWN: LiteralString = (
 )
 
 _LOCK: LiteralString = (
-    "SELECT c.id, c.user_id, c.status, c.currency, c.country, c.expires_at, c.order_id, c.coupon_codes FROM carts c"
-    " WHERE c.id = %(id)s AND " + _OWN + " FOR NO KEY UPDATE"
+    "SELECT c.id, c.user_id, c.status, c.currency, c.country, c.expires_at, c.order_id, c.coupon_codes, c.version"
+    " FROM carts c WHERE c.id = %(id)s AND " + _OWN + " FOR NO KEY UPDATE"
 )
 
 _FACTS: LiteralString = """

@@ -1,9 +1,9 @@
 """What coupons take off: pure. Amounts in minor units, with or without tax as the shop's prices are.
 
 Of the coupons entered, those that are good are taken by priority, the larger first, then as entered. One that is not
-stackable stands alone, and of the exclusive ones at most one counts. Units that come free are taken off first, then
-percentages of what is left, then fixed amounts: so no line falls below nothing. Every discount is split over its lines
-by largest remainder.
+stackable stands alone, and of the exclusive ones at most one counts; one that would take nothing off hinders none.
+Units that come free are taken off first, then percentages of what is left, then fixed amounts: so no line falls below
+nothing. Every discount is split over its lines by largest remainder.
 """
 
 from collections.abc import Iterable, Sequence
@@ -102,7 +102,18 @@ def discounted(
             faults[offer.code] = fault
         else:
             good.append(offer)
-    chosen = _combined(good, faults)
+    while True:
+        hindered: dict[str, Fault] = {}
+        result = _applied(_combined(good, hindered), lines, shipping, faults)
+        idle = [offer for offer in good if offer.code not in hindered and not result.amount_of(offer.code)]
+        if not idle:
+            faults |= hindered
+            return result
+        faults |= {offer.code: _idle_fault(offer) for offer in idle}
+        good = [offer for offer in good if offer not in idle]
+
+
+def _applied(chosen: Sequence[Offer], lines: Sequence[Priced], shipping: int, faults: dict[str, Fault]) -> Discounted:
     result = Discounted({line.id: [] for line in lines}, [], faults)
     for offer in sorted(chosen, key=lambda offer: KINDS.index(offer.type)):
         if offer.type == "free_shipping":
@@ -151,6 +162,13 @@ def waiting_fault(offer: Offer, lines: Sequence[Priced], currency: str) -> Fault
         told = f"The coupon {offer.code} takes {needed} units of its goods; {needed - units} are missing."
         return Fault("coupon_quantity", told, is_lasting=False)
     return None
+
+
+def _idle_fault(offer: Offer) -> Fault:
+    if offer.type == "free_shipping":
+        told = f"The coupon {offer.code} takes off shipping, and none is charged as the cart stands."
+        return Fault("coupon_no_shipping", told, is_lasting=False)
+    return Fault("coupon_no_effect", f"The coupon {offer.code} takes nothing off as the cart stands.", is_lasting=False)
 
 
 def _covered(offer: Offer, lines: Iterable[Priced]) -> list[Priced]:

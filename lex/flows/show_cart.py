@@ -1,12 +1,14 @@
 """Show a cart priced now: what changed since it was seen is told once, and from then on agreed to.
 
-And renew one that has expired: what was in it and is still sold goes into a new cart at today's prices.
+And renew one that has expired: what was in it and is still sold goes into a new cart at today's prices, and its coupons
+with it.
 """
 
 from uuid import UUID
 
 from lex.carts import commands as carts
 from lex.carts.commands import Opened, Wanted
+from lex.carts.couponing import carry_codes
 from lex.carts.priced import PricedCart
 from lex.carts.queries import CartFacts, get_facts, lock_open_cart, require_not_expired
 from lex.core.actor import Actor
@@ -39,9 +41,11 @@ async def _show(session: Session, actor: Actor, cart_id: UUID, is_told: bool) ->
 
 
 async def renew_cart(session: Session, actor: Actor, expired: CartFacts) -> Opened:
-    """A new cart for a guest whose cart expired, with what of it is still sold."""
+    """A new cart for a guest whose cart expired, with what of it is still sold, and its coupons."""
     opened = await carts.open_cart(session, actor, expired.country)
     kept = [Wanted(line.quantity, line.product_id) for line in expired.lines if line.is_sellable]
     if kept:
         await carts.add_lines(session, opened, actor.user_id, kept)
+    if expired.coupon_codes:
+        await carry_codes(session, opened, expired.coupon_codes)
     return opened

@@ -199,10 +199,24 @@ async def test_free_shipping_is_a_discount_of_the_shipping_line(shop: Shop) -> N
 
 async def test_what_takes_nothing_off_is_not_used(shop: Shop) -> None:
     shop.coupon("FREESHIP", "free_shipping", usage_limit=1)
-    cart = await shop.couponed(await shop.cart((shop.product(price="10.00"), 1)), "FREESHIP")
-    assert coupons(cart) == {"FREESHIP": (0, None)}
-    assert (await shop.place(cart)).status_code == 201
+    cart = await shop.couponed(await shop.cart((shop.product(price="10.00"), 1), shipping=None), "FREESHIP")
+    assert coupons(cart) == {"FREESHIP": (0, "coupon_no_shipping")}
+    assert coupons(await shop.ship(cart, "parcel")) == {"FREESHIP": (490, None)}
+    assert (await shop.place(await shop.ship(cart, "pickup"))).status_code == 201
     assert shop.one("SELECT used_count FROM coupons")["used_count"] == 0
+
+
+async def test_free_shipping_is_refused_where_none_is_charged_and_hinders_nothing(shop: Shop) -> None:
+    shop.coupon("FREESHIP", "free_shipping", priority=9)
+    shop.coupon("TEN")
+    files = await shop.cart((shop.product(kind="digital", track=False), 1), shipping=None)
+    collected = await shop.couponed(await shop.cart((shop.product(price="10.00"), 1)), "TEN")
+    for cart in (files, collected):
+        refused = await shop.apply(cart, "FREESHIP")
+        assert (refused.status_code, refused.json()["code"]) == (409, "coupon_no_shipping")
+    assert (await shop.see(collected)).data == collected.data
+    unchosen = await shop.couponed(await shop.cart((shop.product(price="10.00"), 1), shipping=None), "TEN", "FREESHIP")
+    assert coupons(unchosen) == {"TEN": (100, None), "FREESHIP": (0, "coupon_no_shipping")}
 
 
 async def test_net_prices_are_lowered_before_their_tax(prices_without_tax: None, shop: Shop) -> None:

@@ -114,6 +114,19 @@ def test_two_codes_of_one_coupon_count_once() -> None:
     assert (faults(result), shares(lines, result)) == ({"B-2": "coupon_not_combinable"}, [100])
 
 
+def test_one_that_takes_nothing_off_hinders_none() -> None:
+    lines = [line(1000)]
+    ten = offer("TEN", amount=100, is_stackable=False)
+    ship = offer("SHIP", "free_shipping", is_stackable=False, priority=9)
+    nothing = offer("NOTHING", "percentage", percentage=Decimal("0.001"), is_stackable=False, priority=8)
+    result = applied(lines, ten, ship, nothing)
+    assert shares(lines, result) == [100]
+    assert faults(result) == {"SHIP": "coupon_no_shipping", "NOTHING": "coupon_no_effect"}
+    assert not any(fault.is_lasting for fault in result.faults.values())
+    charged = applied(lines, ten, ship, shipping=490)
+    assert (charged.amount_of("SHIP"), faults(charged)) == (490, {"TEN": "coupon_not_combinable"})
+
+
 @pytest.mark.parametrize(
     ("quantities", "free"),
     [([2], 0), ([3], 700), ([5], 700), ([6], 1400), ([9], 2100)],

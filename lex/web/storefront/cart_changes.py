@@ -161,11 +161,12 @@ async def choose_country(request: Request[Any, Any, Any], actor: CurrentActor) -
 
 @post("/cart/shipping", guards=[own_form], include_in_schema=False)
 async def choose_shipping(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
-    """How the goods go: one of the methods that reach the country."""
+    """How the goods go: one of the methods that reach the country; none chosen is no change."""
     form = await read_form(request)
 
     async def change(session: Session, _: Actor, head: CartHead) -> None:
-        await carts.choose(session, head, country=None, shipping_method=form.get("shipping_method", ""))
+        if method := form.get("shipping_method"):
+            await carts.choose(session, head, country=None, shipping_method=method)
 
     return await _changed(request, actor, change)
 

@@ -50,7 +50,9 @@ async def checkout(request: Request[Any, Any, Any], actor: CurrentActor) -> Resp
             return to_cart()
         told = [change.message for change in priced.changes]
         if priced.shipping_methods and priced.shipping_method is None and not is_head(request.scope):
-            priced = await _deliver(owner, basket, "", "")
+            priced, _ = await _deliver(owner, basket, "", "")
+    except Invalid as refusal:
+        return await _unshipped(request, owner, basket, {}, refusal)
     except (NotFound, Gone):
         return to_cart()
     return _page(request, priced, {}, told=told)
@@ -65,19 +67,32 @@ async def deliver(request: Request[Any, Any, Any], actor: CurrentActor) -> Respo
         return to_cart()
     try:
         owner = basket.opened_by(actor)
-        priced = await _deliver(owner, basket, form.get("country", ""), form.get("shipping_method", ""))
+        priced, _ = await _deliver(owner, basket, form.get("country", ""), form.get("shipping_method", ""))
     except Invalid as refusal:
-        priced = await show_cart(owner, basket.id)
-        return _page(request, priced, form, faults=list(refusal.errors))
+        return await _unshipped(request, owner, basket, form, refusal)
     except Refusal:
         return to_cart()
     return _page(request, priced, form)
 
 
-async def _deliver(actor: Actor, basket: Basket, country: str, method: str) -> PricedCart:
-    """Set country and method; the first method that reaches the country when the wanted one does not."""
+async def _unshipped(
+    request: Request[Any, Any, Any], owner: Actor, basket: Basket, form: Form, refusal: Invalid
+) -> Response[Any]:
+    """The same form, with what is wrong with its country or way to ship."""
+    priced = await show_cart(owner, basket.id)
+    faults = list(refusal.errors)
+    if is_billed(priced):
+        faults = [FieldError(f"billing_{fault.field}", fault.message, fault.code) for fault in faults]
+    return _page(request, priced, form, faults=faults)
 
-    async def work(session: Session) -> PricedCart:
+
+async def _deliver(actor: Actor, basket: Basket, country: str, method: str) -> tuple[PricedCart, int]:
+    """Set country and method; the first method that reaches the country when the wanted one does not.
+
+    Answers with the version the cart had before, too.
+    """
+
+    async def work(session: Session) -> tuple[PricedCart, int]:
         head = await lock_open_cart(session, actor, basket.id)
         if country and country != head.country:
             await carts.choose(session, head, country=country, shipping_method=None)
@@ -88,7 +103,7 @@ async def _deliver(actor: Actor, basket: Basket, country: str, method: str) -> P
             fresh = await lock_open_cart(session, actor, basket.id)
             await carts.choose(session, fresh, country=None, shipping_method=chosen)
             priced = price_cart(await get_facts(session, actor, basket.id))
-        return priced
+        return priced, head.version
 
     return await transact(actor, work)
 
@@ -106,8 +121,15 @@ async def place(request: Request[Any, Any, Any], actor: CurrentActor) -> Respons
         if priced.status != "open":
             return await open_placed(owner, basket.id) or to_cart()
         if changed := _delivery_changed(form, priced):
-            priced = await _deliver(owner, basket, *changed)
-            form |= {"version": str(priced.version), "country": priced.country or ""}
+            try:
+                priced, before = await _deliver(owner, basket, *changed)
+            except Invalid as refusal:
+                return await _unshipped(request, owner, basket, form, refusal)
+            form |= {"country": priced.country or ""}
+            chosen = priced.shipping_method.code if priced.shipping_method else ""
+            # Any other form stays stale: goods or a way to ship that it never showed are shown before they are ordered.
+            if form.get("version") == str(before) and changed[1] in ("", chosen):
+                form |= {"version": str(priced.version)}
         return await _place(request, owner, basket, priced, form)
     except (NotFound, Gone):
         return to_cart()
@@ -161,11 +183,17 @@ async def _refused(
         request,
         priced,
         form,
-        faults=list(refusal.errors),
+        faults=[_in_form(fault) for fault in refusal.errors],
         told=changes,
         refusal=None if is_stale or refusal.errors else refusal,
         is_stale=is_stale,
     )
+
+
+def _in_form(fault: FieldError) -> FieldError:
+    """What is wrong with an order, by the field of the form."""
+    field = fault.field.replace("billing_address.", "billing_").removeprefix("shipping_address.")
+    return FieldError(field, fault.message, fault.code)
 
 
 def _page(

@@ -126,13 +126,16 @@ async def test_what_is_short_is_told_beside_its_line(browser: Browser, shop: Sho
 
 
 async def test_an_expired_cart_is_told_and_can_be_had_again(browser: Browser, shop: Shop) -> None:
-    await browser.add(shop.product(name="Bell").sku, 2)
+    shop.coupon("TEN")
+    await browser.add(shop.product(name="Bell", price="19.90").sku, 2)
+    await browser.post("/cart/coupons", code="TEN")
     shop.db.execute("UPDATE carts SET expires_at = now() - interval '1 minute'")
     await browser.open("/cart")
     assert "This cart has expired" in browser.words
     assert "2 × Bell" in browser.words
     await browser.post("/cart/renew")
     assert "This cart has expired" not in browser.words
+    assert "−€3.98" in browser.words
     assert browser.client.cookies["lex_cart_count"] == "2"
 
 
@@ -160,6 +163,9 @@ async def test_country_and_shipping_change_what_is_due(browser: Browser, shop: S
         page = await browser.post("/cart/country", country=country)
         assert page.status_code == 422, country
         assert "is not a country" in browser.words
+    page = await browser.post("/cart/shipping", shipping_method="")
+    assert page.status_code == 200
+    assert "€24.80" in browser.words
     page = await browser.post("/cart/shipping", shipping_method="teleport")
     assert "There is no such shipping method" in browser.words
 

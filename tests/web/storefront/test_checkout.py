@@ -78,6 +78,61 @@ async def test_another_delivery_is_priced_before_it_is_paid(browser: Browser, sh
     assert browser.page.url.path == "/sandbox/pay"
 
 
+async def test_goods_that_were_never_shown_are_not_ordered(browser: Browser, shop: Shop) -> None:
+    bell, lamp = shop.product(name="Bell", price="19.90"), shop.product(name="Lamp", price="19.90")
+    await browser.add(bell.sku)
+    await browser.open("/checkout")
+    form = {**BUYER, "version": browser.hidden("version"), "total": "1990"}
+    # In another tab another thing of the same price; then the first form is sent with another delivery.
+    await browser.open("/cart")
+    await browser.post(f"/cart/items/{browser.line_id()}", remove="1")
+    await browser.add(lamp.sku)
+    page = await browser.post("/checkout", **{**form, "shipping_method": "pickup"})
+    assert page.status_code == 409
+    assert "The cart changed while you were here; nothing was ordered." in browser.words
+    assert "Lamp" in browser.words
+    assert shop.one("SELECT count(*) AS n FROM orders")["n"] == 0
+
+
+async def test_collection_is_open_to_every_country(browser: Browser, shop: Shop) -> None:
+    shop.db.execute("UPDATE shipping_methods SET countries = '{DE}'")
+    await browser.add(shop.product(price="19.90").sku)
+    await browser.post("/cart/country", country="US")
+    await browser.open("/checkout")
+    assert "Pay €19.90" in browser.words
+    await browser.checkout(country="US", shipping_method="pickup", payment_token="tok_visa")
+    assert "Thank you for your order" in browser.words
+
+
+@pytest.mark.parametrize(("kind", "field"), [("physical", "country"), ("digital", "billing_country")])
+async def test_a_country_that_is_none_is_said_beside_its_field(
+    browser: Browser, shop: Shop, kind: str, field: str
+) -> None:
+    await browser.add(shop.product(kind=kind, track=False).sku)
+    page = await browser.checkout(**{field: "XX"})
+    assert page.status_code == 422
+    assert f'href="#{field}"' in page.text
+    assert f'id="{field}-fault"' in page.text
+    assert 'value="ada@example.org"' in page.text
+
+
+async def test_a_billing_country_that_is_none_is_said(browser: Browser, shop: Shop) -> None:
+    await browser.add(shop.product().sku)
+    billing = {"name": "Ada", "line1": "Kai 1", "city": "Kiel", "postal_code": "24103", "country": "XX"}
+    page = await browser.checkout(billing="other", **{f"billing_{name}": text for name, text in billing.items()})
+    assert page.status_code == 422
+    assert 'href="#billing_country"' in page.text
+
+
+async def test_an_address_names_its_state(browser: Browser, shop: Shop) -> None:
+    await browser.add(shop.product().sku)
+    await browser.open("/checkout")
+    assert 'id="region" name="region"' in browser.page.text
+    assert 'autocomplete="shipping address-level1"' in browser.page.text
+    await browser.checkout(region="Bremen-Nord", payment_token="tok_visa")
+    assert "Bremen-Nord" in browser.words
+
+
 async def test_a_stale_price_is_told_with_the_new_total(browser: Browser, shop: Shop) -> None:
     bell = shop.product(name="Bell", price="19.90")
     await browser.add(bell.sku)
