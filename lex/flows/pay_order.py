@@ -70,18 +70,17 @@ async def pay_order(actor: Actor, order_id: UUID, request: PaymentRequest, keep:
 
 async def _reserve(session: Session, actor: Actor, order_id: UUID) -> tuple[Attempt, int] | UUID:
     order = await lock_payable(session, actor, order_id)
-    _require_payable(order)
+    require_payable(order)
     if order.attempt_id is not None:
         return _open_attempt(order, order.attempt_id)
-    if order.attempts >= MOST_ATTEMPTS:
-        raise Conflict("This order had too many tries to pay it; place it again.", code="too_many_attempts")
     provider = current().name
     attempt_id = await begin_attempt(session, order, provider)
     attempt = Attempt(attempt_id, order.id, order.user_id, "sending", None, provider, order.currency)
     return attempt, money.minor(order.total_amount, order.currency)
 
 
-def _require_payable(order: Payable) -> None:
+def require_payable(order: Payable) -> None:
+    """Raises `Conflict` or `Gone` for an order nobody is to be asked for money for; a try under way may go on."""
     if order.status == "canceled":
         raise Conflict("This order was canceled; place it again.", code="order_canceled")
     if order.payment_status in ("paid", "partially_refunded", "refunded"):
@@ -90,6 +89,8 @@ def _require_payable(order: Payable) -> None:
         raise out_of_time()
     if order.payment_status == "partially_paid":
         raise Conflict("A part of this order is paid; ask the shop how to pay the rest.", code="partially_paid")
+    if order.attempt_id is None and order.attempts >= MOST_ATTEMPTS:
+        raise Conflict("This order had too many tries to pay it; place it again.", code="too_many_attempts")
 
 
 def _open_attempt(order: Payable, attempt_id: UUID) -> UUID:

@@ -21,6 +21,7 @@ from lex.core.errors import Invalid, NotFound
 from lex.core.settings import settings
 from lex.core.texts import is_web_address
 from lex.web.kit.bodies import Request
+from lex.web.kit.forms import form_of
 from lex.web.kit.guards import public
 from lex.web.kit.inputs import FromPath, JSONBody
 from lex.web.kit.templates import page
@@ -76,7 +77,7 @@ async def ask_for_card(amount: Asked, currency: Asked, back: Asked, signature: A
 async def take_card(request: Request, amount: Asked, currency: Asked, back: Asked, signature: Asked) -> Response[Any]:
     """A card becomes a token, which goes back to the shop; what is wrong with it is said beside its field."""
     total = _total(amount, currency, back, signature)
-    form = {name: str(value) for name, value in (await request.form()).items()}
+    form = {name: str(value) for name, value in (await form_of(request)).items()}
     try:
         month, year = _expiry(form.get("expiry", ""))
         token, _ = tokenise(form.get("number", ""), month, year, form.get("cvc", ""))
@@ -133,7 +134,7 @@ async def show_challenge(payment_id: FromPath[str]) -> Response[str]:
 @post("/sandbox/3ds/{payment_id:str}", guards=[public], include_in_schema=False)
 async def answer_challenge(request: Request, payment_id: FromPath[str]) -> Response[None]:
     """Approve, refuse or leave; then back to the shop."""
-    answer = (await request.form()).get("answer")
+    answer = (await form_of(request)).get("answer")
     if answer not in ("approve", "refuse", "leave"):
         raise Invalid("answer", "Answer approve, refuse or leave.")
     entry = await _payment(payment_id)

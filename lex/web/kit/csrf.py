@@ -18,6 +18,7 @@ from markupsafe import Markup
 from lex.core.errors import Forbidden
 from lex.core.settings import settings
 from lex.web.kit import cookies
+from lex.web.kit.forms import form_of
 
 FIELD = "csrf"
 _NAME = "csrf"
@@ -54,7 +55,7 @@ async def own_form(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteH
     """`guards=[own_form]`: for everybody, from a form of ours. Raises `Forbidden` (`foreign_form`)."""
     own = _says_own(connection.headers, connection.headers.get("host", ""))
     if own is None and isinstance(connection, Request):
-        own = _has_token(connection, str((await connection.form()).get(FIELD, "")))
+        own = _has_token(connection, str((await form_of(connection)).get(FIELD, "")))
     if not own:
         raise Forbidden(
             "This form did not come from a page of ours; go back, load the page again and send it once more.",
@@ -68,7 +69,11 @@ def _says_own(headers: Any, host: str) -> bool | None:
     if site is not None and site not in ("same-origin", "none"):
         return False
     if origin is not None:
-        return urlsplit(origin).netloc in {host, urlsplit(settings().public_url).netloc} - {""}
+        try:
+            told = urlsplit(origin).netloc
+        except ValueError:  # no address at all
+            return False
+        return told in {host, urlsplit(settings().public_url).netloc} - {""}
     return None if site is None else True
 
 

@@ -91,9 +91,8 @@ class Edge:
     def _with_headers(self, given: Any, scope: Any, request_id: str) -> list[tuple[bytes, bytes]]:
         headers = [(name, _allowed(value) if name == b"allow" else value) for name, value in given]
         if fresh := csrf.fresh_cookie(scope):  # such an answer is one browser's own
-            headers = [(name, value) for name, value in headers if name.lower() != b"cache-control"]
-            headers += [(b"set-cookie", fresh.encode()), (b"cache-control", b"private, no-cache")]
-            given = headers
+            headers = [header for header in headers if not _is_shared(*header)]
+            given = headers = [*headers, (b"set-cookie", fresh.encode())]
         headers += [*self.headers, (b"x-request-id", request_id.encode())]
         names = {name.lower() for name, _ in given}
         is_api = scope["path"].startswith("/api/")
@@ -102,6 +101,11 @@ class Edge:
         if b"cache-control" not in names:
             headers.append((b"cache-control", b"no-store" if is_api else b"private, no-cache"))
         return headers
+
+
+def _is_shared(name: bytes, value: bytes) -> bool:
+    """Whether a header lets others keep the answer."""
+    return name.lower() == b"cache-control" and b"private" not in value and b"no-store" not in value
 
 
 def _allowed(methods: bytes) -> bytes:

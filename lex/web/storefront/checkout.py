@@ -29,7 +29,7 @@ from lex.web.storefront.cart import AT_CHECKOUT, country_options, is_htmx
 from lex.web.storefront.cart_changes import to_cart
 from lex.web.storefront.checkout_form import checkout_of, faults_of, is_billed, is_sent
 from lex.web.storefront.paying import card_facts, pay
-from lex.web.storefront.visitor import Visitor, open_placed
+from lex.web.storefront.visitor import Visitor, to_placed
 
 Form = dict[str, str]
 _HEADERS = {"Cache-Control": "private, no-store"}
@@ -45,7 +45,7 @@ async def checkout(request: Request[Any, Any, Any], actor: CurrentActor) -> Resp
     try:
         priced = await show_cart(owner, basket.id, is_told=not is_head(request.scope))
         if priced.status != "open":
-            return await open_placed(owner, basket.id) or to_cart()
+            return await to_placed(owner, basket.id) or to_cart()
         if not priced.lines or any(problem.code not in AT_CHECKOUT for problem in priced.problems):
             return to_cart()
         told = [change.message for change in priced.changes]
@@ -119,7 +119,7 @@ async def place(request: Request[Any, Any, Any], actor: CurrentActor) -> Respons
     try:
         priced = await show_cart(owner, basket.id)
         if priced.status != "open":
-            return await open_placed(owner, basket.id) or to_cart()
+            return await to_placed(owner, basket.id) or to_cart()
         if changed := _delivery_changed(form, priced):
             try:
                 priced, before = await _deliver(owner, basket, *changed)
@@ -176,7 +176,7 @@ async def _refused(
     """The same form again, with what stood in the way; a cart placed meanwhile leads to its order."""
     priced = await show_cart(owner, basket.id)
     if priced.status != "open":
-        return await open_placed(owner, basket.id) or to_cart()
+        return await to_placed(owner, basket.id) or to_cart()
     changes = told + [change["message"] for change in refusal.extra.get("changes", ())]
     is_stale = refusal.code == "cart_changed"
     return _page(

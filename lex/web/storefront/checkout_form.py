@@ -28,9 +28,6 @@ _NEEDED = {
     "postal_code": "Write the postal code.",
 }
 
-#: Fields that may hold long numbers which are no card.
-_NUMBERS = ("phone", "csrf")
-
 
 def is_sent(priced: PricedCart) -> bool:
     """Whether goods of the cart go to an address."""
@@ -59,7 +56,7 @@ def faults_of(form: Mapping[str, str], priced: PricedCart) -> list[FieldError]:
     faults = [fault for fault in found if fault is not None]
     if form.get("email") and not any(fault.field == "email" for fault in faults):
         faults = [*_email_faults(form["email"]), *faults]
-    if has_card_number(form, *_NUMBERS):
+    if has_card_number(form, "csrf"):
         words = (
             "A card number stands in one of the fields. It belongs into the payment provider's form only; remove it."
         )

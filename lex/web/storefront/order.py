@@ -7,28 +7,23 @@ from litestar import MediaType, Request, Response, get, post
 from litestar.params import QueryParameter
 
 from lex.core import clock, countries
-from lex.core.errors import Conflict, NotFound, Refusal
+from lex.core.errors import Conflict, NotFound
 from lex.db.session import Session, transact, transaction
 from lex.flows.cancel_order import cancel_order
 from lex.orders.downloads import list_downloads
 from lex.orders.finding import checked_number, get_id
 from lex.orders.links import exchange_link
 from lex.orders.queries import get_order, list_story
+from lex.web.kit.edge import is_head
 from lex.web.kit.guards import own_form, public
 from lex.web.kit.inputs import CurrentActor, FromPath
 from lex.web.kit.templates import page
 from lex.web.storefront.paying import card_facts
-from lex.web.storefront.visitor import Visitor, see_other
+from lex.web.storefront.visitor import Visitor, closed_to_strangers, open_placed, see_other
 
 Token = Annotated[str, QueryParameter(required=False, max_length=200)]
 _HEADERS = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex"}
 _UNPAID = frozenset({"unpaid", "failed"})
-
-
-def _closed() -> NotFound:
-    """One answer for a wrong number and a wrong token: nobody learns which orders exist."""
-    sentence = "This link opens no order. It may have expired; use the newest mail about your order, or look it up."
-    return NotFound(sentence, code="order_not_found")
 
 
 @get("/orders/{number:str}", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
@@ -36,20 +31,25 @@ async def order(
     request: Request[Any, Any, Any], number: FromPath[str], actor: CurrentActor, token: Token = ""
 ) -> Response[Any]:
     """The order. A token in the address is kept in a cookie, and the address shown again without it."""
-    try:
+    with closed_to_strangers():
         kept = Visitor.of_request(request, actor, number)
         visitor = Visitor.of_order(actor, number, token) if token else kept
-        async with transaction(visitor.actor) as session:
-            facts = await _facts(session, visitor)
-    except Refusal as refusal:
-        if refusal.status >= 500:
-            raise
-        raise _closed() from refusal
-    not_canceled = "not_canceled" in request.query_params
+        try:
+            async with transaction(visitor.actor) as session:
+                facts = await _facts(session, visitor)
+        except NotFound:
+            # An old link, where the browser may have a newer one; or none, where it may have placed the order.
+            if token and kept.token:
+                return see_other(kept.page)
+            placed = None if is_head(request.scope) else await open_placed(request, actor, kept.number)
+            if placed is None:
+                raise
+            return placed
     if token:
         answer = see_other(visitor.page)
         visitor.keep(answer)
         return answer
+    not_canceled = "not_canceled" in request.query_params
     return page(
         "storefront/order.html", request=request, headers=_HEADERS, not_canceled=not_canceled, **facts, **card_facts()
     )
@@ -91,12 +91,10 @@ def _ran_out(document: dict[str, Any]) -> bool:
 @get("/orders/{number:str}/standing", guards=[public], include_in_schema=False)
 async def standing(request: Request[Any, Any, Any], number: FromPath[str], actor: CurrentActor) -> Response[Any]:
     """For a page that waits for a payment: nothing while it waits, and the word to load again once it is decided."""
-    try:
+    with closed_to_strangers():
         visitor = Visitor.of_request(request, actor, number)
         async with transaction(visitor.actor) as session:
             document = await get_order(session, visitor.actor, await get_id(session, visitor.number))
-    except Refusal as refusal:
-        raise _closed() from refusal
     waits = standing_of(document) == "processing"
     return Response(
         None, status_code=204, headers={"Cache-Control": "no-store"} | ({} if waits else {"HX-Refresh": "true"})
@@ -106,13 +104,14 @@ async def standing(request: Request[Any, Any, Any], number: FromPath[str], actor
 @post("/orders/{number:str}/cancel", guards=[own_form], include_in_schema=False)
 async def cancel(request: Request[Any, Any, Any], number: FromPath[str], actor: CurrentActor) -> Response[Any]:
     """Cancel an order that is not paid; one that was paid meanwhile stays and its page says so."""
-    visitor = Visitor.of_request(request, actor, number)
-    async with transaction(visitor.actor) as session:
-        order_id = await get_id(session, visitor.number)
-    try:
-        await cancel_order(visitor.actor, order_id, reason="canceled by the buyer")
-    except Conflict:
-        return see_other(f"{visitor.page}?not_canceled")
+    with closed_to_strangers():
+        visitor = Visitor.of_request(request, actor, number)
+        async with transaction(visitor.actor) as session:
+            order_id = await get_id(session, visitor.number)
+        try:
+            await cancel_order(visitor.actor, order_id, reason="canceled by the buyer")
+        except Conflict:
+            return see_other(f"{visitor.page}?not_canceled")
     return see_other(visitor.page)
 
 
@@ -129,12 +128,8 @@ async def open_order(number: FromPath[str], actor: CurrentActor, token: Token = 
     async def work(session: Session) -> str:
         return await exchange_link(session, await get_id(session, checked_number(number)), token)
 
-    try:
+    with closed_to_strangers():
         kept = await transact(actor, work)
-    except Refusal as refusal:
-        if refusal.status >= 500:
-            raise
-        raise _closed() from refusal
     visitor = Visitor.of_order(actor, number, kept)
     answer = see_other(visitor.page)
     visitor.keep(answer)

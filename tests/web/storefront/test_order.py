@@ -1,12 +1,14 @@
 """The order's page: opened by its link, in every state, and found again by mail."""
 
 import re
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from lex.core.settings import settings
 from lex.flows.cancel_order import expire_unpaid_orders
 from lex.flows.find_order import MOST_MAILS
+from lex.flows.pay_order import MOST_ATTEMPTS
 from tests.notifications.test_sending import mails, text_of
 from tests.support.invariants import broken
 from tests.support.queue import rows, work
@@ -160,12 +162,99 @@ async def test_a_parcel_can_be_followed(browser: Browser, shop: Shop) -> None:
 
 async def test_a_forged_token_on_the_way_back_pays_nothing(browser: Browser, shop: Shop) -> None:
     path = await ordered(browser, shop)
+    sent = sent_in(browser)
     for token in ("4242424242424242", "x" * 201):
-        assert (await browser.open(f"{path}/return", params={"token": token})).status_code == 422
-    await browser.open(f"{path}/return", params={"token": "tok_nonsense"})
+        assert (await browser.open(f"{path}/return", params={"token": token, "sent": sent})).status_code == 422
+    await browser.open(f"{path}/return", params={"token": "tok_nonsense", "sent": sent})
     assert "The payment method is not known here" in browser.words
     card = await browser.post(f"{path}/payments", payment_token="4242 4242 4242 4242")
     assert card.status_code == 422
+
+
+def sent_in(browser: Browser) -> str:
+    """What the provider's page gives back with a token."""
+    return parse_qs(urlsplit(browser.page.url.params["back"]).query)["sent"][0]
+
+
+async def test_only_the_browser_that_was_sent_is_charged_and_once(browser: Browser, shop: Shop) -> None:
+    path = await ordered(browser, shop)
+    sent = sent_in(browser)
+
+    def tries() -> int:
+        return int(shop.one("SELECT count(*) AS n FROM payment_attempts")["n"])
+
+    wrong: list[dict[str, str]] = [{}, {"sent": ""}, {"sent": "x"}, {"sent": "ü"}]
+    for forged in wrong:
+        page = await browser.open(f"{path}/return", params={"token": "tok_visa", **forged})
+        assert page.url.path == path
+    head = await browser.client.head(f"{path}/return", params={"token": "tok_visa", "sent": sent})
+    assert head.status_code == 200
+    assert tries() == 0
+    for _ in range(2):
+        await browser.open(f"{path}/return", params={"token": "tok_insufficient_funds", "sent": sent})
+        assert tries() == 1
+    assert "The card has insufficient funds." in browser.words
+
+
+async def test_strangers_get_one_answer_whether_there_is_an_order(browser: Browser, shop: Shop) -> None:
+    number = (await shop.order(paid=True)).data["order_number"]
+
+    async def answers(number: str) -> list[tuple[int, str]]:
+        path = f"/orders/{number}"
+        pages = [await browser.open(path), await browser.open(f"{path}/standing")]
+        pages += [await browser.open(f"{path}/return", params=params) for params in ({}, {"token": "tok_visa"})]
+        pages += [await browser.post(f"{path}/cancel"), await browser.post(f"{path}/payments")]
+        pages += [await browser.post(f"{path}/open", token="x")]
+        return [(page.status_code, re.sub(r'value="[^"]*"|[0-9a-f-]{36}', "", page.text)) for page in pages]
+
+    await browser.open("/orders/find")
+    known = await answers(number)
+    assert {status for status, _ in known} == {404}
+    assert [(status, text.replace(number, "")) for status, text in known] == [
+        (status, text.replace("LEX-20261105-7F3K9QTB", "")) for status, text in await answers("LEX-20261105-7F3K9QTB")
+    ]
+
+
+async def test_nobody_is_asked_for_a_card_in_vain(browser: Browser, shop: Shop) -> None:
+    path = await ordered(browser, shop, payment_token="tok_insufficient_funds")
+    shop.db.execute("UPDATE orders SET expires_at = now() - interval '1 minute'")
+    assert (await browser.post(f"{path}/payments")).url.path == path
+    shop.db.execute("UPDATE orders SET expires_at = now() + interval '1 hour'")
+    for _ in range(MOST_ATTEMPTS - 1):
+        await browser.post(f"{path}/payments", payment_token="tok_insufficient_funds")
+    tries: list[dict[str, str]] = [{}, {"payment_token": "tok_visa"}]
+    for fields in tries:
+        page = await browser.post(f"{path}/payments", **fields)
+        assert page.status_code == 409
+        assert "This order had too many tries to pay it" in browser.words
+    await browser.post(f"{path}/cancel")
+    assert (await browser.post(f"{path}/payments")).url.path == path
+
+
+async def test_a_browser_gets_one_link_to_what_it_placed(browser: Browser, shop: Shop) -> None:
+    path = await ordered(browser, shop, payment_token="tok_visa")
+
+    def links() -> int:
+        return int(shop.one("SELECT count(*) AS n FROM order_tokens")["n"])
+
+    basket, before = browser.client.cookies["lex_cart"], links()
+    for _ in range(2):
+        assert (await browser.open("/checkout")).url.path == path
+    assert links() == before
+    browser.client.cookies.clear()
+    browser.client.cookies.set("lex_cart", basket)
+    assert (await browser.client.head("/checkout")).status_code == 404
+    assert links() == before
+    for _ in range(2):
+        assert (await browser.open("/checkout")).status_code == 200
+        assert browser.page.url.path == path
+    assert links() == before + 1
+
+
+async def test_an_old_link_leads_where_the_browsers_own_does(browser: Browser, shop: Shop) -> None:
+    path = await ordered(browser, shop, payment_token="tok_visa")
+    assert (await browser.open(path, params={"token": "old"})).status_code == 200
+    assert (browser.page.url.path, browser.page.url.query) == (path, b"")
 
 
 async def test_the_providers_page_takes_only_what_the_shop_asked(browser: Browser, shop: Shop) -> None:
