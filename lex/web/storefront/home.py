@@ -19,7 +19,7 @@ SELECT json_build_object(
         SELECT {ITEM} AS item
         FROM products p LEFT JOIN categories c ON c.id = p.category_id AND c.deleted_at IS NULL AND c.is_active
         LEFT JOIN LATERAL ({VARIANTS}) v ON true
-        WHERE {LISTED} ORDER BY p.is_featured DESC, p."order", p.id LIMIT 9) featured), '[]'),
+        WHERE {LISTED} ORDER BY NOT p.is_featured, p."order", p.id LIMIT 9) featured), '[]'),
     'services', coalesce((SELECT json_agg(item) FROM (
         SELECT json_build_object('slug', slug, 'name', name, 'image', images -> 0, 'price', {amount("price")},
                                  'duration_minutes', duration_minutes, 'capacity', capacity) AS item
