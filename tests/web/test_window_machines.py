@@ -12,7 +12,7 @@ from lex.adapters.files import Folder
 from lex.core.actor import system
 from lex.core.settings import settings
 from lex.flows.load_demo import load_demo
-from lex.web.kit import assets
+from lex.web.kit import assets, texts
 from lex.web.storefront import crawlers
 from tests.support import goods
 from tests.support.rows import Rows
@@ -50,6 +50,7 @@ async def test_every_link_of_the_shop_leads_somewhere(client: Client, database_u
             assert path in seen, path
     finally:
         shutil.rmtree(web_home / "pages")
+        texts._texts.cache_clear()  # the folder is looked at once a second; the next test comes sooner
 
 
 async def test_the_sitemap_holds_what_is_shown_and_nothing_else(client: Client, database_url: str) -> None:

@@ -242,3 +242,4 @@ async def test_pages_of_the_shop_are_markdown_files(client: Client, rows: Rows, 
         for file in folder.iterdir():
             file.unlink()
         folder.rmdir()
+        texts._texts.cache_clear()
