@@ -1,6 +1,6 @@
 """Connections and the transaction, which is the only commit in Lex.
 
-A process opens one `Database`: an engine for transactions and a pool of autocommit connections for public reads
+A process opens one `Database`: connections for transactions and a pool of autocommit connections for public reads
 (`documents`). `transaction(actor)` tells PostgreSQL who acts, for this transaction only: a session-level SET would leak
 one customer's rows to the next behind a pooler.
 """
@@ -14,27 +14,21 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
+from psycopg.pq import Escaping
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
-from sqlalchemy import exc
-from sqlalchemy.engine import make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from lex.core import codec
 from lex.core.actor import Actor
 from lex.core.errors import Unavailable
+from lex.db.pool import Pool
 from lex.db.rules import TRANSIENT, refusal_for
 
-Session = AsyncSession
 T = TypeVar("T")
 
 _ATTEMPTS = 4  # the first and three retries
 _POOL_SECONDS = 5.0
-_BEGIN = """
-SELECT set_config('lex.user_id', %s, true), set_config('lex.role', %s, true), set_config('lex.request_id', %s, true),
-       set_config('lock_timeout', '3s', true), set_config('statement_timeout', '5s', true),
-       set_config('idle_in_transaction_session_timeout', '15s', true)
-"""
+_LIMITS = {"lock_timeout": "3s", "statement_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}
 
 set_json_dumps(codec.encode)
 set_json_loads(codec.decode)
@@ -52,11 +46,18 @@ class CountingCursor(AsyncCursor[Any]):
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """An open transaction. `driver` is its connection: `lex.db.sql` sends statements on it."""
+
+    driver: AsyncConnection[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Database:
     """What one process holds open."""
 
     url: str
-    engine: AsyncEngine
+    transactions: Pool
     reads: AsyncConnectionPool[AsyncConnection[Any]]
 
 
@@ -66,15 +67,6 @@ _open: Database | None = None
 async def connect(url: str, *, pool_size: int = 10) -> Database:
     """Open this process's database. `url` is `postgresql://…`; call `disconnect` at the end."""
     global _open
-    engine = create_async_engine(
-        make_url(url).set(drivername="postgresql+psycopg"),
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=_POOL_SECONDS,
-        pool_pre_ping=False,
-        pool_use_lifo=True,  # the one used last has its statements planned and its memory warm
-        connect_args={"cursor_factory": CountingCursor, "application_name": "lex"},
-    )
     reads: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
         url,
         min_size=1,
@@ -85,7 +77,8 @@ async def connect(url: str, *, pool_size: int = 10) -> Database:
         reset=_leave,
     )
     await reads.open()
-    _open = Database(url, engine, reads)
+    transactions = Pool(url, pool_size, cursor_factory=CountingCursor, application_name="lex")
+    _open = Database(url, transactions, reads)
     return _open
 
 
@@ -98,7 +91,7 @@ async def disconnect() -> None:
     global _open
     if _open is not None:
         await _open.reads.close()
-        await _open.engine.dispose()
+        await _open.transactions.close()
         _open = None
 
 
@@ -115,49 +108,30 @@ async def transaction(actor: Actor) -> AsyncIterator[Session]:
 
     Raises the refusal a violated constraint stands for (`db/rules.py`), `Unavailable` when the database is gone.
     """
-    session = AsyncSession(database().engine, expire_on_commit=False, autoflush=False)
+    pool = database().transactions
     try:
-        driver = await driver_of(session)
-        user = str(actor.user_id) if actor.user_id else ""
-        await driver.execute(_BEGIN, (user, actor.role.value, actor.request_id))
-        yield session
-        await session.commit()
-    except exc.DBAPIError as error:
-        raise _translated(error.orig, error) from error
+        driver = await pool.take()
+        try:
+            await driver.execute(_begin(driver, actor), prepare=False)
+            yield Session(driver)
+            await driver.commit()
+        finally:
+            await pool.give(driver)
     except psycopg.Error as error:
-        raise _translated(error, error) from error
-    except exc.TimeoutError as error:
-        raise Unavailable("Every database connection is in use; try again in a moment.", code="overloaded") from error
-    finally:
-        await _release(session)
+        raise (refusal_for(error) or error) from error
 
 
-async def _release(session: Session) -> None:
-    """Give the connection back. One that is gone cannot be rolled back, must not hide why, and is thrown away."""
-    driver = session.info.get("driver")
-    try:
-        if driver is not None and driver.broken:
-            await session.invalidate()
-        else:
-            await session.close()
-    except exc.DBAPIError:
-        await session.invalidate()
-
-
-def _translated(cause: Any, error: Exception) -> Exception:
-    if isinstance(cause, psycopg.Error):
-        return refusal_for(cause) or error
-    return error
-
-
-async def driver_of(session: Session) -> AsyncConnection[Any]:
-    """The psycopg connection of a session's transaction: hot statements and jobs run on it directly."""
-    driver = session.info.get("driver")
-    if driver is None:
-        raw = await (await session.connection()).get_raw_connection()
-        driver = session.info["driver"] = raw.driver_connection
-    assert isinstance(driver, AsyncConnection)
-    return driver
+def _begin(driver: AsyncConnection[Any], actor: Actor) -> bytes:
+    """BEGIN and the transaction's settings: one round trip, as text, since a prepared statement is only one."""
+    settings = {
+        "lex.user_id": str(actor.user_id or ""),
+        "lex.role": actor.role.value,
+        "lex.request_id": actor.request_id,
+        **_LIMITS,
+    }
+    quote = Escaping(driver.pgconn).escape_literal
+    calls = (b"set_config('%b', %b, true)" % (name.encode(), quote(text.encode())) for name, text in settings.items())
+    return b"BEGIN; SELECT " + b", ".join(calls)
 
 
 async def transact(actor: Actor, work: Callable[[Session], Awaitable[T]]) -> T:
@@ -167,9 +141,7 @@ async def transact(actor: Actor, work: Callable[[Session], Awaitable[T]]) -> T:
             async with transaction(actor) as session:
                 return await work(session)
         except Unavailable as refusal:
-            cause = refusal.__cause__
-            cause = cause.orig if isinstance(cause, exc.DBAPIError) else cause
-            if attempt == _ATTEMPTS or getattr(cause, "sqlstate", None) not in TRANSIENT:
+            if attempt == _ATTEMPTS or getattr(refusal.__cause__, "sqlstate", None) not in TRANSIENT:
                 raise
         await asyncio.sleep(random.uniform(0.01, 0.05) * attempt)
     raise AssertionError("unreachable")

@@ -1,8 +1,7 @@
 """Typed helpers for statements written as SQL, on the transaction of a session.
 
 Statements are constants beside the function that uses them, with `%(name)s` parameters. A row becomes a dataclass whose
-fields are the statement's columns. These run on the driver: a checkout costs a third of the same statements through
-SQLAlchemy Core.
+fields are the statement's columns. A checkout costs a third of the same statements through SQLAlchemy Core.
 """
 
 from typing import Any, LiteralString, TypeVar
@@ -11,7 +10,7 @@ from psycopg.rows import class_row, scalar_row
 from psycopg.types.json import Jsonb
 
 from lex.core import codec
-from lex.db.session import Session, driver_of
+from lex.db.session import Session
 
 R = TypeVar("R")
 
@@ -20,40 +19,35 @@ json = Jsonb
 
 async def fetch_all(session: Session, statement: LiteralString, row: type[R], **params: Any) -> list[R]:
     """All rows, each as `row`."""
-    driver = await driver_of(session)
-    async with driver.cursor(row_factory=class_row(row)) as cursor:
+    async with session.driver.cursor(row_factory=class_row(row)) as cursor:
         await cursor.execute(statement, params)
         return await cursor.fetchall()
 
 
 async def fetch_all_planned(session: Session, statement: LiteralString, row: type[R], **params: Any) -> list[R]:
     """The same, planned for these very values each time: for what is common with one value and rare with another."""
-    driver = await driver_of(session)
-    async with driver.cursor(row_factory=class_row(row)) as cursor:
+    async with session.driver.cursor(row_factory=class_row(row)) as cursor:
         await cursor.execute(statement, params, prepare=False)
         return await cursor.fetchall()
 
 
 async def fetch_one(session: Session, statement: LiteralString, row: type[R], **params: Any) -> R | None:
     """The first row as `row`, or None."""
-    driver = await driver_of(session)
-    async with driver.cursor(row_factory=class_row(row)) as cursor:
+    async with session.driver.cursor(row_factory=class_row(row)) as cursor:
         await cursor.execute(statement, params)
         return await cursor.fetchone()
 
 
 async def fetch_value(session: Session, statement: LiteralString, **params: Any) -> Any:
     """The first column of the first row, or None."""
-    driver = await driver_of(session)
-    async with driver.cursor(row_factory=scalar_row) as cursor:
+    async with session.driver.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(statement, params)
         return await cursor.fetchone()
 
 
 async def execute(session: Session, statement: LiteralString, **params: Any) -> int:
     """Run it and return how many rows it touched."""
-    driver = await driver_of(session)
-    async with driver.cursor() as cursor:
+    async with session.driver.cursor() as cursor:
         await cursor.execute(statement, params)
         return cursor.rowcount
 

@@ -70,9 +70,8 @@ def sample() -> None:
     size, idle = reads.get("pool_size", 0), reads.get("pool_available", 0)
     _connections.labels("reads", "used").set(size - idle)
     _connections.labels("reads", "idle").set(idle)
-    writes = pools.engine.pool
-    _connections.labels("transactions", "used").set(getattr(writes, "checkedout", int)())
-    _connections.labels("transactions", "idle").set(getattr(writes, "checkedin", int)())
+    _connections.labels("transactions", "used").set(pools.transactions.used)
+    _connections.labels("transactions", "idle").set(pools.transactions.idle)
 
 
 def exposition(jobs: dict[str, int]) -> bytes:

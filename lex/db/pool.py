@@ -1,0 +1,82 @@
+"""The connections a process runs its transactions on.
+
+The one used last is lent first: its statements are planned and its memory is warm. They are in autocommit mode: who
+borrows one says BEGIN together with the settings of the transaction.
+"""
+
+import asyncio
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
+
+from lex.core.errors import Unavailable
+
+_SECONDS = 5.0
+
+
+class Pool:
+    """At most `size` connections to `url`, opened when they are wanted; `options` are psycopg's."""
+
+    def __init__(self, url: str, size: int, **options: Any) -> None:
+        self._url, self._options = url, options
+        self._idle: list[AsyncConnection[Any]] = []
+        self._places = asyncio.Semaphore(size)
+        self.used = 0
+
+    @property
+    def idle(self) -> int:
+        """Connections nobody uses."""
+        return len(self._idle)
+
+    async def take(self) -> AsyncConnection[Any]:
+        """A connection; `give` it back. Raises `Unavailable` when none is given back for five seconds."""
+        if self._places.locked():
+            await self._wait()
+        else:
+            await self._places.acquire()
+        try:
+            connection = self._idle.pop() if self._idle else await self._connect()
+        except BaseException:
+            self._places.release()
+            raise
+        self.used += 1
+        return connection
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(_SECONDS):
+                await self._places.acquire()
+        except TimeoutError as error:
+            text = "Every database connection is in use; try again in a moment."
+            raise Unavailable(text, code="overloaded") from error
+
+    async def _connect(self) -> AsyncConnection[Any]:
+        return await AsyncConnection.connect(self._url, autocommit=True, **self._options)
+
+    async def give(self, connection: AsyncConnection[Any]) -> None:
+        """Take a connection back, rolled back. What was cut is closed, and those at rest with it: a restart of the
+        server cuts them all.
+        """
+        try:
+            if connection.pgconn.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
+                await connection.rollback()
+        except psycopg.Error:
+            pass  # it is closed below; why the transaction failed is more than why it could not be rolled back
+        finally:
+            self.used -= 1
+            self._places.release()
+            await self._keep(connection)
+
+    async def _keep(self, connection: AsyncConnection[Any]) -> None:
+        if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+            self._idle.append(connection)
+            return
+        await connection.close()
+        await self.close()
+
+    async def close(self) -> None:
+        """Close those that nobody uses."""
+        while self._idle:
+            await self._idle.pop().close()

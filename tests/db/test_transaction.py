@@ -1,0 +1,102 @@
+"""What a transaction tells PostgreSQL, and whose connection it gets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from lex.core.actor import Actor, Role, system
+from lex.db import session, sql
+from lex.db.session import CountingCursor, database, transaction
+
+
+@pytest.fixture(autouse=True)
+async def two_connections(database_url: str) -> AsyncIterator[str]:
+    await session.connect(database_url, pool_size=2)
+    yield database_url
+    await session.disconnect()
+
+
+@pytest.mark.parametrize("request_id", ["abc", "it's", r"\'); DROP TABLE orders; --", "größe"])
+async def test_who_acts_is_told_as_it_stands_and_ends_with_the_transaction(request_id: str) -> None:
+    user_id = uuid4()
+    async with transaction(Actor(Role.USER, "user", user_id, request_id)) as opened:
+        told = [
+            await sql.fetch_value(opened, "SELECT current_setting(%(name)s)", name=name)
+            for name in ("lex.user_id", "lex.role", "lex.request_id", "lock_timeout", "statement_timeout")
+        ]
+        driver = opened.driver
+    assert told == [str(user_id), "user", request_id, "3s", "5s"]
+
+    cursor = await driver.execute("SELECT current_setting('lex.user_id'), current_setting('lock_timeout')")
+    assert await cursor.fetchone() == ("", "0")
+
+
+async def test_beginning_takes_one_round_trip() -> None:
+    before = CountingCursor.sent
+    async with transaction(system()) as opened:
+        assert CountingCursor.sent - before == 1
+        assert opened.driver.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
+
+
+async def test_what_raises_is_rolled_back_and_what_ends_is_kept() -> None:
+    async with transaction(system()) as opened:
+        await sql.execute(opened, "CREATE TABLE kept (n int)")
+
+    async def fail() -> None:
+        async with transaction(system()) as opened:
+            await sql.execute(opened, "INSERT INTO kept VALUES (1)")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
+    async with transaction(system()) as opened:
+        assert await sql.fetch_value(opened, "SELECT count(*) FROM kept") == 0
+        await sql.execute(opened, "INSERT INTO kept VALUES (1)")
+    async with transaction(system()) as opened:
+        assert await sql.fetch_value(opened, "SELECT count(*) FROM kept") == 1
+
+
+async def test_the_connection_used_last_is_lent_first_and_all_come_back() -> None:
+    async def backend() -> int:
+        async with transaction(system()) as opened:
+            return int(await sql.fetch_value(opened, "SELECT pg_backend_pid()"))
+
+    assert await backend() == await backend()
+    assert len(set(await asyncio.gather(*(backend() for _ in range(12))))) == 2
+    assert (database().transactions.used, database().transactions.idle) == (0, 2)
+
+
+async def test_a_task_that_is_ended_gives_its_connection_back() -> None:
+    async def sleep() -> None:
+        async with transaction(system()) as opened:
+            await sql.fetch_value(opened, "SELECT pg_sleep(60)")
+
+    for _ in range(3):
+        task = asyncio.create_task(sleep())
+        await asyncio.sleep(0.1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert database().transactions.used == 0
+    async with transaction(system()) as opened:
+        assert await sql.fetch_value(opened, "SELECT 1") == 1
+
+
+async def test_after_a_cut_the_connections_at_rest_are_not_trusted(two_connections: str) -> None:
+    async with transaction(system()), transaction(system()):
+        pass
+    assert database().transactions.idle == 2
+    with psycopg.connect(two_connections, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = 'lex'"
+        )
+    with pytest.raises(Exception, match="database does not answer"):
+        async with transaction(system()):
+            pass
+    assert database().transactions.idle == 0
+    async with transaction(system()) as opened:
+        assert await sql.fetch_value(opened, "SELECT 1") == 1
