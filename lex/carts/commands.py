@@ -23,12 +23,12 @@ MAX_UNITS = 9999
 
 _OPEN_GUEST: LiteralString = """
 INSERT INTO carts (id, token_hash, currency, country, expires_at)
-VALUES (%(id)s, %(hash)s, %(currency)s, %(country)s, %(expires_at)s)
+VALUES (%(cart_id)s, %(hash)s, %(currency)s, %(country)s, %(expires_at)s)
 """
 
 _OPEN_CUSTOMER: LiteralString = """
 INSERT INTO carts (id, user_id, currency, country, expires_at)
-VALUES (%(id)s, %(user_id)s, %(currency)s, %(country)s, %(expires_at)s)
+VALUES (%(cart_id)s, %(user_id)s, %(currency)s, %(country)s, %(expires_at)s)
 ON CONFLICT (user_id) WHERE status = 'open' AND deleted_at IS NULL
 DO UPDATE SET country = coalesce(excluded.country, carts.country), currency = excluded.currency,
     version = carts.version + (coalesce(excluded.country, carts.country) IS DISTINCT FROM carts.country
@@ -36,8 +36,8 @@ DO UPDATE SET country = coalesce(excluded.country, carts.country), currency = ex
 RETURNING id
 """
 
-_ADD: LiteralString = """
-WITH wanted AS (
+_LINES: LiteralString = """
+), wanted AS (
     SELECT * FROM unnest(%(ids)s::uuid[], %(products)s::uuid[], %(skus)s::text[], %(quantities)s::int[])
     WITH ORDINALITY AS w (id, product_id, sku, quantity, position)
 ), item AS (
@@ -59,8 +59,6 @@ WITH wanted AS (
     ON CONFLICT (cart_id, product_id) WHERE product_id IS NOT NULL
     DO UPDATE SET quantity = cart_items.quantity + excluded.quantity
     RETURNING cart_items.quantity, xmax = 0 AS is_new
-), bumped AS (
-    UPDATE carts SET version = version + 1, expires_at = %(expires_at)s WHERE id = %(cart_id)s
 )
 SELECT position::int - 1 AS position, product_id, coalesce(variant_count, 0) AS variant_count,
        is_sellable AND is_too_many AS is_too_many, 0 AS lines
@@ -71,6 +69,13 @@ SELECT -1, NULL, 0, false, lines::int FROM (
 ) AS counted (lines) WHERE lines > %(most)s
 ORDER BY position
 """
+
+_ADD: LiteralString = (
+    "WITH bumped AS (UPDATE carts SET version = version + 1, expires_at = %(expires_at)s WHERE id = %(cart_id)s"
+    + _LINES
+)
+
+_OPEN_GUEST_WITH: LiteralString = "WITH opened AS (" + _OPEN_GUEST + _LINES
 
 _BUMP: LiteralString = """
 ), bumped AS (
@@ -141,15 +146,24 @@ def _expiry() -> object:
     return clock.now() + timedelta(days=settings().cart_days)
 
 
-async def open_cart(session: Session, actor: Actor, country: str | None = None) -> Opened:
-    """A guest's new cart, or the open cart of a customer (made if there is none). Raises `Invalid` (country)."""
+async def open_cart(session: Session, actor: Actor, country: str | None = None, items: Sequence[Wanted] = ()) -> Opened:
+    """A guest's new cart, or the open cart of a customer (made if there is none), and `items` in it.
+
+    Raises `Invalid` (country) and what `add_lines` raises.
+    """
     cart_id, token = ids.new_id(), ids.new_token()
     country = countries.checked(country) if country else None
-    common = {"id": cart_id, "currency": settings().currency, "country": country, "expires_at": _expiry()}
+    common = {"cart_id": cart_id, "currency": settings().currency, "country": country, "expires_at": _expiry()}
     if actor.role is Role.USER:
         found: UUID = await sql.fetch_value(session, _OPEN_CUSTOMER, user_id=actor.user_id, **common)
-        return Opened(found, None)
-    await sql.execute(session, _OPEN_GUEST, hash=hash_token(token), **common)
+        opened = Opened(found, None)
+        if items:
+            await add_lines(session, opened, actor.user_id, items)
+        return opened
+    if items:
+        await _add(session, _OPEN_GUEST_WITH, items, user_id=None, hash=hash_token(token), **common)
+    else:
+        await sql.execute(session, _OPEN_GUEST, hash=hash_token(token), **common)
     return Opened(cart_id, token)
 
 
@@ -159,19 +173,21 @@ async def add_lines(session: Session, cart: CartHead | Opened, user_id: UUID | N
     A price that changed since the line was seen is still told. Raises `Invalid` naming each item that is unknown, not
     for sale, more units than a line takes, or a family whose variant must be chosen, and `Conflict` (`cart_full`).
     """
+    await _add(session, _ADD, items, cart_id=cart.id, user_id=user_id, expires_at=_expiry())
+
+
+async def _add(session: Session, statement: LiteralString, items: Sequence[Wanted], **cart: object) -> None:
     refused = await sql.fetch_all(
         session,
-        _ADD,
+        statement,
         _Refused,
-        cart_id=cart.id,
-        user_id=user_id,
         ids=[ids.new_id() for _ in items],
         products=[item.product_id for item in items],
         skus=[item.sku for item in items],
         quantities=[item.quantity for item in items],
-        expires_at=_expiry(),
         most=MAX_LINES,
         most_units=MAX_UNITS,
+        **cart,
     )
     errors = [_why(items[row.position], row) for row in refused if row.position >= 0]
     if refused and not errors:

@@ -10,8 +10,9 @@ error, until somebody retries it (`lex jobs`).
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from inspect import signature
 from typing import Any, LiteralString, TypeVar, get_type_hints
@@ -57,6 +58,13 @@ INSERT INTO {COLUMNS}
 VALUES ('default', %(task)s, %(priority)s, %(lock)s, %(queueing_lock)s, %(args)s::jsonb || {CAUSE}, %(at)s)
 ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
 RETURNING id
+"""
+
+#: The jobs of a statement that enters a row and what follows from it: parameters `tasks`, `args`, `times` of `several`.
+SEVERAL: LiteralString = f"""
+INSERT INTO {COLUMNS}
+SELECT 'default', task, 0, NULL, NULL, args || {CAUSE}, at
+FROM unnest(%(tasks)s::text[], %(args)s::jsonb[], %(times)s::timestamptz[]) AS job (task, args, at)
 """
 
 app = procrastinate.App(
@@ -156,11 +164,27 @@ async def defer(
     return await sql.fetch_value(session, _DEFER, **params)  # type: ignore[no-any-return]
 
 
-async def defer_on(
-    connection: AsyncConnection[Any], task: str, *, schedule_at: datetime | None = None, **ids: Id
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Later:
+    """A job to defer: its name, its arguments and when it is due; at once without `at`, which is real time."""
+
+    task: str
+    ids: Mapping[str, Id]
+    at: datetime | None = None
+
+
+async def defer_on(connection: AsyncConnection[Any], later: Later) -> None:
     """The same on a connection that is no session's: for adapters that keep books of their own."""
-    await connection.execute(_DEFER, _params(task, schedule_at, None, None, 0, ids))
+    await connection.execute(_DEFER, _params(later.task, later.at, None, None, 0, later.ids))
+
+
+def several(jobs: Sequence[Later]) -> dict[str, Any]:
+    """The parameters of `SEVERAL`."""
+    return {
+        "tasks": [job.task for job in jobs],
+        "args": [Jsonb(job.ids) for job in jobs],
+        "times": [job.at for job in jobs],
+    }
 
 
 def _params(

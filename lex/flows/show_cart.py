@@ -42,10 +42,8 @@ async def _show(session: Session, actor: Actor, cart_id: UUID, is_told: bool) ->
 
 async def renew_cart(session: Session, actor: Actor, expired: CartFacts) -> Opened:
     """A new cart for a guest whose cart expired, with what of it is still sold, and its coupons."""
-    opened = await carts.open_cart(session, actor, expired.country)
     kept = [Wanted(line.quantity, line.product_id) for line in expired.lines if line.is_sellable]
-    if kept:
-        await carts.add_lines(session, opened, actor.user_id, kept)
+    opened = await carts.open_cart(session, actor, expired.country, kept)
     if expired.coupon_codes:
         await carry_codes(session, opened, expired.coupon_codes)
     return opened

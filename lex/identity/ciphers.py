@@ -10,6 +10,7 @@ import os
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -147,7 +148,12 @@ def open_answer(claim_id: UUID, sealed: bytes) -> bytes:
 
 
 def _answers() -> AESGCM:
-    return AESGCM(hmac.digest(key_ring().blind, b"kept answers", hashlib.sha256))
+    return _answers_under(key_ring().blind)
+
+
+@lru_cache(maxsize=4)
+def _answers_under(secret: bytes) -> AESGCM:
+    return AESGCM(hmac.digest(secret, b"kept answers", hashlib.sha256))
 
 
 def seal_document(cipher: Cipher, cell: str, row_id: UUID, document: object) -> bytes:

@@ -4,7 +4,7 @@ It keeps books of its own, charges once per idempotency key, asks buyers (3-D Se
 sends signed webhooks. Which card does what: docs/sandbox.md.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ from lex.core.actor import Actor
 from lex.core.errors import Unavailable
 from lex.core.settings import settings
 from lex.db import jobs
-from lex.db.session import reading
+from lex.db.jobs import Later
 
 _T = TypeVar("_T")
 
@@ -85,13 +85,9 @@ async def _charge(charge: Charge) -> Snapshot:
     if card.course is Course.LOST_BEFORE:
         return _lost(charge.reference, charge.currency)
     entry = _entry(charge, card)
-    async with reading() as connection, connection.transaction():
-        made = await books.insert(connection, entry)
-        if made is not None:
-            await _announce(connection, made)
-    if made is None:
+    if not await books.insert(entry, list(_following(entry))):
         return await _again(charge)
-    return _lost(charge.reference, charge.currency) if card.course is Course.LOST else _snapshot(made)
+    return _lost(charge.reference, charge.currency) if card.course is Course.LOST else _snapshot(entry)
 
 
 def _entry(charge: Charge, card: Card) -> Entry:
@@ -122,21 +118,21 @@ def _entry(charge: Charge, card: Card) -> Entry:
     return entry.paid()
 
 
-async def _announce(connection: Any, entry: Entry) -> None:
-    """The webhooks of a new payment, as its card would have them."""
+def _following(entry: Entry) -> Iterator[Later]:
+    """The decision and the webhooks of a new payment, as its card would have them."""
     kind = f"payment.{entry.status}"
     match entry.course:
         case Course.LATE | Course.LATE_DECLINED:
-            at = entry.created_at + books.LATE
-            await jobs.defer_on(connection, _DECIDE, schedule_at=at, payment=entry.id)
+            yield Later(_DECIDE, {"payment": entry.id}, entry.created_at + books.LATE)
         case Course.LOST:
-            await events.announce(connection, entry.id, kind, after=_LOST_SECONDS)
+            yield events.webhook(entry.id, kind, after=_LOST_SECONDS)
         case Course.NOISY:
-            event = await events.announce(connection, entry.id, kind)
-            await events.announce(connection, entry.id, kind, event_id=event)
-            await events.announce(connection, entry.id, "payment.processing", after=1)
+            event = events.new_event()
+            yield events.webhook(entry.id, kind, event_id=event)
+            yield events.webhook(entry.id, kind, event_id=event)
+            yield events.webhook(entry.id, "payment.processing", after=1)
         case _ if entry.status != "requires_action":
-            await events.announce(connection, entry.id, kind)
+            yield events.webhook(entry.id, kind)
 
 
 async def _again(charge: Charge) -> Snapshot:

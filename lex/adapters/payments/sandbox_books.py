@@ -3,19 +3,21 @@
 A real provider keeps what it did when we roll back; so these statements never run on the session of a flow.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
-from psycopg.rows import class_row
+from psycopg.rows import class_row, scalar_row
 from psycopg.types.json import Jsonb
 
 from lex.adapters.payments import sandbox_cards
 from lex.adapters.payments.sandbox_cards import Course
 from lex.core import clock
+from lex.db import jobs
+from lex.db.jobs import Later
 from lex.db.session import reading
 
 #: How long a late payment takes.
@@ -27,11 +29,16 @@ refunds, created_at
 """
 
 _INSERT: LiteralString = f"""
-INSERT INTO sandbox_payments ({_COLUMNS})
-VALUES (%(id)s, %(idempotency_key)s, %(request)s, %(reference)s, %(status)s, %(amount)s, %(captured)s, 0, %(currency)s,
-        %(decline_code)s, %(card)s, %(return_url)s, '[]', %(created_at)s)
-ON CONFLICT (idempotency_key) DO NOTHING
-RETURNING {_COLUMNS}
+WITH made AS (
+    INSERT INTO sandbox_payments ({_COLUMNS})
+    VALUES (%(id)s, %(idempotency_key)s, %(request)s, %(reference)s, %(status)s, %(amount)s, %(captured)s, 0,
+            %(currency)s, %(decline_code)s, %(card)s, %(return_url)s, '[]', %(created_at)s)
+    ON CONFLICT (idempotency_key) DO NOTHING
+    RETURNING id
+), told AS (
+    {jobs.SEVERAL} WHERE EXISTS (SELECT FROM made)
+)
+SELECT count(*) FROM made
 """
 
 _FIND: LiteralString = f"""
@@ -100,8 +107,8 @@ class Entry:
         return self.paid()
 
 
-async def insert(connection: AsyncConnection[Any], entry: Entry) -> Entry | None:
-    """Enter a payment; None when its idempotency key is in the books already."""
+async def insert(entry: Entry, following: Sequence[Later]) -> bool:
+    """Enter a payment and the jobs that follow from it, at once; False when its key is in the books already."""
     params = {
         "id": entry.id,
         "idempotency_key": entry.idempotency_key,
@@ -115,10 +122,11 @@ async def insert(connection: AsyncConnection[Any], entry: Entry) -> Entry | None
         "card": Jsonb(entry.card),
         "return_url": entry.return_url,
         "created_at": entry.created_at,
+        **jobs.several(following),
     }
-    async with connection.cursor(row_factory=class_row(Entry)) as cursor:
+    async with reading() as connection, connection.cursor(row_factory=scalar_row) as cursor:
         await cursor.execute(_INSERT, params)
-        return await cursor.fetchone()
+        return bool(await cursor.fetchone())
 
 
 async def find(payment_id: str | None, idempotency_key: str | None = None) -> Entry | None:

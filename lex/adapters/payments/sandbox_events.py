@@ -14,6 +14,7 @@ from lex.core import clock, codec, ids
 from lex.core.actor import Actor
 from lex.core.settings import settings
 from lex.db import jobs
+from lex.db.jobs import Id, Later
 
 HEADER = "Lex-Sandbox-Signature"
 PATH = "/api/v1/webhooks/sandbox"
@@ -37,22 +38,26 @@ class NotTaken(Exception):
     """The shop did not take a webhook; it is sent again later."""
 
 
-async def announce(
-    connection: AsyncConnection[Any], payment_id: str, kind: str, *, after: float = 0, event_id: str | None = None
-) -> str:
-    """Have a webhook sent `after` seconds; in the transaction of the change it tells of. Returns the event's id."""
+def webhook(payment_id: str, kind: str, *, after: float = 0, event_id: str | None = None) -> Later:
+    """The job that sends a webhook, `after` seconds from now. `event_id` tells an earlier event once more."""
     now = clock.real_now()
-    event = event_id or f"evt_{ids.new_id().hex}"
-    await jobs.defer_on(
-        connection,
-        _DELIVER,
-        schedule_at=now + timedelta(seconds=after) if after else None,
-        payment=payment_id,
-        kind=kind,
-        event=event,
-        created=int(now.timestamp()),
-    )
-    return event
+    told: dict[str, Id] = {
+        "payment": payment_id,
+        "kind": kind,
+        "event": event_id or new_event(),
+        "created": int(now.timestamp()),
+    }
+    return Later(_DELIVER, told, now + timedelta(seconds=after) if after else None)
+
+
+def new_event() -> str:
+    """The id of an event."""
+    return f"evt_{ids.new_id().hex}"
+
+
+async def announce(connection: AsyncConnection[Any], payment_id: str, kind: str) -> None:
+    """Have a webhook sent, in the transaction of the change it tells of."""
+    await jobs.defer_on(connection, webhook(payment_id, kind))
 
 
 @jobs.job(_DELIVER)

@@ -101,10 +101,8 @@ async def open_cart(
     items = [item.wanted(f"items.{n}") for n, item in enumerate(data.items)]
 
     async def work(session: Session) -> Any:
-        opened = await carts.open_cart(session, actor, data.country)
+        opened = await carts.open_cart(session, actor, data.country, items)
         owner = replace(actor, tokens=(*actor.tokens, hash_token(opened.token))) if opened.token else actor
-        if items:
-            await carts.add_lines(session, opened, None if opened.token else actor.user_id, items)
         return OpenedCart(opened.token, await _priced(session, owner, opened.id))
 
     return await created(request, actor, idempotency_key, work)

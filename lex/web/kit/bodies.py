@@ -8,7 +8,6 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -36,9 +35,15 @@ class Request(LitestarRequest[Any, Any, Any]):
         return decode_body(body, Any if declared is None else declared.raw)
 
 
-@lru_cache(maxsize=512)
+# By identity, which each holds on to: hashing what a handler declares costs more than decoding a body.
+_decoders: dict[int, tuple[Any, msgspec.json.Decoder[Any]]] = {}
+
+
 def _decoder(annotation: Any) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(annotation)
+    known = _decoders.get(id(annotation))
+    if known is None:
+        known = _decoders[id(annotation)] = (annotation, msgspec.json.Decoder(annotation))
+    return known[1]
 
 
 def decode_body(body: bytes, annotation: Any) -> Any:

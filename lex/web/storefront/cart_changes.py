@@ -82,9 +82,7 @@ async def _add(session: Session, actor: Actor, held: Basket | None, wanted: Want
                 raise
         else:
             return held, False
-    opened = await carts.open_cart(session, actor, settings().country)
-    await carts.add_lines(session, opened, None, [wanted])
-    return new_basket(opened), False
+    return new_basket(await carts.open_cart(session, actor, settings().country, [wanted])), False
 
 
 @post("/cart/renew", guards=[own_form], include_in_schema=False)
