@@ -27,12 +27,14 @@ SELECT id FROM coupons WHERE id IN (SELECT coupon_id FROM coupon_usages WHERE or
 ORDER BY id FOR NO KEY UPDATE
 """
 
-_HOLD: LiteralString = """
-INSERT INTO coupon_usages (id, coupon_id, coupon_code_id, user_id, order_id, email_blind_index, amount, status)
-SELECT id, coupon_id, coupon_code_id, %(user_id)s, %(order_id)s, %(mailbox)s, amount, 'held'
-FROM unnest(%(ids)s::uuid[], %(coupons)s::uuid[], %(codes)s::uuid[], %(amounts)s::numeric[])
-    AS u (id, coupon_id, coupon_code_id, amount)
-"""
+#: Keeps a use of each coupon for the order, with the parameters of `used`, and `order_id` and `user_id`. The database
+#: counts and refuses at the limits (`coupon_used_up`, `coupon_used_by_customer`).
+HOLD: LiteralString = """used AS (
+    INSERT INTO coupon_usages (id, coupon_id, coupon_code_id, user_id, order_id, email_blind_index, amount, status)
+    SELECT id, coupon_id, coupon_code_id, %(user_id)s, %(order_id)s, %(mailbox)s, amount, 'held'
+    FROM unnest(%(usage_ids)s::uuid[], %(coupons)s::uuid[], %(codes)s::uuid[], %(amounts)s::numeric[])
+        AS u (id, coupon_id, coupon_code_id, amount)
+)"""
 
 #: A data-modifying part of a statement with the parameters `order_id`, and `is_paid_now` where it may not be.
 REDEEM: LiteralString = """redeemed AS (
@@ -63,22 +65,15 @@ async def lock_for_order(session: Session, order_id: UUID) -> None:
     await sql.execute(session, _LOCK_FOR_ORDER, order_id=order_id)
 
 
-async def hold(session: Session, order_id: UUID, user_id: UUID, mailbox: bytes, uses: Sequence[Use]) -> None:
-    """Keep a use of each coupon for an order just written; `mailbox` is the blind index of the buyer's mailbox.
-
-    Raises `Conflict` (`coupon_used_up`, `coupon_used_by_customer`) at the limits: the database counts.
-    """
-    await sql.execute(
-        session,
-        _HOLD,
-        ids=[ids.new_id() for _ in uses],
-        coupons=[use.coupon_id for use in uses],
-        codes=[use.coupon_code_id for use in uses],
-        amounts=[use.amount for use in uses],
-        user_id=user_id,
-        order_id=order_id,
-        mailbox=mailbox,
-    )
+def used(uses: Sequence[Use], mailbox: bytes) -> dict[str, object]:
+    """The parameters of `HOLD`; `mailbox` is the blind index of the buyer's mailbox."""
+    return {
+        "usage_ids": [ids.new_id() for _ in uses],
+        "coupons": [use.coupon_id for use in uses],
+        "codes": [use.coupon_code_id for use in uses],
+        "amounts": [use.amount for use in uses],
+        "mailbox": mailbox,
+    }
 
 
 async def release(session: Session, order_id: UUID) -> None:

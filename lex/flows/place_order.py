@@ -56,18 +56,19 @@ async def _place(
     terms.require_placeable(priced, checkout)
     person = await _buyer(session, actor, checkout, email)
     placed = terms.new_order(priced)
-    if not await holding.hold(session, placed.id, terms.demand_of(facts), placed.expires_at, actor.user_id):
-        raise terms.out_of_stock(line for line in priced.lines if line.available is not None)
-    await insert_order(
+    is_held = await insert_order(
         session,
         actor,
         order=snapshot_order(priced, checkout, email, person, placed),
         lines=snapshot_lines(priced, person.id, placed.id),
+        demand=terms.demand_of(facts),
+        uses=terms.uses_of(facts, priced),
+        mailbox=buyer.mailbox,
         token_hash=hash_token(placed.access_token),
         token_expires_at=clock.now() + LINK_TIME,
     )
-    if uses := terms.uses_of(facts, priced):
-        await coupons.hold(session, placed.id, person.id, buyer.mailbox, uses)
+    if not is_held:
+        raise terms.out_of_stock(line for line in priced.lines if line.available is not None)
     if placed.total_amount == 0:
         await settle_free(session, actor, placed.id)
         placed = msgspec.structs.replace(placed, status="confirmed", payment_status="paid")

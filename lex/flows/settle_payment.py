@@ -59,8 +59,8 @@ async def _settle(
     change = move(standing, snapshot)
     if change:
         retry_until = clock.now() + RETRY_TIME if change.has_failed else None
-        await record(session, actor, provider, standing, snapshot, change, retry_until)
-        await _follow(session, actor, standing, change)
+        sold = await record(session, actor, provider, standing, snapshot, change, retry_until)
+        await _follow(session, actor, standing, change, sold)
     settled = settled_as(standing, change, snapshot)
     if also:
         await also(session)
@@ -69,10 +69,9 @@ async def _settle(
     return settled
 
 
-async def _follow(session: Session, actor: Actor, standing: Standing, change: Move) -> None:
-    """What a move brings with it: sold stock and the confirmation, or time for another try."""
+async def _follow(session: Session, actor: Actor, standing: Standing, change: Move, sold: int) -> None:
+    """What a move brings with it: stock that was no longer held and the confirmation, or time for another try."""
     if change.is_paid_now:
-        sold = await holding.sell(session, standing.order_id, actor.user_id)
         if sold < standing.tracked_products:
             await _sell_late(session, actor, standing)
         await _confirm(session, standing.user_id, standing.order_id, has_digital=standing.has_digital)
@@ -103,5 +102,4 @@ async def _confirm(session: Session, user_id: UUID, order_id: UUID, *, has_digit
 async def settle_free(session: Session, actor: Actor, order_id: UUID) -> None:
     """An order whose total is nothing needs no payment: sell its stock and confirm it."""
     paid = await mark_free_order_paid(session, actor, order_id)
-    await holding.sell(session, order_id, actor.user_id)
     await _confirm(session, paid.user_id, order_id, has_digital=paid.has_digital)

@@ -18,6 +18,7 @@ from lex.coupons.holding import REDEEM
 from lex.db import sql
 from lex.db.session import Session
 from lex.payments.rules import Move, Standing
+from lex.stock.holding import SELL
 
 #: While an attempt is open its holds do not expire; the reconciling job ends every attempt.
 _HOLD_DURING_ATTEMPT = timedelta(days=30)
@@ -82,6 +83,8 @@ FOR NO KEY UPDATE OF o, p, a
 _RECORD: LiteralString = (
     "WITH "
     + REDEEM
+    + ", "
+    + SELL
     + """, event AS (
     INSERT INTO payment_events (id, payment_id, order_id, user_id, provider_reference, kind, amount, currency, data,
         occurred_at)
@@ -110,17 +113,21 @@ _RECORD: LiteralString = (
     INSERT INTO order_events (id, order_id, user_id, kind, data, actor_id, actor_role, request_id)
     SELECT %(told_id)s, %(order_id)s, %(user_id)s, %(told)s, %(data)s, %(actor_id)s, %(role)s, %(request_id)s
     WHERE %(told)s::text IS NOT NULL
+), settled AS (
+    UPDATE orders SET status = %(order_status)s, payment_status = %(order_payment_status)s,
+        paid_at = CASE WHEN %(is_paid_now)s THEN %(now)s ELSE paid_at END,
+        expires_at = CASE WHEN status = 'pending' THEN greatest(expires_at, %(retry_until)s) ELSE expires_at END
+    WHERE id = %(order_id)s AND user_id = %(user_id)s
 )
-UPDATE orders SET status = %(order_status)s, payment_status = %(order_payment_status)s,
-    paid_at = CASE WHEN %(is_paid_now)s THEN %(now)s ELSE paid_at END,
-    expires_at = CASE WHEN status = 'pending' THEN greatest(expires_at, %(retry_until)s) ELSE expires_at END
-WHERE id = %(order_id)s AND user_id = %(user_id)s
+SELECT count(*) FROM gone
 """
 )
 
 _PAID_FREE: LiteralString = (
     "WITH "
     + REDEEM
+    + ", "
+    + SELL
     + """, told AS (
     INSERT INTO order_events (id, order_id, user_id, kind, actor_id, actor_role, request_id)
     SELECT %(told_id)s, id, user_id, 'paid', %(actor_id)s, %(role)s, %(request_id)s FROM orders WHERE id = %(order_id)s
@@ -222,8 +229,9 @@ async def record(
     snapshot: Snapshot,
     move: Move,
     retry_until: datetime | None = None,
-) -> None:
-    """Write ledger, references, attempt, payment, order and timeline, in one statement.
+) -> int:
+    """Write ledger, references, attempt, payment, order and timeline, and sell what a paid order holds, in one
+    statement; returns how many products it held.
 
     `retry_until` is until when the order can still be paid, if that is later than its expiry.
     """
@@ -234,7 +242,7 @@ async def record(
         name: money.major(getattr(move, name), standing.currency)
         for name in ("attempt_captured", "captured", "new_money")
     }
-    await sql.execute(
+    sold: int = await sql.fetch_value(
         session,
         _RECORD,
         **values,
@@ -258,6 +266,7 @@ async def record(
         role=actor.role.value,
         request_id=actor.request_id,
     )
+    return sold
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,7 +278,7 @@ class PaidFree:
 
 
 async def mark_free_order_paid(session: Session, actor: Actor, order_id: UUID) -> PaidFree:
-    """A pending order of nothing is paid as it stands. Raises `NotFound` when there is none."""
+    """A pending order of nothing is paid as it stands and its stock sold. Raises `NotFound` when there is none."""
     paid = await sql.fetch_one(
         session,
         _PAID_FREE,

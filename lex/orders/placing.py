@@ -1,14 +1,19 @@
-"""Write an order as it was sold: one statement for the order, its lines, its first event, its link and its cart."""
+"""Write an order as it was sold: one statement for the order, its lines, its first event, its link and its cart, and
+for the stock and the coupons it holds.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
 from lex.core import ids
 from lex.core.actor import Actor
+from lex.coupons import holding as coupons
+from lex.coupons.holding import Use
 from lex.db import sql
 from lex.db.session import Session
+from lex.stock import holding as stock
 
 _ORDER: LiteralString = """
     id, created_at, user_id, order_number, order_type, fulfilment_status, currency, prices_include_tax, subtotal_amount,
@@ -21,7 +26,7 @@ _LINE: LiteralString = """
     currency, requires_shipping, is_digital, is_stock_tracked"""
 
 _PLACE: LiteralString = (
-    "WITH placed AS (INSERT INTO orders ("
+    "placed AS (INSERT INTO orders ("
     + _ORDER
     + ") SELECT "
     + _ORDER
@@ -36,11 +41,15 @@ _PLACE: LiteralString = (
 ), link AS (
     INSERT INTO order_tokens (id, order_id, user_id, token_hash, expires_at)
     VALUES (%(link_id)s, %(order_id)s, %(user_id)s, %(token_hash)s, %(token_expires_at)s)
+), closed AS (
+    UPDATE carts SET status = 'placed', order_id = %(order_id)s, user_id = %(user_id)s, version = version + 1
+    WHERE id = %(cart_id)s
 )
-UPDATE carts SET status = 'placed', order_id = %(order_id)s, user_id = %(user_id)s, version = version + 1
-WHERE id = %(cart_id)s
+SELECT count(*) FROM held
 """
 )
+_PLACE_PLAIN: LiteralString = "WITH " + stock.HOLD + ", " + _PLACE
+_PLACE_WITH_COUPONS: LiteralString = "WITH " + stock.HOLD + ", " + coupons.HOLD + ", " + _PLACE
 
 
 async def insert_order(
@@ -49,14 +58,24 @@ async def insert_order(
     *,
     order: dict[str, Any],
     lines: Sequence[dict[str, Any]],
+    demand: Mapping[UUID, int],
+    uses: Sequence[Use],
+    mailbox: bytes,
     token_hash: bytes,
     token_expires_at: datetime,
-) -> None:
-    """Insert it all and close the cart. `order` and `lines` name the columns above; bytes stand as `hex_bytes`."""
+) -> bool:
+    """Insert it all, hold `demand` (product → units) and `uses` of coupons, and close the cart. False when any item
+    lacks: roll back then.
+
+    `order` and `lines` name the columns above; bytes stand as `hex_bytes`. Raises `Conflict` at a coupon's limits.
+    """
     order_id: UUID = order["id"]
-    await sql.execute(
+    held = await sql.fetch_value(
         session,
-        _PLACE,
+        _PLACE_WITH_COUPONS if uses else _PLACE_PLAIN,
+        **stock.wanted(demand),
+        **(coupons.used(uses, mailbox) if uses else {}),
+        expires_at=order["expires_at"],
         order=sql.json_text(order),
         lines=sql.json_text(lines),
         order_id=order_id,
@@ -71,6 +90,7 @@ async def insert_order(
         role=actor.role.value,
         request_id=actor.request_id,
     )
+    return bool(held == len(demand))
 
 
 def hex_bytes(value: bytes | None) -> str | None:

@@ -1,11 +1,11 @@
 """Holds: keep units for an order before it is paid, then sell them; `releasing` gives them back.
 
 Lock the products first (`lock_for_cart`, `lock_for_order`), always by id: carts that share items then queue instead of
-deadlocking. Each verb is one statement that moves the counters, the hold and the movement together.
+deadlocking. `HOLD` is a part of the statement that places an order, `SELL` of those that mark it paid: the counters,
+the hold and the movement change together, and cost no statement more.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
@@ -22,8 +22,8 @@ SELECT p.id FROM products p WHERE p.id IN (SELECT product_id FROM order_items WH
 ORDER BY p.id FOR NO KEY UPDATE OF p
 """
 
-_HOLD: LiteralString = """
-WITH wanted AS (
+#: Keeps what there is of `wanted` and lists it as `held`. Further parameters: `order_id`, `expires_at`, `actor_id`.
+HOLD: LiteralString = """wanted AS (
     SELECT * FROM unnest(%(products)s::uuid[], %(quantities)s::int[]) AS w (product_id, quantity)
 ), held AS (
     UPDATE products p SET reserved_quantity = p.reserved_quantity + w.quantity FROM wanted w
@@ -35,21 +35,19 @@ WITH wanted AS (
 ), moved AS (
     INSERT INTO stock_movements (id, product_id, order_id, kind, reserved_change, actor_id)
     SELECT uuid_v7(), product_id, %(order_id)s, 'hold', quantity, %(actor_id)s FROM held
-)
-SELECT count(*) FROM held
-"""
+)"""
 
-_SELL: LiteralString = """
-WITH gone AS (
-    DELETE FROM stock_holds WHERE order_id = %(order_id)s RETURNING product_id, quantity
+#: Sells what an order holds and lists it as `gone`; twice changes nothing. `order_id`, `is_paid_now`, `actor_id`.
+SELL: LiteralString = """gone AS (
+    DELETE FROM stock_holds WHERE order_id = %(order_id)s AND %(is_paid_now)s RETURNING product_id, quantity
 ), sold AS (
     UPDATE products p
     SET stock_quantity = p.stock_quantity - g.quantity, reserved_quantity = p.reserved_quantity - g.quantity
     FROM gone g WHERE p.id = g.product_id
-)
-INSERT INTO stock_movements (id, product_id, order_id, kind, on_hand_change, reserved_change, actor_id)
-SELECT uuid_v7(), product_id, %(order_id)s, 'sale', -quantity, -quantity, %(actor_id)s FROM gone
-"""
+), moved AS (
+    INSERT INTO stock_movements (id, product_id, order_id, kind, on_hand_change, reserved_change, actor_id)
+    SELECT uuid_v7(), product_id, %(order_id)s, 'sale', -quantity, -quantity, %(actor_id)s FROM gone
+)"""
 
 
 async def lock_for_cart(session: Session, cart_id: UUID) -> None:
@@ -62,24 +60,6 @@ async def lock_for_order(session: Session, order_id: UUID) -> None:
     await sql.execute(session, _LOCK_FOR_ORDER, order_id=order_id)
 
 
-async def hold(
-    session: Session, order_id: UUID, demand: Mapping[UUID, int], expires_at: datetime, actor_id: UUID | None
-) -> bool:
-    """Keep `demand` (product → units, summed per product) for an order. False when any item lacks: roll back then."""
-    if not demand:
-        return True
-    held = await sql.fetch_value(
-        session,
-        _HOLD,
-        products=list(demand),
-        quantities=list(demand.values()),
-        order_id=order_id,
-        expires_at=expires_at,
-        actor_id=actor_id,
-    )
-    return bool(held == len(demand))
-
-
-async def sell(session: Session, order_id: UUID, actor_id: UUID | None) -> int:
-    """Turn an order's holds into sales; returns how many products it held. Twice changes nothing."""
-    return await sql.execute(session, _SELL, order_id=order_id, actor_id=actor_id)
+def wanted(demand: Mapping[UUID, int]) -> dict[str, object]:
+    """The parameters of `HOLD` for a demand: product → units, summed per product."""
+    return {"products": list(demand), "quantities": list(demand.values())}
