@@ -96,17 +96,21 @@ _REMOVE: LiteralString = (
     "WITH changed AS (DELETE FROM cart_items WHERE id = %(item_id)s AND cart_id = %(cart_id)s RETURNING id" + _BUMP
 )
 
+# A method that does not fit changes nothing: what is answered tells why.
 _CHOOSE: LiteralString = """
-UPDATE carts SET
-    country = coalesce(%(country)s, country),
-    shipping_method_id = CASE WHEN %(method_id)s::uuid IS NOT NULL THEN %(method_id)s ELSE shipping_method_id END,
-    version = version + 1, expires_at = %(expires_at)s
-WHERE id = %(cart_id)s
-"""
-
-_METHOD: LiteralString = """
-SELECT id, CASE WHEN kind <> 'pickup' THEN countries ELSE '{}' END AS countries FROM shipping_methods
-WHERE code = %(code)s AND is_active AND deleted_at IS NULL
+WITH method AS (
+    SELECT id, CASE WHEN kind <> 'pickup' THEN countries ELSE '{}' END AS countries FROM shipping_methods
+    WHERE code = %(code)s AND is_active AND deleted_at IS NULL
+), fitting AS (
+    SELECT id FROM method WHERE countries = '{}' OR %(target)s = ANY(countries)
+), chosen AS (
+    UPDATE carts SET
+        country = coalesce(%(country)s, country),
+        shipping_method_id = coalesce((SELECT id FROM fitting), shipping_method_id),
+        version = version + 1, expires_at = %(expires_at)s
+    WHERE id = %(cart_id)s AND (%(code)s::text IS NULL OR EXISTS (SELECT FROM fitting))
+)
+SELECT countries FROM method
 """
 
 _ACCEPT: LiteralString = """
@@ -239,30 +243,24 @@ def _require_line(changed: int) -> None:
 async def choose(session: Session, cart: CartHead, *, country: str | None, shipping_method: str | None) -> None:
     """Say where the cart goes and how. Raises `Invalid` (country, shipping_method) with the way out."""
     country = countries.checked(country) if country else None
-    method = None
-    if shipping_method is not None:
-        method = await sql.fetch_one(session, _METHOD, _Method, code=shipping_method)
-        if method is None:
-            raise Invalid("shipping_method", "There is no such shipping method; take one of the cart's.")
-        target = country or cart.country
-        if method.countries and target is None:
-            raise Invalid("country", "Say which country the goods go to before choosing this.", code="required")
-        if method.countries and target not in method.countries:
-            raise Invalid("shipping_method", "This method does not ship to that country; take one of the cart's.")
-    await sql.execute(
+    target = country or cart.country
+    served: list[str] | None = await sql.fetch_value(
         session,
         _CHOOSE,
         cart_id=cart.id,
         country=country,
-        method_id=method.id if method else None,
+        code=shipping_method,
+        target=target,
         expires_at=_expiry(),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Method:
-    id: UUID
-    countries: list[str]
+    if shipping_method is None or served == []:
+        return
+    if served is None:
+        raise Invalid("shipping_method", "There is no such shipping method; take one of the cart's.")
+    if target is None:
+        raise Invalid("country", "Say which country the goods go to before choosing this.", code="required")
+    if target not in served:
+        raise Invalid("shipping_method", "This method does not ship to that country; take one of the cart's.")
 
 
 async def accept_prices(session: Session, priced: PricedCart) -> PricedCart:

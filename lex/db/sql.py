@@ -19,37 +19,37 @@ json = Jsonb
 
 async def fetch_all(session: Session, statement: LiteralString, row: type[R], **params: Any) -> list[R]:
     """All rows, each as `row`."""
-    async with session.driver.cursor(row_factory=class_row(row)) as cursor:
-        await cursor.execute(statement, params)
-        return await cursor.fetchall()
+    cursor = session.driver.cursor(row_factory=class_row(row))
+    await cursor.execute(statement, params)
+    return await cursor.fetchall()
 
 
 async def fetch_all_planned(session: Session, statement: LiteralString, row: type[R], **params: Any) -> list[R]:
     """The same, planned for these very values each time: for what is common with one value and rare with another."""
-    async with session.driver.cursor(row_factory=class_row(row)) as cursor:
-        await cursor.execute(statement, params, prepare=False)
-        return await cursor.fetchall()
+    cursor = session.driver.cursor(row_factory=class_row(row))
+    await cursor.execute(statement, params, prepare=False)
+    return await cursor.fetchall()
 
 
 async def fetch_one(session: Session, statement: LiteralString, row: type[R], **params: Any) -> R | None:
     """The first row as `row`, or None."""
-    async with session.driver.cursor(row_factory=class_row(row)) as cursor:
-        await cursor.execute(statement, params)
-        return await cursor.fetchone()
+    cursor = session.driver.cursor(row_factory=class_row(row))
+    await cursor.execute(statement, params)
+    return await cursor.fetchone()
 
 
 async def fetch_value(session: Session, statement: LiteralString, **params: Any) -> Any:
     """The first column of the first row, or None."""
-    async with session.driver.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(statement, params)
-        return await cursor.fetchone()
+    cursor = session.driver.cursor(row_factory=scalar_row)
+    await cursor.execute(statement, params)
+    return await cursor.fetchone()
 
 
 async def execute(session: Session, statement: LiteralString, **params: Any) -> int:
     """Run it and return how many rows it touched."""
-    async with session.driver.cursor() as cursor:
-        await cursor.execute(statement, params)
-        return cursor.rowcount
+    cursor = session.driver.cursor()
+    await cursor.execute(statement, params)
+    return cursor.rowcount
 
 
 def json_text(value: Any) -> str:

@@ -4,7 +4,7 @@ Each is one round trip over orders and the payments below them; the amounts in a
 of the currency.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import LiteralString
@@ -238,7 +238,7 @@ async def record(
     now, amount = clock.now(), move.new_money
     reference = snapshot.provider_payment_id or str(standing.attempt_id)
     data = {"amount": amount or standing.amount, "currency": standing.currency, "code": move.failure_code}
-    values = asdict(move) | {
+    values = {name: getattr(move, name) for name in move.__slots__} | {
         name: money.major(getattr(move, name), standing.currency)
         for name in ("attempt_captured", "captured", "new_money")
     }

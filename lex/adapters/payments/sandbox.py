@@ -5,7 +5,7 @@ sends signed webhooks. Which card does what: docs/sandbox.md.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import psycopg
@@ -90,12 +90,16 @@ async def _charge(charge: Charge) -> Snapshot:
     return _lost(charge.reference, charge.currency) if card.course is Course.LOST else _snapshot(entry)
 
 
+def _request(charge: Charge) -> dict[str, Any]:
+    return {name: getattr(charge, name) for name in charge.__slots__}
+
+
 def _entry(charge: Charge, card: Card) -> Entry:
     """A new payment as its card decides it."""
     entry = Entry(
         id=f"pay_{ids.new_id().hex}",
         idempotency_key=charge.idempotency_key,
-        request=asdict(charge),
+        request=_request(charge),
         reference=charge.reference,
         status="processing",
         amount=charge.amount,
@@ -139,7 +143,7 @@ async def _again(charge: Charge) -> Snapshot:
     entry = await books.find(None, charge.idempotency_key)
     if entry is None:
         return _lost(charge.reference, charge.currency)
-    if entry.request != asdict(charge):
+    if entry.request != _request(charge):
         return _refused(charge.reference, charge.currency, "idempotency_key_reused")
     return _snapshot(entry)
 
