@@ -98,6 +98,12 @@ class Product(Keyed, Touched, SoftDelete, Base):
         Index("idx_products_listed_price", "price", "id", postgresql_where=LISTED),
         Index("idx_products_listed_name", text("lower(name)"), "id", postgresql_where=LISTED),
         Index("idx_products_listed_prefix", text("lower(name) text_pattern_ops"), postgresql_where=LISTED),
+        Index(
+            "idx_products_listed_words",
+            text("to_tsvector('public.lex_text'::regconfig, name)"),
+            postgresql_using="gin",
+            postgresql_where=LISTED,
+        ),
         Index("idx_products_listed_rating", text("coalesce(rating_average, 0)"), "id", postgresql_where=LISTED),
         Index("idx_products_listed_featured", text("(NOT is_featured)"), "order", "id", postgresql_where=LISTED),
         Index("idx_products_search", "search", postgresql_using="gin"),
