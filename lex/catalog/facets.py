@@ -1,68 +1,105 @@
 """Facets: how many products each further filter would leave, counted beside the list in the same statement.
 
 Each facet leaves its own filter out, so that it shows what else could be chosen. A list of one category looks at the
-offers of that category alone, and counts the products of the others without them. What is counted are products, by the
+goods of that category alone, and counts the products of the others without them. What is counted are products, by the
 things that can be bought: a family counts once, however many of its variants fit. A search counts what is no product
-beside them: `more` gives such rows with the columns of `offers`.
+beside them: `more` gives such rows with the columns of `goods`.
+
+All is read from `product_facets`, which is narrow and kept by triggers; only words, tags and the featured ask products.
 """
 
 from typing import LiteralString
 
-from lex.catalog.filters import BRANCH, OF_OFFER, OF_PRODUCT, offered
-from lex.catalog.parts import AVAILABLE, LISTED, OFFERED, REDUCED, amount
+from lex.catalog.filters import BRANCH, OF_OFFER, OF_PRODUCT
+from lex.catalog.parts import LISTED, amount
 
-#: One row a thing that can be bought, with what it fulfils of the filters.
-_GOODS: LiteralString = """
-        SELECT base.*, v.price, v.options, {in_price} AS in_price, {in_options} AS in_options,
-               {available} AS is_available, coalesce({reduced}, false) AS is_reduced
-        FROM (
-            SELECT p.id, p.category_id, p.brand, p.rating_average AS rating, {in_category} AS in_category,
-                   {in_brand} AS in_brand, {in_rating} AS in_rating
-            FROM products p WHERE {listed}
-        ) base JOIN products v ON coalesce(v.variant_of, v.id) = base.id
-        WHERE v.variant_count = 0 AND {offered}"""
 CATEGORIES: LiteralString = "SELECT id, slug, name, path FROM categories WHERE deleted_at IS NULL AND is_active"
+#: How many products of each category itself are shown.
+BY_CATEGORY: LiteralString = "SELECT category_id, count(*) AS number FROM product_facets p WHERE p.is_shown"
 
-_BY_CATEGORY: LiteralString = """
-                SELECT category_id, count(DISTINCT id) AS number FROM offers
-                WHERE {all_but_category} GROUP BY category_id"""
-_FACETS: LiteralString = """, 'facets', (
-    WITH offers (id, category_id, brand, rating, in_category, in_brand, in_rating, price, options, in_price, in_options,
-                 is_available, is_reduced) AS MATERIALIZED ({offers}
-    ), groups AS ({categories})
+#: The filters as `product_facets` knows them; what is not here it knows by the name of the products' column.
+_OF_PRODUCT: dict[str, LiteralString] = {
+    "category": BRANCH,
+    "brands": OF_PRODUCT["brands"],
+    "min_rating": "coalesce(p.stars >= %(min_rating)s, false)",
+}
+_OF_OFFER: dict[str, LiteralString] = OF_OFFER | {"in_stock": "{0}.is_available", "on_sale": "{0}.is_reduced"}
+
+#: What is looked at, and one row each of how it fits. What fits is something that can be bought: the product itself, or
+#: a variant of a family. Few families are looked up one by one, and all of them one after the other in an index.
+_GOODS: LiteralString = """
+    WITH shown AS {kept} (
+        SELECT p.*, {in_category} AS in_category, {in_brand} AS in_brand, {in_rating} AS in_rating
+        FROM product_facets p WHERE p.is_shown{asked}
+    ), goods (category_id, brand, stars, in_category, in_brand, in_rating, lowest, highest, fits, fits_stock, fits_sale)
+    AS MATERIALIZED ({goods}
+    )"""
+_PRODUCTS: LiteralString = """
+        SELECT p.category_id, p.brand, p.stars, p.in_category, p.in_brand, p.in_rating, own.price, own.price, {fits},
+               {fits_stock}, {fits_sale}
+        FROM shown p CROSS JOIN LATERAL (SELECT CASE WHEN {fits_but_price} THEN p.price END AS price) own
+        WHERE NOT p.is_family
+        UNION ALL
+        SELECT p.category_id, p.brand, p.stars, p.in_category, p.in_brand, p.in_rating, family.* FROM shown p
+        CROSS JOIN LATERAL (
+            SELECT min(v.price) FILTER (WHERE {v_fits_but_price}), max(v.price) FILTER (WHERE {v_fits_but_price}),
+                   bool_or({v_fits}), bool_or({v_fits_stock}), bool_or({v_fits_sale})
+            FROM product_facets v WHERE v.variant_of = p.product_id) family
+        WHERE p.is_family"""
+_CHOICES: LiteralString = """
+                    SELECT DISTINCT p.product_id, choice.key AS name, choice.value
+                    FROM shown p JOIN product_facets v ON v.variant_of = p.product_id
+                    CROSS JOIN LATERAL jsonb_each_text(v.options) choice
+                    WHERE p.is_family AND {v_fits_but_options} AND p.in_category AND p.in_brand AND p.in_rating
+                    UNION ALL
+                    SELECT p.product_id, choice.key, choice.value
+                    FROM shown p CROSS JOIN LATERAL jsonb_each_text(p.options) choice
+                    WHERE NOT p.is_family AND p.options <> '{{}}' AND {fits_but_options}
+                      AND p.in_category AND p.in_brand AND p.in_rating"""
+_FACETS: LiteralString = """, 'facets', ({goods}, groups AS ({categories}), sums AS (
+        SELECT count(*) FILTER (WHERE fits) AS total, min(lowest) AS lowest, max(highest) AS highest,
+               count(*) FILTER (WHERE fits_stock) AS in_stock, count(*) FILTER (WHERE fits_sale) AS on_sale
+        FROM goods WHERE in_category AND in_brand AND in_rating
+    )
     SELECT json_build_object(
-        'total', (SELECT count(DISTINCT id) FROM offers WHERE {all}),
+        'total', sums.total,
         'categories', coalesce((
             SELECT json_agg(json_build_object('slug', slug, 'name', name, 'path', path, 'count', number) ORDER BY path)
             FROM (
                 SELECT top.slug, top.name, top.path, sum(counted.number)::int AS number
                 FROM ({by_category}) counted
                 JOIN groups own ON own.id = counted.category_id
-                JOIN groups top ON own.path = top.path OR own.path LIKE top.path || '/%%' GROUP BY 1, 2, 3
+                CROSS JOIN LATERAL string_to_array(own.path, '/') line
+                CROSS JOIN LATERAL generate_subscripts(line, 1) depth
+                JOIN groups top ON top.path = array_to_string(line[:depth], '/') GROUP BY 1, 2, 3
             ) categories), '[]'),
         'brands', coalesce((
             SELECT json_agg(json_build_object('value', brand, 'count', number) ORDER BY number DESC, brand)
-            FROM (SELECT brand, count(DISTINCT id) AS number FROM offers WHERE brand IS NOT NULL AND {all_but_brand}
+            FROM (SELECT brand, count(*) AS number FROM goods
+                  WHERE brand IS NOT NULL AND fits AND in_category AND in_rating
                   GROUP BY brand ORDER BY number DESC, brand LIMIT 100) brands), '[]'),
         'options', coalesce((
             SELECT json_agg(json_build_object('name', name, 'values', choices) ORDER BY name)
             FROM (
                 SELECT name, json_agg(json_build_object('value', value, 'count', number) ORDER BY number DESC, value)
                        AS choices
-                FROM (SELECT choice.key AS name, choice.value, count(DISTINCT id) AS number
-                      FROM offers CROSS JOIN jsonb_each_text(
-                          CASE WHEN jsonb_typeof(offers.options) = 'object' THEN offers.options ELSE '{{}}' END) choice
-                      WHERE {all_but_options} GROUP BY 1, 2 ORDER BY number DESC, 1, 2 LIMIT 200) counted
+                FROM (SELECT name, value, count(*) AS number FROM ({choices}
+                      ) chosen GROUP BY 1, 2 ORDER BY number DESC, 1, 2 LIMIT 200) counted
                 GROUP BY name
             ) options), '[]'),
-        'price', (SELECT json_build_object('min', {lowest}, 'max', {highest}) FROM offers WHERE {all_but_price}),
+        'price', json_build_object('min', {lowest}, 'max', {highest}),
         'ratings', (
-            SELECT json_agg(json_build_object('min_rating', least_rating, 'count', number) ORDER BY least_rating DESC)
-            FROM (SELECT least_rating, count(DISTINCT id) AS number FROM generate_series(1, 5) least_rating
-                  LEFT JOIN offers ON rating >= least_rating AND {all_but_rating} GROUP BY 1) ratings),
-        'in_stock', (SELECT count(DISTINCT id) FROM offers WHERE {all_but_stock} AND is_available),
-        'on_sale', (SELECT count(DISTINCT id) FROM offers WHERE {all_but_sale} AND is_reduced)
-    ))"""
+            SELECT json_agg(json_build_object('min_rating', least_rating, 'count', coalesce(number, 0))
+                            ORDER BY least_rating DESC)
+            FROM (
+                SELECT least_rating, sum(number)::bigint AS number FROM generate_series(1, 5) least_rating
+                LEFT JOIN (SELECT stars, count(*) AS number FROM goods
+                           WHERE fits AND in_category AND in_brand GROUP BY stars) rated ON stars >= least_rating
+                GROUP BY least_rating
+            ) ratings),
+        'in_stock', sums.in_stock,
+        'on_sale', sums.on_sale
+    ) FROM sums)"""
 
 
 def facets_of(
@@ -70,48 +107,68 @@ def facets_of(
 ) -> LiteralString:
     """The member `facets` of a list that uses these filters; `categories` are the groups of what `more` adds."""
     is_one_category = "category" in used and goods and not more
-    every = {
-        "category": "true" if is_one_category else "in_category",
-        "brand": "in_brand",
-        "price": "in_price",
-        "options": "in_options",
-        "rating": "in_rating",
-        "stock": "is_available" if "in_stock" in used else "true",
-        "sale": "is_reduced" if "on_sale" in used else "true",
-    }
-    remaining = {
-        f"all_but_{left_out}": " AND ".join(condition for name, condition in every.items() if name != left_out)
-        for left_out in every
-    }
-    by_category = _products_by_category(used) if is_one_category else _BY_CATEGORY.format(**remaining)
-    return _FACETS.format(
-        offers="\n        UNION ALL".join([*([_goods(used, within=is_one_category)] if goods else []), *more]),
-        by_category=by_category,
-        categories=f"{CATEGORIES}{categories}",
-        lowest=amount("min(price)"),
-        highest=amount("max(price)"),
-        all=" AND ".join(every.values()),
-        **remaining,
+    looked_at = _shown(used, within=is_one_category)
+    rows = "\n        UNION ALL".join([*([_PRODUCTS.format(**_fitting(used))] if goods else []), *more])
+    by_category = (
+        _products_by_category(used)
+        if is_one_category
+        else "SELECT category_id, count(*) AS number FROM goods WHERE fits AND in_brand AND in_rating GROUP BY 1"
     )
+    return _FACETS.format(
+        goods=_GOODS.format(goods=rows, **looked_at),
+        categories=f"{CATEGORIES}{categories}",
+        by_category=by_category,
+        choices=_CHOICES.format(**_fitting(used)) if goods else _NO_CHOICES,
+        lowest=amount("sums.lowest"),
+        highest=amount("sums.highest"),
+    )
+
+
+_NO_CHOICES: LiteralString = "SELECT NULL::uuid AS product_id, NULL::text AS name, NULL::text AS value WHERE false"
+
+
+def _shown(used: frozenset[str], *, within: bool) -> dict[str, LiteralString]:
+    """The products that are looked at; `within` the category asked for only."""
+    asked = [_of_words(used), *([BRANCH] if within else [])]
+    asked = [condition for condition in asked if condition]
+    return {
+        # Kept where few remain and finding them costs something; all of the shop is read in passing.
+        "kept": "MATERIALIZED" if asked else "NOT MATERIALIZED",
+        "asked": "".join(f" AND {condition}" for condition in asked),
+        "in_category": BRANCH if "category" in used and not within else "true",
+        "in_brand": _OF_PRODUCT["brands"] if "brands" in used else "true",
+        "in_rating": _OF_PRODUCT["min_rating"] if "min_rating" in used else "true",
+    }
+
+
+def _of_words(used: frozenset[str]) -> LiteralString:
+    """What only the products themselves can tell."""
+    asked = [OF_PRODUCT[name] for name in ("q", "tags", "featured") if name in used]
+    found: LiteralString = " AND ".join([LISTED, *asked])
+    return f"p.product_id IN (SELECT p.id FROM products p WHERE {found})" if asked else ""
+
+
+def _fitting(used: frozenset[str]) -> dict[str, LiteralString]:
+    """Whether an offer fits, under all its filters and without those of one facet: `p` itself or a variant `v`."""
+    conditions: dict[str, LiteralString] = {}
+    for prefix, alias in (("", "p"), ("v_", "v")):
+        for name, left_out, added in (
+            ("fits", (), ()),
+            ("fits_but_price", ("min_price", "max_price"), ()),
+            ("fits_but_options", ("options",), ()),
+            ("fits_stock", (), ("in_stock",)),
+            ("fits_sale", (), ("on_sale",)),
+        ):
+            wanted = [each for each in _OF_OFFER if (each in used or each in added) and each not in left_out]
+            conditions[prefix + name] = " AND ".join(_OF_OFFER[each].format(alias) for each in wanted) or "true"
+    return conditions
 
 
 def _products_by_category(used: frozenset[str]) -> LiteralString:
-    conditions = [LISTED, *(OF_PRODUCT[name] for name in OF_PRODUCT if name in used - {"category"}), offered(used)]
-    return f"SELECT p.category_id, count(*) AS number FROM products p WHERE {' AND '.join(conditions)} GROUP BY 1"
-
-
-def _goods(used: frozenset[str], *, within: bool) -> LiteralString:
-    """The offers; `within` the category asked for only."""
-    asked = ("q", "tags", "featured", *(("category",) if within else ()))
-    price = [OF_OFFER[name].format("v") for name in ("min_price", "max_price") if name in used]
-    return _GOODS.format(
-        listed=" AND ".join([LISTED, *(OF_PRODUCT[name] for name in asked if name in used)]),
-        in_category=BRANCH if "category" in used and not within else "true",
-        in_brand=OF_PRODUCT["brands"] if "brands" in used else "true",
-        in_rating=f"coalesce({OF_PRODUCT['min_rating']}, false)" if "min_rating" in used else "true",
-        in_price=" AND ".join(price) or "true",
-        in_options=OF_OFFER["options"].format("v") if "options" in used else "true",
-        available=AVAILABLE.format("v"),
-        reduced=REDUCED.format("v"),
-        offered=OFFERED,
-    )
+    conditions = [_OF_PRODUCT[name] for name in ("brands", "min_rating") if name in used]
+    fitting = _fitting(used)
+    if fitting["fits"] != "true":
+        conditions.append(f"""CASE WHEN p.is_family THEN EXISTS (
+            SELECT FROM product_facets v WHERE v.variant_of = p.product_id AND {fitting["v_fits"]})
+            ELSE {fitting["fits"]} END""")
+    return " AND ".join([BY_CATEGORY, *([_of_words(used)] if _of_words(used) else []), *conditions]) + " GROUP BY 1"

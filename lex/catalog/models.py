@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Computed, Index, Numeric, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT, TSVECTOR
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, Numeric, SmallInteger, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lex.db.base import (
@@ -98,6 +98,12 @@ class Product(Keyed, Touched, SoftDelete, Base):
         Index("idx_products_listed_price", "price", "id", postgresql_where=LISTED),
         Index("idx_products_listed_name", text("lower(name)"), "id", postgresql_where=LISTED),
         Index("idx_products_listed_prefix", text("lower(name) text_pattern_ops"), postgresql_where=LISTED),
+        Index(
+            "idx_products_listed_words",
+            text("to_tsvector('public.lex_text'::regconfig, name)"),
+            postgresql_using="gin",
+            postgresql_where=LISTED,
+        ),
         Index("idx_products_listed_rating", text("coalesce(rating_average, 0)"), "id", postgresql_where=LISTED),
         Index("idx_products_listed_featured", text("(NOT is_featured)"), "order", "id", postgresql_where=LISTED),
         Index("idx_products_search", "search", postgresql_using="gin"),
@@ -200,3 +206,28 @@ class SearchWord(Base):
     word: Mapped[str] = mapped_column(primary_key=True)
     frequency: Mapped[int] = mapped_column(server_default=text("1"))
     shapes: Mapped[list[str]] = mapped_column(ARRAY(TEXT), Computed("public.word_shapes(word)", persisted=True))
+
+
+class ProductFacet(Base):
+    """What lists count a product by, beside it: a row of each product that is offered, kept by triggers on products.
+
+    `is_shown`: lists show it, as one thing or as a family of which a variant is offered.
+    """
+
+    __tablename__ = "product_facets"
+    __table_args__ = (
+        Index("idx_product_facets_category_id", "category_id", postgresql_where=text("is_shown")),
+        Index("idx_product_facets_variant_of", "variant_of", postgresql_where=text("variant_of IS NOT NULL")),
+    )
+
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id", ondelete="CASCADE"), primary_key=True)
+    variant_of: Mapped[UUID | None]
+    category_id: Mapped[UUID | None]
+    brand: Mapped[str | None]
+    stars: Mapped[int | None] = mapped_column(SmallInteger)
+    price: Mapped[Amount]
+    options: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    is_family: Mapped[bool]
+    is_shown: Mapped[bool]
+    is_available: Mapped[bool]
+    is_reduced: Mapped[bool]

@@ -3,6 +3,7 @@
 from typing import LiteralString
 
 from lex.adapters import cached
+from lex.catalog.facets import BY_CATEGORY
 from lex.catalog.listing import ProductFilter, question
 from lex.catalog.parts import IN_STOCK, LEFT, LISTED, OFFERED, VARIANT, VARIANTS, amount
 from lex.core import money
@@ -14,10 +15,7 @@ from lex.db.documents import find_document
 # JSON has no nested aggregate over a tree, so the nodes are written in reading order and closed by how far the next
 # one steps back. Counts include what stands below; an inactive category hides its branch.
 _TREE: LiteralString = f"""
-WITH RECURSIVE counts AS (
-    SELECT category_id, count(*) AS number FROM products p
-    WHERE {LISTED} AND (p.variant_count = 0 OR EXISTS (SELECT FROM products v WHERE v.variant_of = p.id AND {OFFERED}))
-    GROUP BY category_id
+WITH RECURSIVE counts AS ({BY_CATEGORY} GROUP BY category_id
 ), tree AS (
     SELECT id, slug, name, description, image, 1 AS depth, ARRAY[("order", name, id)] AS place, ARRAY[id] AS line
     FROM categories WHERE parent_id IS NULL AND deleted_at IS NULL AND is_active

@@ -24,6 +24,7 @@ NOT_AUDITED = {
     "job_errors": "why a job failed last, beside the queue",
     "pictures": "what became of addresses on other hosts; the product that shows a picture is audited",
     "procrastinate_*": "the job queue; what a job changes is audited where it changes it",
+    "product_facets": "derived from products, whose changes are audited",
     "sandbox_payments": "the books of the sandbox provider, not ours",
     "search_words": "derived from the texts on offer, whose changes are audited",
     "shop_facts": "the setting it repeats; it changes only while nothing is priced",

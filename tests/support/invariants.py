@@ -96,6 +96,16 @@ INVARIANTS: dict[str, LiteralString] = {
         WHERE u.status <> CASE WHEN o.status = 'canceled' THEN 'released' WHEN o.paid_at IS NOT NULL THEN 'redeemed'
                           ELSE 'held' END
            OR u.amount <> coalesce(d.amount, 0)""",
+    "facets: what lists count by is not what the products are": """
+        WITH wanted AS (
+            SELECT p.id, p.variant_of, p.category_id, p.brand, floor(p.rating_average)::smallint, p.price,
+                   CASE jsonb_typeof(p.options) WHEN 'object' THEN p.options ELSE '{}' END, p.variant_count > 0,
+                   p.variant_of IS NULL AND (p.variant_count = 0 OR EXISTS (
+                       SELECT FROM products v WHERE v.variant_of = p.id AND v.deleted_at IS NULL AND v.is_active)),
+                   NOT p.track_inventory OR p.stock_quantity > p.reserved_quantity,
+                   coalesce(p.compare_at_price > p.price, false)
+            FROM products p WHERE p.deleted_at IS NULL AND p.is_active
+        ) (TABLE wanted EXCEPT ALL TABLE product_facets) UNION ALL (TABLE product_facets EXCEPT ALL TABLE wanted)""",
     "keys: an answer is kept in the clear, with the tokens in it": """
         SELECT key FROM idempotency_keys WHERE position('\x7b'::bytea IN response_body) = 1""",
 }

@@ -10,8 +10,11 @@ _SERVED: LiteralString = "deleted_at IS NULL AND is_active"
 
 
 def found(query: LiteralString) -> LiteralString:
-    """Whether anything on offer fits a query."""
-    return f"""(EXISTS (SELECT FROM products WHERE search @@ {query} AND variant_of IS NULL AND {_SERVED})
+    """Whether anything on offer fits a query. What half the shop fits is among the newest; the index lists it all."""
+    return f"""(EXISTS (SELECT FROM (
+            SELECT search FROM products WHERE variant_of IS NULL AND {_SERVED} ORDER BY id DESC LIMIT 20
+        ) newest WHERE search @@ {query})
+        OR EXISTS (SELECT FROM products WHERE search @@ {query} AND variant_of IS NULL AND {_SERVED})
         OR EXISTS (SELECT FROM services WHERE search @@ {query} AND {_SERVED})
         OR EXISTS (SELECT FROM subscription_plans WHERE search @@ {query} AND {_SERVED} AND is_current))"""
 

@@ -182,9 +182,8 @@ def _facets(used: frozenset[str], kind: str | None, others: list[LiteralString])
 def _offers_of(kind: LiteralString, used: frozenset[str], is_asked: bool) -> LiteralString:
     table, served, category, rating = _TABLES[kind]
     asked = _OF_OTHERS[kind] | dict.fromkeys(used - _OF_OTHERS[kind].keys(), "true")
-    prices = [asked[name] for name in ("min_price", "max_price") if name in used]
+    prices: LiteralString = " AND ".join(asked[name] for name in ("min_price", "max_price") if name in used) or "true"
     return f"""
-        SELECT s.id, {category}, NULL, {rating}, {asked["category"] if "category" in used else "true"}, true,
-               {asked["min_rating"] if "min_rating" in used else "true"}, s.price, '{{}}'::jsonb,
-               {" AND ".join(prices) or "true"}, true, true, false
+        SELECT {category}, NULL, floor({rating})::smallint, {asked["category"] if "category" in used else "true"}, true,
+               {asked["min_rating"] if "min_rating" in used else "true"}, s.price, s.price, {prices}, {prices}, false
         FROM {table} s WHERE {served} AND s.search @@ {QUERY}{"" if is_asked else " AND false"}"""

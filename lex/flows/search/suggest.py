@@ -16,22 +16,30 @@ _WORD = re.compile(r"[^\W_]+")
 _LAST = "\U0010ffff"
 
 # Each source reads a bounded part of an index: a beginning that half the shop shares costs no more than a rare one.
+# What begins so in a name is found in an index of names; the words before it may stand anywhere and are looked at after
+# that (IS TRUE keeps their index out of it). A last word that means nothing, such as "the", leaves only them to find.
 _SUGGEST: LiteralString = f"""
-WITH begun AS MATERIALIZED (
+WITH asked AS MATERIALIZED (
+    SELECT to_tsquery('public.lex_text', %(query)s) AS query, to_tsquery('public.lex_text', %(last)s) AS last
+), begun AS MATERIALIZED (
     (SELECT 'product' AS kind, p.name, p.slug, 2 AS source,
             row_number() OVER (ORDER BY lower(p.name) USING ~<~) AS place
      FROM products p WHERE {LISTED} AND lower(p.name) ~>=~ %(name)s AND lower(p.name) ~<~ %(name_end)s
      ORDER BY lower(p.name) USING ~<~ LIMIT 5)
     UNION ALL
     (SELECT 'product', p.name, p.slug, 3, 0 FROM products p
-     WHERE {LISTED} AND p.search @@ (SELECT to_tsquery('public.lex_text', %(query)s)) LIMIT 5)
+     WHERE {LISTED} AND to_tsvector('public.lex_text'::regconfig, p.name) @@ (SELECT last FROM asked)
+       AND (p.search @@ (SELECT query FROM asked)) IS TRUE LIMIT 5)
+    UNION ALL
+    (SELECT 'product', p.name, p.slug, 3, 0 FROM products p
+     WHERE (SELECT numnode(last) FROM asked) = 0 AND {LISTED} AND p.search @@ (SELECT query FROM asked) LIMIT 5)
     UNION ALL
     (SELECT 'service', name, slug, 3, 0 FROM services
-     WHERE deleted_at IS NULL AND is_active AND search @@ (SELECT to_tsquery('public.lex_text', %(query)s)) LIMIT 3)
+     WHERE deleted_at IS NULL AND is_active AND search @@ (SELECT query FROM asked) LIMIT 3)
     UNION ALL
     (SELECT 'plan', name, slug, 3, 0 FROM subscription_plans
      WHERE deleted_at IS NULL AND is_active AND is_current
-       AND search @@ (SELECT to_tsquery('public.lex_text', %(query)s)) LIMIT 2)
+       AND search @@ (SELECT query FROM asked) LIMIT 2)
     UNION ALL
     (SELECT 'category', name, slug, 1, row_number() OVER (ORDER BY path) FROM categories
      WHERE deleted_at IS NULL AND is_active
@@ -68,6 +76,7 @@ async def suggest(typed: str) -> bytes:
         "name": name,
         "name_end": name + _LAST,
         "query": " & ".join([*words[:-1], f"{last}:*A"]),
+        "last": f"{last}:*",
         "head": typed.lower()[: typed.lower().rindex(last)].lstrip(),
         "word": last,
         "word_end": last + _LAST,

@@ -6,7 +6,6 @@ How and how fast: docs/concepts/seeding.md.
 """
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -19,13 +18,10 @@ from lex.core.errors import Conflict, Invalid, Unavailable
 from lex.core.settings import Settings
 from lex.ops import partitions
 from lex.ops.seeding import buyers, goods, orders
-
-#: Told as it goes on: what is made, how many there are, how many there will be.
-Progress = Callable[[str, int, int], None]
+from lex.ops.seeding.at_rest import Load, Progress
 
 MOST = 50_000_000
-_CHUNK = 2000  # listed things of one transaction
-_BATCHES = 20  # of orders
+_TOGETHER = 1_000_000  # orders of a transaction
 
 _THERE: LiteralString = """
 SELECT (SELECT count(*) FROM products) AS products,
@@ -71,7 +67,8 @@ class Seeded:
 
 
 def seed(config: Settings, wish: Wish, told: Progress) -> Seeded:
-    """Make it, in transactions of their own: what an interruption leaves is whole, and `add` goes on from there.
+    """Make it: the goods in one transaction, the orders in one a million. What an interruption leaves is whole, and
+    `add` goes on from there.
 
     Raises `Conflict` in production, on a shop that is not empty unless `add` is wished, and where there is nothing to
     sell; `Invalid` for numbers that cannot be; `Unavailable` when the database is gone or a table is locked.
@@ -95,8 +92,11 @@ def _seed(connection: psycopg.Connection[Any], config: Settings, wish: Wish, tol
             "This shop has products or orders already. Give --add to put more into it, or another LEX_HOME.",
             code="not_empty",
         )
-    dice = random.Random(f"{wish.seed}:{there[3]}")
-    made = _goods(connection, config, wish, dice, there[3] + 1, told)
+    dice, load = random.Random(f"{wish.seed}:{there[3]}"), Load(wish.seed, told)
+    categories = goods.write_conditions(connection, config.country)
+    connection.commit()
+    listed = goods.invent(dice, categories, wish.products, there[3] + 1)
+    made = goods.load(connection, load, listed, wish.products, there[0]) if wish.products else 0
     products = orders.list_on_sale(connection)
     if wish.orders and not products:
         raise Conflict("There is nothing to order; make --products too.", code="nothing_on_sale")
@@ -104,24 +104,12 @@ def _seed(connection: psycopg.Connection[Any], config: Settings, wish: Wish, tol
     buyers.write(connection, people)
     connection.commit()
     if wish.orders:
-        _orders(connection, config, wish, (dice, people, products), told)
+        _orders(connection, config, wish, (dice, people, products), load)
     told("Analysing", 0, 1)
     connection.execute("ANALYZE")
     connection.commit()
+    told("Analysing", 1, 1)
     return Seeded(made, len(people), wish.orders)
-
-
-def _goods(
-    connection: psycopg.Connection[Any], config: Settings, wish: Wish, dice: random.Random, first: int, told: Progress
-) -> int:
-    categories = goods.write_conditions(connection, config.country)
-    connection.commit()
-    listed, made = goods.invent(dice, categories, wish.products, first), 0
-    while chunk := list(islice(listed, _CHUNK)):
-        made += goods.write(connection, chunk)
-        connection.commit()
-        told("Products", made, wish.products)
-    return made
 
 
 def _orders(
@@ -129,16 +117,13 @@ def _orders(
     config: Settings,
     wish: Wish,
     drawn: tuple[random.Random, list[buyers.Buyer], list[Any]],
-    told: Progress,
+    load: Load,
 ) -> None:
     end = clock.real_now()
     start = end - timedelta(days=wish.days)
     partitions.ensure_orders_since(config.database_url, start)
-    writer, done = orders.Writer(connection, config, wish.seed), 0
-    batches = orders.draw(*drawn, wish.orders, start, end)
+    writer, done = orders.Writer(connection, config, load), 0
+    writer.prepare(drawn[2])
+    batches = orders.drawn_ahead(orders.draw(*drawn, wish.orders, start, end))
     while done < wish.orders:
-        with writer.transaction():
-            for batch in islice(batches, _BATCHES):
-                writer.write(batch)
-                done += len(batch.orders)
-                told("Orders", done, wish.orders)
+        done = writer.write(islice(batches, _TOGETHER // orders.SIZE), done, wish.orders)

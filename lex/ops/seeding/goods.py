@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -11,10 +12,12 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from lex.core import ids
+from lex.ops.seeding.at_rest import Load
 
 CATEGORIES = 100
 SIZES = ("S", "M", "L", "XL")
 STOCK = 1_000_000
+_CHUNK = 2000  # listed things at once
 WORDS = [
     *("alpine", "amber", "bold", "breeze", "cedar", "cliff", "coral", "dune", "ember", "fern", "frost", "grove"),
     *("harbor", "lunar", "meadow", "oak"),
@@ -32,7 +35,7 @@ MATERIALS = [
 
 _COLUMNS: LiteralString = (
     "id, variant_of, category_id, sku, slug, name, description, brand, price, compare_at_price, stock_quantity, "
-    '"order", images, options, attributes, tags, weight_grams, is_featured'
+    '"order", images, options, attributes, tags, weight_grams, is_featured, variant_count'
 )
 _CONDITIONS: LiteralString = """
 INSERT INTO tax_rates (id, country, tax_class, rate, name)
@@ -99,8 +102,8 @@ def write_conditions(connection: Connection[Any], country: str) -> list[UUID]:
     return [found[slug] for slug in slugs]
 
 
-def write(connection: Connection[Any], listed: Iterable[Listed]) -> int:
-    """Copy them in with what was received of them; returns the number of rows."""
+def write(connection: Connection[Any], listed: Iterable[Listed]) -> tuple[int, int]:
+    """Copy them in with what was received of them; returns how many rows of products and of movements."""
     keys = []
     with connection.cursor() as cursor:
         with cursor.copy(f"COPY products ({_COLUMNS}) FROM STDIN") as copy:
@@ -109,7 +112,21 @@ def write(connection: Connection[Any], listed: Iterable[Listed]) -> int:
                     keys.append(row[0])
                     copy.write_row(row)
         cursor.execute(_RECEIVE, (keys,))
-    return len(keys)
+        return len(keys), cursor.rowcount
+
+
+def load(connection: Connection[Any], load: Load, listed: Iterator[Listed], wished: int, there: int) -> int:
+    """Copy all of them in, in one transaction in which what would look at each row alone rests; returns the rows."""
+    with (
+        connection.transaction(),
+        connection.cursor() as cursor,
+        load.at_rest(cursor, ["products", "stock_movements"], rebuild=there < wished) as rows,
+    ):
+        while chunk := list(islice(listed, _CHUNK)):
+            products, movements = write(connection, chunk)
+            rows.update(products=products, stock_movements=movements)
+            load.told("Products", rows["products"], wished)
+    return rows["products"]
 
 
 def _listed(dice: random.Random, number: int, categories: list[UUID], *, is_family: bool) -> Listed:
@@ -150,5 +167,6 @@ def _row(
     reduced_from = major * 2 if price % 5 == 0 else None
     place = price % 50
     attributes = Jsonb({"material": slug[-1], "origin": brand})
+    variants = len(SIZES) if isinstance(options, list) else 0
     extras = (Jsonb(images), Jsonb(options), attributes, [brand.lower(), f"p{place}"], price % 3000, is_featured)
-    return (key, family, category, sku, slug, *texts, brand, major, reduced_from, stock, place, *extras)
+    return (key, family, category, sku, slug, *texts, brand, major, reduced_from, stock, place, *extras, variants)

@@ -1,28 +1,26 @@
 """Past orders, batch by batch: drawn here, priced and written out by PostgreSQL (`statements`).
 
-A hundred thousand orders are a transaction. Within it the audit triggers, which would write a row for each of the
-seventeen rows of an order, rest: one entry a table says how many rows came. Foreign keys are taken off and put back,
-so that PostgreSQL checks them in one pass instead of row by row. Every other trigger and CHECK looks at each row.
+A million orders at most are a transaction, in which what would look at each row alone rests (`at_rest`).
 """
 
 import random
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
-from psycopg import Connection, sql
-from psycopg.types.json import Jsonb
+from psycopg import Connection
 
 from lex.core import ids, money
 from lex.core.errors import Conflict
 from lex.core.settings import Settings
+from lex.ops.seeding.at_rest import Load
 from lex.ops.seeding.buyers import Buyer
-from lex.ops.seeding.statements import BATCH, PREPARE, TAKE
+from lex.ops.seeding.statements import BATCH, EMPTY, GOODS, PREPARE, TAKE
 
 SIZE = 5000  # orders of a batch
 TABLES = sorted({table for table, _ in BATCH if table})
@@ -40,18 +38,10 @@ _ON_SALE: LiteralString = """
 SELECT id FROM products WHERE deleted_at IS NULL AND is_active AND variant_count = 0 AND product_type = 'physical'
 ORDER BY sku
 """
-_TRIGGERS: LiteralString = """
-SELECT tgrelid::regclass::text, tgname, tgenabled = 'A' FROM pg_trigger
-WHERE tgrelid = ANY(%s::regclass[]) AND tgfoid = 'public.audit_row'::regproc AND tgenabled <> 'D' AND tgtype & 4 = 4
-"""
-_KEYS: LiteralString = """
-SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
-WHERE conrelid = ANY(%s::regclass[]) AND contype = 'f' AND conparentid = 0 ORDER BY conrelid::regclass::text, conname
-"""
-_AUDIT: LiteralString = """
-INSERT INTO audit_logs (id, created_at, role, action, resource, changes)
-SELECT entry, uuid_v7_time(entry), 'system', 'seed', %s, %s FROM (SELECT uuid_v7() AS entry) e
-"""
+
+
+#: How many there are, up to as many as are asked about.
+_THERE: LiteralString = "SELECT count(*) FROM (SELECT FROM orders LIMIT %s) there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +78,15 @@ def draw(
         yield batch
 
 
+def drawn_ahead(batches: Iterator[Drawn]) -> Iterator[Drawn]:
+    """The same batches, each drawn while PostgreSQL is busy with the one before it."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = thread.submit(next, batches, None)
+            yield batch
+
+
 def _outcome(dice: random.Random, age: timedelta) -> str:
     chance = dice.random()
     if chance < 0.06:
@@ -115,8 +114,8 @@ def _order(
 class Writer:
     """Writes batches over one connection. Raises `Conflict` where the tables do not belong to its role."""
 
-    def __init__(self, connection: Connection[Any], config: Settings, seed: int) -> None:
-        self._connection, self._seed = connection, seed
+    def __init__(self, connection: Connection[Any], config: Settings, load: Load) -> None:
+        self._connection, self._load = connection, load
         method = connection.execute(_METHOD, (config.country,)).fetchone()
         if method is None:
             raise Conflict("There is no way of shipping to the shop's own country; add one first.", code="no_shipping")
@@ -130,61 +129,39 @@ class Writer:
             "scale": 10**places,
             "hold": timedelta(minutes=config.payment_minutes),
         }
-        connection.execute(PREPARE)
-        connection.commit()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """What is written inside is there wholly or not at all; others see the tables as they always are."""
-        self._rows = Counter[str]()
-        try:
-            with self._connection.transaction(), self._connection.cursor() as cursor, _at_rest(cursor):
-                yield
-                self._rows["stock_movements"] += cursor.execute(TAKE).rowcount
-                for table, number in self._rows.items():
-                    cursor.execute(_AUDIT, (table, Jsonb({"rows": number, "seed": self._seed})))
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise Conflict("Only the owner of the tables may load orders in bulk.", code="not_owner") from error
+    def prepare(self, products: list[UUID]) -> None:
+        """Once, before the first transaction: room for batches, and what these products cost."""
+        self._connection.execute(PREPARE)
+        self._connection.execute(GOODS, {**self._params, "products": products})
+        self._connection.execute("ANALYZE seed_goods")
+        self._connection.commit()
 
-    def write(self, batch: Drawn) -> None:
-        """One batch, inside a transaction."""
-        keys = [row[0] for row in batch.orders]
-        params = {**self._params, "low": min(keys), "high": max(keys)}
-        with self._connection.cursor() as cursor:
-            self._copy(cursor, batch)
-            for table, statement in BATCH:
-                cursor.execute(statement, None if statement.startswith("ANALYZE") else params)
-                if table:
-                    self._rows[table] += cursor.rowcount
+    def write(self, batches: Iterable[Drawn], done: int, total: int) -> int:
+        """All batches in one transaction, there wholly or not at all; returns how many orders there are now."""
+        load = self._load
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            there = cursor.execute(_THERE, (total,)).fetchone()
+            assert there is not None
+            with load.at_rest(cursor, TABLES, rebuild=there[0] < total) as rows:
+                for batch in batches:
+                    self._write(cursor, batch, rows)
+                    done += len(batch.orders)
+                    load.told("Orders", done, total)
+                rows["stock_movements"] += cursor.execute(TAKE).rowcount
+        return done
 
-    def _copy(self, cursor: psycopg.Cursor[Any], batch: Drawn) -> None:
-        cursor.execute("TRUNCATE seed_orders, seed_lines, seed_items")
+    def _write(self, cursor: psycopg.Cursor[Any], batch: Drawn, rows: Counter[str]) -> None:
+        cursor.execute(EMPTY)
         with cursor.copy(_ORDERS) as copy:
             copy.set_types(["uuid", "uuid", "text", "text", "bytea", "bytea", "bytea", "text", "text"])
             for row in batch.orders:
                 copy.write_row(row)
         with cursor.copy(_LINES) as copy:
             copy.set_types(["uuid", "uuid", "int4", "uuid", "int4"])
-            for row in batch.lines:
-                copy.write_row(row)
-        cursor.execute("ANALYZE seed_orders, seed_lines")
-
-
-@contextmanager
-def _at_rest(cursor: psycopg.Cursor[Any]) -> Iterator[None]:
-    """Without the audit of inserted rows and without foreign keys; putting those back checks all rows."""
-    triggers = cursor.execute(_TRIGGERS, (TABLES,)).fetchall()
-    keys = cursor.execute(_KEYS, (TABLES,)).fetchall()
-    for table, name, _ in triggers:
-        _alter(cursor, table, "DISABLE TRIGGER {}", name)
-    for table, name, _ in keys:
-        _alter(cursor, table, "DROP CONSTRAINT {}", name)
-    yield
-    for table, name, definition in keys:
-        _alter(cursor, table, "ADD CONSTRAINT {} " + definition, name)
-    for table, name, is_always in triggers:
-        _alter(cursor, table, "ENABLE ALWAYS TRIGGER {}" if is_always else "ENABLE TRIGGER {}", name)
-
-
-def _alter(cursor: psycopg.Cursor[Any], table: str, change: LiteralString, name: str) -> None:
-    cursor.execute(sql.SQL("ALTER TABLE {} " + change).format(sql.Identifier(table), sql.Identifier(name)))
+            for line in batch.lines:
+                copy.write_row(line)
+        for table, statement in BATCH:
+            cursor.execute(statement, self._params)
+            if table:
+                rows[table] += cursor.rowcount

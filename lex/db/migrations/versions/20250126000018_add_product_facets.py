@@ -1,0 +1,128 @@
+"""What lists count by, narrow and beside the products: counting a whole shop reads a tenth of what its rows weigh.
+
+Revision ID: 20250126000018
+Revises: 20250126000013
+"""
+
+from alembic import op
+
+revision = "20250126000018"
+down_revision = "20250126000013"
+branch_labels = None
+depends_on = None
+kind = "schema"
+
+TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
+
+TABLE = """
+CREATE TABLE product_facets (
+    product_id uuid NOT NULL,
+    variant_of uuid,
+    category_id uuid,
+    brand text,
+    stars smallint,
+    price numeric(10, 2) NOT NULL,
+    options jsonb NOT NULL,
+    is_family boolean NOT NULL,
+    is_shown boolean NOT NULL,
+    is_available boolean NOT NULL,
+    is_reduced boolean NOT NULL,
+    CONSTRAINT pk_product_facets PRIMARY KEY (product_id),
+    CONSTRAINT fk_product_facets_products FOREIGN KEY (product_id) REFERENCES products (id) ON DELETE CASCADE
+);
+CREATE INDEX idx_product_facets_category_id ON product_facets (category_id) WHERE is_shown;
+CREATE INDEX idx_product_facets_variant_of ON product_facets (variant_of) WHERE variant_of IS NOT NULL;
+"""
+
+#: A row of each product that is offered; a family is shown while one of its variants is offered.
+ROWS = """
+INSERT INTO product_facets AS known (product_id, variant_of, category_id, brand, stars, price, options, is_family,
+    is_shown, is_available, is_reduced)
+SELECT p.id, p.variant_of, p.category_id, p.brand, floor(p.rating_average), p.price,
+       CASE jsonb_typeof(p.options) WHEN 'object' THEN p.options ELSE '{}' END, p.variant_count > 0,
+       p.variant_of IS NULL AND (p.variant_count = 0 OR EXISTS (
+           SELECT FROM products v WHERE v.variant_of = p.id AND v.deleted_at IS NULL AND v.is_active)),
+       NOT p.track_inventory OR p.stock_quantity > p.reserved_quantity,
+       coalesce(p.compare_at_price > p.price, false)
+FROM products p WHERE p.deleted_at IS NULL AND p.is_active"""
+
+# Each product writes the row of its own, so that writers of different products never meet. Only when a variant comes or
+# goes is its family's row written, under the family's lock. The product is read again: another trigger of the same
+# statement may have changed it since. A sale writes nothing unless it takes the last unit.
+CARRY = f"""
+CREATE FUNCTION public.carry_product_facets() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    family uuid;
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        DELETE FROM product_facets WHERE product_id = OLD.id
+            AND NOT EXISTS (SELECT FROM products WHERE id = OLD.id AND deleted_at IS NULL AND is_active);
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        {ROWS} AND p.id = NEW.id
+        ON CONFLICT (product_id) DO UPDATE SET variant_of = EXCLUDED.variant_of, category_id = EXCLUDED.category_id,
+            brand = EXCLUDED.brand, stars = EXCLUDED.stars, price = EXCLUDED.price, options = EXCLUDED.options,
+            is_family = EXCLUDED.is_family, is_shown = EXCLUDED.is_shown, is_available = EXCLUDED.is_available,
+            is_reduced = EXCLUDED.is_reduced;
+    END IF;
+    IF TG_OP = 'UPDATE' AND (OLD.variant_of, OLD.is_active, OLD.deleted_at IS NULL)
+            IS NOT DISTINCT FROM (NEW.variant_of, NEW.is_active, NEW.deleted_at IS NULL) THEN
+        RETURN NULL;
+    END IF;
+    FOR family IN
+        SELECT DISTINCT id FROM unnest(ARRAY[OLD.variant_of, NEW.variant_of]) id WHERE id IS NOT NULL ORDER BY id
+    LOOP
+        -- Lock first: the statement after it then sees what a concurrent change of a sibling has committed.
+        PERFORM FROM products WHERE id = family FOR NO KEY UPDATE;
+        UPDATE product_facets f SET is_shown = variants.are_offered
+        FROM (SELECT count(*) > 0 AS are_offered FROM products
+              WHERE variant_of = family AND deleted_at IS NULL AND is_active) variants
+        WHERE f.product_id = family AND f.is_family AND f.is_shown <> variants.are_offered;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.carry_product_facets IS 'Carries what lists count by over to product_facets.';
+"""
+
+#: What a row is made of, but for stock.
+COLUMNS = (
+    *("id", "variant_of", "category_id", "brand", "rating_average", "price", "compare_at_price", "options"),
+    *("variant_count", "track_inventory", "is_active", "deleted_at"),
+)
+ATTACH = """
+CREATE TRIGGER tr_products_facets AFTER INSERT OR DELETE ON products
+    FOR EACH ROW EXECUTE FUNCTION carry_product_facets();
+CREATE TRIGGER tr_products_facets_update AFTER UPDATE OF {0} ON products
+    FOR EACH ROW WHEN (({1}) IS DISTINCT FROM ({2})) EXECUTE FUNCTION carry_product_facets();
+CREATE TRIGGER tr_products_facets_stock AFTER UPDATE OF stock_quantity, reserved_quantity ON products
+    FOR EACH ROW WHEN (
+        (OLD.stock_quantity > OLD.reserved_quantity) <> (NEW.stock_quantity > NEW.reserved_quantity)
+    ) EXECUTE FUNCTION carry_product_facets();
+ALTER TABLE products ENABLE ALWAYS TRIGGER tr_products_facets, ENABLE ALWAYS TRIGGER tr_products_facets_update,
+    ENABLE ALWAYS TRIGGER tr_products_facets_stock;
+"""
+DROP = """
+DROP TRIGGER tr_products_facets_stock ON products;
+DROP TRIGGER tr_products_facets_update ON products;
+DROP TRIGGER tr_products_facets ON products;
+DROP FUNCTION carry_product_facets();
+DROP TABLE product_facets;
+"""
+
+
+def run(*statements: str) -> None:
+    """Through the driver's own cursor: SQL text may hold `%` and `:`, which are no parameters here."""
+    cursor = op.get_bind().connection.cursor()
+    for statement in statements:
+        cursor.execute(statement)
+
+
+def upgrade() -> None:
+    old, new = (", ".join(f"{row}.{name}" for name in COLUMNS) for row in ("OLD", "NEW"))
+    run(TIMEOUTS, TABLE, ROWS, CARRY, ATTACH.format(", ".join(COLUMNS), old, new))
+
+
+def downgrade() -> None:
+    run(TIMEOUTS, DROP)
