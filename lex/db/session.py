@@ -1,13 +1,13 @@
 """Connections and the transaction, which is the only commit in Lex.
 
-A process opens one `Database`: connections for transactions and a pool of autocommit connections for public reads
-(`documents`). `transaction(actor)` tells PostgreSQL who acts, for this transaction only: a session-level SET would leak
-one customer's rows to the next behind a pooler.
+A process opens one `Database`: connections for the transactions of each role (`roles`) and a pool of autocommit
+connections for public reads (`documents`). `transaction(actor)` logs in as the actor's role and tells PostgreSQL who
+acts, for this transaction only: a session-level SET would leak one customer's rows to the next behind a pooler.
 """
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from lex.core import codec
 from lex.core.actor import Actor
 from lex.core.errors import Unavailable
+from lex.db import roles
 from lex.db.pool import Pool
 from lex.db.rules import TRANSIENT, refusal_for
 
@@ -28,6 +29,7 @@ T = TypeVar("T")
 
 _ATTEMPTS = 4  # the first and three retries
 _POOL_SECONDS = 5.0
+_ROLES = (roles.APP, roles.STAFF, roles.WORKER)
 _LIMITS = {"lock_timeout": "3s", "statement_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}
 
 set_json_dumps(codec.encode)
@@ -54,21 +56,28 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """What one process holds open."""
+    """What one process holds open: connections for each role that transactions run as."""
 
     url: str
-    transactions: Pool
+    transactions: Mapping[str, Pool]
     reads: AsyncConnectionPool[AsyncConnection[Any]]
 
 
 _open: Database | None = None
 
 
-async def connect(url: str, *, pool_size: int = 10) -> Database:
-    """Open this process's database. `url` is `postgresql://…`; call `disconnect` at the end."""
+async def connect(url: str, *, pool_size: int = 10, public: bool = False) -> Database:
+    """Open this process's database; call `disconnect` at the end. `url` is DATABASE_URL, which nothing here logs in at.
+
+    A `public` process answers everybody: it reads as `lex_app`, to whom the rows of people are closed. Any other is Lex
+    itself and reads as `lex_worker`. `pool_size` is for the role most of its work runs as; the others get a few.
+    """
     global _open
+    own = roles.APP if public else roles.WORKER
+    sizes = {role: pool_size if role == own else max(2, pool_size // 4) for role in _ROLES}
+    transactions = {role: _pool(roles.url_of(role, url), size) for role, size in sizes.items()}
     reads: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
-        url,
+        roles.url_of(own, url),
         min_size=1,
         max_size=pool_size,
         timeout=_POOL_SECONDS,
@@ -77,9 +86,12 @@ async def connect(url: str, *, pool_size: int = 10) -> Database:
         reset=_leave,
     )
     await reads.open()
-    transactions = Pool(url, pool_size, cursor_factory=CountingCursor, application_name="lex")
     _open = Database(url, transactions, reads)
     return _open
+
+
+def _pool(url: str, size: int) -> Pool:
+    return Pool(url, size, cursor_factory=CountingCursor, application_name="lex")
 
 
 async def _leave(_: AsyncConnection[Any]) -> None:
@@ -91,7 +103,8 @@ async def disconnect() -> None:
     global _open
     if _open is not None:
         await _open.reads.close()
-        await _open.transactions.close()
+        for pool in _open.transactions.values():
+            await pool.close()
         _open = None
 
 
@@ -102,13 +115,20 @@ def database() -> Database:
     return _open
 
 
+def role_of(actor: Actor) -> str:
+    """The role of the database that an actor's transactions run as."""
+    if actor.is_system:
+        return roles.WORKER
+    return roles.STAFF if actor.is_staff else roles.APP
+
+
 @asynccontextmanager
 async def transaction(actor: Actor) -> AsyncIterator[Session]:
     """One transaction as `actor`: commits at the end of the block, rolls back when it raises.
 
     Raises the refusal a violated constraint stands for (`db/rules.py`), `Unavailable` when the database is gone.
     """
-    pool = database().transactions
+    pool = database().transactions[role_of(actor)]
     try:
         driver = await pool.take()
         try:

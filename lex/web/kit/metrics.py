@@ -70,8 +70,9 @@ def sample() -> None:
     size, idle = reads.get("pool_size", 0), reads.get("pool_available", 0)
     _connections.labels("reads", "used").set(size - idle)
     _connections.labels("reads", "idle").set(idle)
-    _connections.labels("transactions", "used").set(pools.transactions.used)
-    _connections.labels("transactions", "idle").set(pools.transactions.idle)
+    writes = pools.transactions.values()
+    _connections.labels("transactions", "used").set(sum(pool.used for pool in writes))
+    _connections.labels("transactions", "idle").set(sum(pool.idle for pool in writes))
 
 
 def exposition(jobs: dict[str, int]) -> bytes:
