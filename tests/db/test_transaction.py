@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from lex.core.actor import Actor, Role, system
-from lex.db import session, sql
+from lex.db import roles, session, sql
 from lex.db.session import CountingCursor, database, transaction
 
 
@@ -42,21 +42,21 @@ async def test_beginning_takes_one_round_trip() -> None:
 
 
 async def test_what_raises_is_rolled_back_and_what_ends_is_kept() -> None:
-    async with transaction(system()) as opened:
-        await sql.execute(opened, "CREATE TABLE kept (n int)")
+    add = "INSERT INTO shop_facts (name, value) VALUES ('currency', 'EUR')"
+    count = "SELECT count(*) FROM shop_facts WHERE name = 'currency'"
 
     async def fail() -> None:
         async with transaction(system()) as opened:
-            await sql.execute(opened, "INSERT INTO kept VALUES (1)")
+            await sql.execute(opened, add)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         await fail()
     async with transaction(system()) as opened:
-        assert await sql.fetch_value(opened, "SELECT count(*) FROM kept") == 0
-        await sql.execute(opened, "INSERT INTO kept VALUES (1)")
+        assert await sql.fetch_value(opened, count) == 0
+        await sql.execute(opened, add)
     async with transaction(system()) as opened:
-        assert await sql.fetch_value(opened, "SELECT count(*) FROM kept") == 1
+        assert await sql.fetch_value(opened, count) == 1
 
 
 async def test_the_connection_used_last_is_lent_first_and_all_come_back() -> None:
@@ -66,7 +66,8 @@ async def test_the_connection_used_last_is_lent_first_and_all_come_back() -> Non
 
     assert await backend() == await backend()
     assert len(set(await asyncio.gather(*(backend() for _ in range(12))))) == 2
-    assert (database().transactions.used, database().transactions.idle) == (0, 2)
+    pool = database().transactions[roles.WORKER]
+    assert (pool.used, pool.idle) == (0, 2)
 
 
 async def test_a_task_that_is_ended_gives_its_connection_back() -> None:
@@ -80,7 +81,7 @@ async def test_a_task_that_is_ended_gives_its_connection_back() -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    assert database().transactions.used == 0
+    assert database().transactions[roles.WORKER].used == 0
     async with transaction(system()) as opened:
         assert await sql.fetch_value(opened, "SELECT 1") == 1
 
@@ -88,7 +89,7 @@ async def test_a_task_that_is_ended_gives_its_connection_back() -> None:
 async def test_after_a_cut_the_connections_at_rest_are_not_trusted(two_connections: str) -> None:
     async with transaction(system()), transaction(system()):
         pass
-    assert database().transactions.idle == 2
+    assert database().transactions[roles.WORKER].idle == 2
     with psycopg.connect(two_connections, autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
@@ -97,6 +98,6 @@ async def test_after_a_cut_the_connections_at_rest_are_not_trusted(two_connectio
     with pytest.raises(Exception, match="database does not answer"):
         async with transaction(system()):
             pass
-    assert database().transactions.idle == 0
+    assert database().transactions[roles.WORKER].idle == 0
     async with transaction(system()) as opened:
         assert await sql.fetch_value(opened, "SELECT 1") == 1

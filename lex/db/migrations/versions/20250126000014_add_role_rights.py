@@ -4,7 +4,7 @@ A new table gives nobody anything until a line says so. Nothing is granted on pa
 parents, whose policies hold. Nobody but the owner truncates.
 
 Revision ID: 20250126000014
-Revises: 20250126000013
+Revises: 20250126000018
 """
 
 import re
@@ -12,7 +12,7 @@ import re
 from alembic import op
 
 revision = "20250126000014"
-down_revision = "20250126000013"
+down_revision = "20250126000018"
 branch_labels = None
 depends_on = None
 kind = "schema"
@@ -59,6 +59,7 @@ payment_methods               S     SU    SIUD  S
 payment_references            SI    SI    SI    S
 payments                      SIU   SIU   SIU   S
 person_keys                   SI    SI    SIU   -
+product_facets                S     S     S     S
 pictures                      S     SIU   SIUD  S
 procrastinate_events          I     I     SID   S
 procrastinate_jobs            SI    SI    SIUD  S
