@@ -21,9 +21,11 @@ from lex.identity.commands import hash_token
 MAX_LINES = 500
 MAX_UNITS = 9999
 
+# Whoever opens it holds its key from here on: the setting is there before the first row is checked against it.
 _OPEN_GUEST: LiteralString = """
 INSERT INTO carts (id, token_hash, currency, country, expires_at)
-VALUES (%(cart_id)s, %(hash)s, %(currency)s, %(country)s, %(expires_at)s)
+SELECT %(cart_id)s, %(hash)s, %(currency)s, %(country)s, %(expires_at)s FROM set_config('lex.carts', (coalesce(
+    nullif(current_setting('lex.carts', true), '')::uuid[], '{}') || %(cart_id)s::uuid)::text, true)
 """
 
 _OPEN_CUSTOMER: LiteralString = """
@@ -36,7 +38,9 @@ DO UPDATE SET country = coalesce(excluded.country, carts.country), currency = ex
 RETURNING id
 """
 
+# Lines join the cart: a new one is opened, and its key held, before the first line is checked against it.
 _LINES: LiteralString = """
+RETURNING id
 ), wanted AS (
     SELECT * FROM unnest(%(ids)s::uuid[], %(products)s::uuid[], %(skus)s::text[], %(quantities)s::int[])
     WITH ORDINALITY AS w (id, product_id, sku, quantity, position)
@@ -54,8 +58,8 @@ _LINES: LiteralString = """
     LEFT JOIN products f ON f.id = p.variant_of
 ), line AS (
     INSERT INTO cart_items (id, cart_id, user_id, item_type, product_id, quantity, seen_price)
-    SELECT (array_agg(id ORDER BY position))[1], %(cart_id)s, %(user_id)s, 'product', product_id, sum(quantity), price
-    FROM item WHERE is_sellable AND NOT is_too_many GROUP BY product_id, price
+    SELECT (array_agg(item.id ORDER BY position))[1], cart.id, %(user_id)s, 'product', product_id, sum(quantity), price
+    FROM item CROSS JOIN cart WHERE is_sellable AND NOT is_too_many GROUP BY cart.id, product_id, price
     ON CONFLICT (cart_id, product_id) WHERE product_id IS NOT NULL
     DO UPDATE SET quantity = cart_items.quantity + excluded.quantity
     RETURNING cart_items.quantity, xmax = 0 AS is_new
@@ -71,11 +75,10 @@ ORDER BY position
 """
 
 _ADD: LiteralString = (
-    "WITH bumped AS (UPDATE carts SET version = version + 1, expires_at = %(expires_at)s WHERE id = %(cart_id)s"
-    + _LINES
+    "WITH cart AS (UPDATE carts SET version = version + 1, expires_at = %(expires_at)s WHERE id = %(cart_id)s" + _LINES
 )
 
-_OPEN_GUEST_WITH: LiteralString = "WITH opened AS (" + _OPEN_GUEST + _LINES
+_OPEN_GUEST_WITH: LiteralString = "WITH cart AS (" + _OPEN_GUEST + _LINES
 
 _BUMP: LiteralString = """
 ), bumped AS (

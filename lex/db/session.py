@@ -18,7 +18,7 @@ from psycopg.pq import Escaping
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from lex.core import codec
+from lex.core import clock, codec
 from lex.core.actor import Actor
 from lex.core.errors import Unavailable
 from lex.db import roles
@@ -30,6 +30,9 @@ T = TypeVar("T")
 _ATTEMPTS = 4  # the first and three retries
 _POOL_SECONDS = 5.0
 _ROLES = (roles.APP, roles.STAFF, roles.WORKER)
+_OPENED = b""", set_config('lex.tokens', %(tokens)b, true), set_config('lex.carts', carts::text, true),
+    set_config('lex.orders', orders::text, true), set_config('lex.owners', owners::text, true)
+FROM opened_by(%(tokens)b::bytea[], %(now)b::timestamptz)"""
 _LIMITS = {"lock_timeout": "3s", "statement_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}
 
 set_json_dumps(codec.encode)
@@ -142,16 +145,26 @@ async def transaction(actor: Actor) -> AsyncIterator[Session]:
 
 
 def _begin(driver: AsyncConnection[Any], actor: Actor) -> bytes:
-    """BEGIN and the transaction's settings: one round trip, as text, since a prepared statement is only one."""
+    """BEGIN and what policies and audit read: one round trip, as text, since a prepared statement is only one.
+
+    Tokens open something to customers and guests; the other roles see it anyway.
+    """
     settings = {
         "lex.user_id": str(actor.user_id or ""),
         "lex.role": actor.role.value,
         "lex.request_id": actor.request_id,
+        "lex.actor_key": actor.key,
         **_LIMITS,
     }
     quote = Escaping(driver.pgconn).escape_literal
-    calls = (b"set_config('%b', %b, true)" % (name.encode(), quote(text.encode())) for name, text in settings.items())
-    return b"BEGIN; SELECT " + b", ".join(calls)
+    begin = b"BEGIN; SELECT " + b", ".join(
+        b"set_config('%b', %b, true)" % (name.encode(), quote(text.encode())) for name, text in settings.items()
+    )
+    if not actor.tokens or role_of(actor) != roles.APP:
+        return begin
+    tokens = ",".join(rf'"\\x{token.hex()}"' for token in actor.tokens)
+    told = {b"tokens": quote(f"{{{tokens}}}".encode()), b"now": quote(clock.now().isoformat().encode())}
+    return begin + _OPENED % told
 
 
 async def transact(actor: Actor, work: Callable[[Session], Awaitable[T]]) -> T:
