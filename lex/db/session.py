@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import exc
@@ -23,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from lex.core import codec
 from lex.core.actor import Actor
 from lex.core.errors import Unavailable
+from lex.db.lanes import Lanes
 from lex.db.rules import TRANSIENT, refusal_for
 
 Session = AsyncSession
@@ -30,6 +32,9 @@ T = TypeVar("T")
 
 _ATTEMPTS = 4  # the first and three retries
 _POOL_SECONDS = 5.0
+_OTHER_LANES = 3
+#: No public read takes longer; an option of the connection, so that nothing sets it in a session.
+_READ_OPTIONS = "-c statement_timeout=5s"
 _BEGIN = """
 SELECT set_config('lex.user_id', %s, true), set_config('lex.role', %s, true), set_config('lex.request_id', %s, true),
        set_config('lock_timeout', '3s', true), set_config('statement_timeout', '5s', true),
@@ -53,11 +58,13 @@ class CountingCursor(AsyncCursor[Any]):
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """What one process holds open."""
+    """What one process holds open. Documents are read on `quick`, one lane for what takes no time, and on `lanes`."""
 
     url: str
     engine: AsyncEngine
     reads: AsyncConnectionPool[AsyncConnection[Any]]
+    quick: Lanes
+    lanes: Lanes
 
 
 _open: Database | None = None
@@ -78,15 +85,24 @@ async def connect(url: str, *, pool_size: int = 10) -> Database:
     reads: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
         url,
         min_size=1,
-        max_size=pool_size,
+        max_size=max(pool_size, _OTHER_LANES + 3),
         timeout=_POOL_SECONDS,
         open=False,
-        kwargs={"autocommit": True, "cursor_factory": CountingCursor, "application_name": "lex-reads"},
+        kwargs={
+            "autocommit": True,
+            "cursor_factory": CountingCursor,
+            "application_name": "lex-reads",
+            "options": f"{conninfo_to_dict(url).get('options', '')} {_READ_OPTIONS}",
+        },
         reset=_leave,
     )
     await reads.open()
-    _open = Database(url, engine, reads)
+    _open = Database(url, engine, reads, Lanes(reads, 1, _count), Lanes(reads, _OTHER_LANES, _count))
     return _open
+
+
+def _count() -> None:
+    CountingCursor.sent += 1
 
 
 async def _leave(_: AsyncConnection[Any]) -> None:
@@ -98,6 +114,8 @@ async def disconnect() -> None:
     global _open
     if _open is not None:
         await _open.reads.close()
+        await _open.quick.close()
+        await _open.lanes.close()
         await _open.engine.dispose()
         _open = None
 
