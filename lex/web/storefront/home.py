@@ -15,8 +15,8 @@ from lex.web.storefront.seo import Seo, absolute, linked_data
 
 _HOME: LiteralString = f"""
 SELECT json_build_object(
-    'products', coalesce((SELECT json_agg(item) FROM (
-        SELECT {ITEM} AS item
+    'products', coalesce((SELECT json_agg(featured) FROM (
+        SELECT {ITEM}
         FROM products p LEFT JOIN categories c ON c.id = p.category_id AND c.deleted_at IS NULL AND c.is_active
         LEFT JOIN LATERAL ({VARIANTS}) v ON true
         WHERE {LISTED} ORDER BY NOT p.is_featured, p."order", p.id LIMIT 9) featured), '[]'),
