@@ -89,7 +89,9 @@ class Lane:
         asked.key = key = (text.sql, self._values.types or ())
         asked.tries += 1
         self._guarded(self._queue, asked, key, values)
-        if not self._is_due:
+        if self.is_cut:
+            asked.fail(Cut("the connection is cut"))
+        elif not self._is_due:
             self._is_due = True
             self._loop.call_soon(self._guarded, self._send)
 
@@ -144,6 +146,7 @@ class Lane:
         elif status != ExecStatus.COMMAND_OK:
             error = error_from_result(result)
             if isinstance(error, psycopg.OperationalError) and (error.sqlstate or "").startswith("57P"):
+                asked.fail(Cut(str(error)))
                 raise error  # the server ends the connection
             is_unknown = isinstance(error, psycopg.errors.InvalidSqlStatementName)
             if is_prepared or is_unknown:
