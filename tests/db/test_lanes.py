@@ -31,8 +31,12 @@ async def test_each_asker_gets_their_own_answer(database: Database) -> None:
 
 async def test_values_of_every_kind_arrive(database: Database) -> None:
     one = uuid4()
-    statement = "SELECT json_build_array(%(text)s::text, 5 %% 3, %(many)s::text[], %(id)s::uuid, %(text)s::text, %(none)s::int)"
-    document = await find_document(statement, {"text": "ä'%s", "many": ["a", "b"], "id": one, "none": None, "unused": 1})
+    statement = (
+        "SELECT json_build_array(%(text)s::text, 5 %% 3, %(many)s::text[], %(id)s::uuid, %(text)s::text, %(none)s::int)"
+    )
+    document = await find_document(
+        statement, {"text": "ä'%s", "many": ["a", "b"], "id": one, "none": None, "unused": 1}
+    )
     assert document == f'["ä\'%s", 2, ["a","b"], "{one}", "ä\'%s", null]'.encode()
     assert await find_document("SELECT NULL::json", {}) is None
     assert await find_document("SELECT '1'::json WHERE false", {}) is None
@@ -40,7 +44,9 @@ async def test_values_of_every_kind_arrive(database: Database) -> None:
 
 async def test_one_that_fails_takes_no_other_along(database: Database) -> None:
     asked = [_TEN, "SELECT to_json(1 / %(number)s::int)", "SELECT nothing", _TEN, "SELECT to_json(%(number)s::int + 7)"]
-    got = await asyncio.gather(*(find_document(text, {"number": 0}, is_quick=True) for text in asked), return_exceptions=True)
+    got = await asyncio.gather(
+        *(find_document(text, {"number": 0}, is_quick=True) for text in asked), return_exceptions=True
+    )
     assert (got[0], got[3], got[4]) == (b"0", b"0", b"7")
     assert isinstance(got[1], psycopg.errors.DivisionByZero)
     assert isinstance(got[2], psycopg.errors.UndefinedColumn)

@@ -25,7 +25,7 @@ class _Finished(Response[bytes]):
     def to_asgi_response(self, *_: Any, **__: Any) -> Any:
         return self
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         start: HTTPResponseStartEvent = {
             "type": "http.response.start",
             "status": self.status_code or 200,
