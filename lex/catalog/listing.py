@@ -14,7 +14,7 @@ from uuid import UUID
 
 from lex.catalog.facets import facets_of
 from lex.catalog.filters import KNOWN_CATEGORY, OF_OFFER, OF_PRODUCT, RELEVANCE, offered
-from lex.catalog.parts import ITEM, LISTED, VARIANTS
+from lex.catalog.parts import ITEM, LISTED, LISTED_COLUMNS, VARIANTS
 from lex.core import cursors, money
 from lex.core.errors import FieldError, Invalid
 from lex.core.settings import settings
@@ -158,26 +158,26 @@ def _statement(used: frozenset[str], sort: str, continued: bool, facets: bool) -
         places = ", ".join(f"%(after_{place})s" for place in range(len(key)))
         conditions.append(f"({', '.join(key)}) {mark} ({places})")
     order = ", ".join(f"{column} {direction}" for column in key)
+    keys = ", ".join(f"{column} AS key_{place}" for place, column in enumerate(key))
     cursor = cursors.SQL.format("json_build_array(" + ", ".join([f"'{sort}'", *_cursor_key(sort)]) + ")")
     counts = facets_of(used) if facets else ""
     statement = f"""
 WITH page AS (
-    SELECT p.*, row_number() OVER (ORDER BY {order}) AS place FROM products p
+    SELECT {LISTED_COLUMNS}, {keys}, row_number() OVER (ORDER BY {order}) AS place FROM products p
     WHERE {" AND ".join(conditions)} ORDER BY {order} LIMIT %(limit)s + 1
 )
 SELECT json_build_object(
     'currency', %(currency)s::text,
-    'items', coalesce((
-        SELECT json_agg({ITEM} ORDER BY p.place) FROM page p
+    'items', coalesce((SELECT json_agg(item) FROM (
+        SELECT {ITEM} FROM page p
         LEFT JOIN categories c ON c.id = p.category_id AND c.deleted_at IS NULL AND c.is_active
         LEFT JOIN LATERAL ({VARIANTS}) v ON true
-        WHERE p.place <= %(limit)s), '[]'),
-    'next_cursor', (SELECT {cursor} FROM page p
-        WHERE p.place = %(limit)s AND EXISTS (SELECT FROM page WHERE place > %(limit)s)){counts})"""
+        WHERE p.place <= %(limit)s ORDER BY p.place) item), '[]'),
+    'next_cursor', (SELECT {cursor} FROM page
+        WHERE place = %(limit)s AND EXISTS (SELECT FROM page WHERE place > %(limit)s)){counts})"""
     return f"{statement} WHERE {KNOWN_CATEGORY}" if "category" in used else statement
 
 
 def _cursor_key(sort: str) -> list[str]:
     """The key as JSON: a number as text, so that 19.90 comes back as it went."""
-    key, _, kinds = _ORDER[sort]
-    return [f"({column})::text" if kind is Decimal else column for column, kind in zip(key, kinds, strict=True)]
+    return [f"key_{place}" + ("::text" if kind is Decimal else "") for place, kind in enumerate(_ORDER[sort][2])]

@@ -29,15 +29,20 @@ LEFT: LiteralString = """CASE WHEN p.variant_count > 0 THEN v.available
 #: The last few units, else null: a list is kept, and a sale that leaves more than three does not change it.
 FEW_LEFT: LiteralString = f"CASE WHEN ({LEFT}) BETWEEN 1 AND 3 THEN ({LEFT}) END"
 
-#: A product in a list. Of stock it tells no more than tr_products_catalogue_stock watches.
-ITEM: LiteralString = f"""json_build_object(
-    'id', p.id, 'slug', p.slug, 'name', p.name, 'brand', p.brand, 'product_type', p.product_type,
-    'category', CASE WHEN c.id IS NOT NULL THEN json_build_object('slug', c.slug, 'name', c.name) END,
-    'price', {amount("p.price")}, 'price_max', {amount("coalesce(v.price_max, p.price)")},
-    'compare_at_price', {amount("p.compare_at_price")}, 'in_stock', {IN_STOCK}, 'few_left', {FEW_LEFT},
-    'image', p.images -> 0, 'options', CASE WHEN jsonb_typeof(p.options) = 'array' THEN p.options ELSE '[]' END,
-    'variant_count', p.variant_count, 'is_featured', p.is_featured, 'rating_average', p.rating_average,
-    'rating_count', p.rating_count)"""
+#: What an entry of a list reads of a product. A page is picked by these alone: whole rows are dear to sort and copy.
+LISTED_COLUMNS: LiteralString = """p.id, p.slug, p.name, p.brand, p.product_type, p.category_id, p.price,
+    p.compare_at_price, p.track_inventory, p.stock_quantity, p.reserved_quantity, p.variant_count, p.images, p.options,
+    p.is_featured, p.rating_average, p.rating_count"""
+
+#: A product in a list, as columns: a row becomes JSON for less than its members one by one. Of stock it tells no more
+#: than tr_products_catalogue_stock watches.
+ITEM: LiteralString = f"""
+    p.id, p.slug, p.name, p.brand, p.product_type,
+    CASE WHEN c.id IS NOT NULL THEN json_build_object('slug', c.slug, 'name', c.name) END AS category,
+    {amount("p.price")} AS price, {amount("coalesce(v.price_max, p.price)")} AS price_max,
+    {amount("p.compare_at_price")} AS compare_at_price, {IN_STOCK} AS in_stock, {FEW_LEFT} AS few_left,
+    p.images -> 0 AS image, CASE WHEN jsonb_typeof(p.options) = 'array' THEN p.options ELSE '[]' END AS options,
+    p.variant_count, p.is_featured, p.rating_average, p.rating_count"""
 
 #: A variant within its family.
 VARIANT: LiteralString = f"""json_build_object(

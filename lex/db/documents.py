@@ -8,10 +8,12 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, LiteralString, Self
 
-from psycopg.adapt import Buffer, Loader
-from psycopg.rows import scalar_row
+import psycopg
+from psycopg_pool import PoolTimeout
 
-from lex.db.session import reading
+from lex.core.errors import Unavailable
+from lex.db.rules import refusal_for
+from lex.db.session import database
 
 
 class Document(bytes):
@@ -28,20 +30,23 @@ class Document(bytes):
         return made
 
 
-class _Bytes(Loader):
-    def load(self, data: Buffer) -> bytes:
-        return bytes(data)
-
-
 def etag_of(body: bytes) -> str:
     """A weak tag of some bytes: compression changes the bytes sent and keeps what they say."""
     return f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
 
 
-async def find_document(statement: LiteralString, params: Mapping[str, Any]) -> bytes | None:
-    """The JSON of the first row, or None when there is no row or it is null. Raises `Unavailable`."""
-    async with reading() as connection, connection.cursor(row_factory=scalar_row) as cursor:
-        cursor.adapters.register_loader("json", _Bytes)
-        await cursor.execute(statement, params)
-        document: bytes | None = await cursor.fetchone()
-        return document
+async def find_document(statement: LiteralString, params: Mapping[str, Any], *, is_quick: bool = False) -> bytes | None:
+    """The JSON of the first row, or None when there is no row or it is null. Raises `Unavailable`.
+
+    `is_quick` is for what reads a few rows by their keys: such statements share one connection, and whatever takes
+    longer would hold the others up.
+    """
+    lanes = database().quick if is_quick else database().lanes
+    try:
+        return await lanes.find(statement, params)
+    except PoolTimeout as error:
+        raise Unavailable("The database does not answer; try again in a moment.", code="overloaded") from error
+    except psycopg.errors.QueryCanceled as error:
+        raise Unavailable("This takes the database too long; ask for less or try again.", code="too_slow") from error
+    except psycopg.Error as error:
+        raise (refusal_for(error) or error) from error

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.pq import Escaping
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -22,6 +23,7 @@ from lex.core import clock, codec
 from lex.core.actor import Actor
 from lex.core.errors import Unavailable
 from lex.db import roles
+from lex.db.lanes import Lanes
 from lex.db.pool import Pool
 from lex.db.rules import TRANSIENT, refusal_for
 
@@ -29,6 +31,9 @@ T = TypeVar("T")
 
 _ATTEMPTS = 4  # the first and three retries
 _POOL_SECONDS = 5.0
+_OTHER_LANES = 3
+#: No public read takes longer; an option of the connection, so that nothing sets it in a session.
+_READ_OPTIONS = "-c statement_timeout=5s"
 _ROLES = (roles.APP, roles.STAFF, roles.WORKER)
 _OPENED = b""", set_config('lex.tokens', %(tokens)b, true), set_config('lex.carts', carts::text, true),
     set_config('lex.orders', orders::text, true), set_config('lex.owners', owners::text, true)
@@ -59,11 +64,14 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """What one process holds open: connections for each role that transactions run as."""
+    """What one process holds open: connections for each role that transactions run as, and for reads of documents
+    `quick`, one lane for what takes no time, and `lanes`."""
 
     url: str
     transactions: Mapping[str, Pool]
     reads: AsyncConnectionPool[AsyncConnection[Any]]
+    quick: Lanes
+    lanes: Lanes
 
 
 _open: Database | None = None
@@ -82,19 +90,29 @@ async def connect(url: str, *, pool_size: int = 10, public: bool = False) -> Dat
     reads: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
         roles.url_of(own, url),
         min_size=1,
-        max_size=pool_size,
+        max_size=max(pool_size, _OTHER_LANES + 3),
         timeout=_POOL_SECONDS,
         open=False,
-        kwargs={"autocommit": True, "cursor_factory": CountingCursor, "application_name": "lex-reads"},
+        kwargs={
+            "autocommit": True,
+            "cursor_factory": CountingCursor,
+            "application_name": "lex-reads",
+            "options": f"{conninfo_to_dict(url).get('options', '')} {_READ_OPTIONS}",
+        },
         reset=_leave,
     )
     await reads.open()
-    _open = Database(url, transactions, reads)
+    quick, lanes = Lanes(reads, 1, _count), Lanes(reads, _OTHER_LANES, _count)
+    _open = Database(url, transactions, reads, quick, lanes)
     return _open
 
 
 def _pool(url: str, size: int) -> Pool:
     return Pool(url, size, cursor_factory=CountingCursor, application_name="lex")
+
+
+def _count() -> None:
+    CountingCursor.sent += 1
 
 
 async def _leave(_: AsyncConnection[Any]) -> None:
@@ -106,6 +124,8 @@ async def disconnect() -> None:
     global _open
     if _open is not None:
         await _open.reads.close()
+        await _open.quick.close()
+        await _open.lanes.close()
         for pool in _open.transactions.values():
             await pool.close()
         _open = None

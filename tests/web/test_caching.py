@@ -4,6 +4,7 @@ import httpx
 import pytest
 from redis import Redis
 
+from lex.adapters import cached
 from lex.core.settings import settings
 from lex.db.documents import etag_of
 from lex.db.session import CountingCursor
@@ -87,3 +88,14 @@ async def test_the_cache_can_be_switched_off(
             assert (await client.get("/api/v1/products")).status_code == 200
             assert CountingCursor.sent - before == 1
     assert Redis.from_url(redis_url).keys("*") == []
+
+
+async def test_a_kept_fragment_shows_what_is_committed(client: Client, database_url: str) -> None:
+    await goods.product("Bell")
+    for name in ("Bell", "Lamp", "Horn"):
+        await goods.run("UPDATE products SET name = %(name)s", name=name)
+        for _ in range(2):
+            sent = CountingCursor.sent
+            assert f">{name}</a>" in (await client.get("/", headers={"Accept": "text/html"})).text
+        assert CountingCursor.sent - sent == 1
+    assert cached.outcomes["front page", "near"] >= 3

@@ -1,10 +1,17 @@
 """What every answer carries, and what is written about it."""
 
+import io
+import json
 import logging
+import re
+import sys
 from uuid import UUID
 
 import pytest
+from structlog.contextvars import bound_contextvars
 
+from lex.core.settings import Settings
+from lex.ops import logs
 from tests.web.conftest import Client
 
 
@@ -43,6 +50,27 @@ async def test_the_access_line_names_the_route_and_no_person(client: Client, cap
     assert (second["route"], second["status"], second["level"]) == ("/api/v1/probe/{what}", 410, "warning")
     assert "very-private" not in caplog.text
     assert "secret-token" not in caplog.text
+
+
+async def test_a_line_for_machines_is_as_the_renderer_writes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With nobody else listening it is written directly; with a second handler it takes the way of all others."""
+    root, output = logging.getLogger(), io.StringIO()
+    level = root.level
+    monkeypatch.setattr(sys, "stderr", output)
+    monkeypatch.setattr(root, "handlers", [])
+    logs.configure(Settings(log_format="json", log_level="info"))
+    request = {"method": "GET", "route": '/a "b"\\ä', "status": 404, "seconds": 0.01234, "actor": "-"}
+    try:
+        with bound_contextvars(request_id="some-id"):
+            for _ in range(2):
+                logs.Access("lex.web.access").write(logging.WARNING, "some-id", **request)
+                logs.Access("lex.web.access").write(logging.DEBUG, "some-id", **request)
+                root.addHandler(logging.NullHandler())
+    finally:
+        root.setLevel(level)
+    first, second = (re.sub(r"T[\d:.]+Z", "TZ", line) for line in output.getvalue().splitlines())
+    assert first == second
+    assert json.loads(first)["ms"] == 12.3
 
 
 async def test_answers_are_compressed_when_that_helps(client: Client) -> None:

@@ -67,6 +67,7 @@ _TOTAL: dict[str | None, LiteralString] = {
     "plan": "plan",
 }
 _CODED: LiteralString = "(SELECT ids FROM coded)::uuid[]"
+_ASKED: LiteralString = "(SELECT query FROM asked)"
 _KNOWN: LiteralString = f"""({KNOWN_CATEGORY} OR EXISTS (
     SELECT FROM service_categories WHERE slug = %(category)s AND deleted_at IS NULL AND is_active))"""
 _SERVICE_GROUPS: LiteralString = """ UNION ALL
@@ -126,8 +127,9 @@ def _statement(used: frozenset[str], kind: str | None, sort: str, continued: boo
     hits = "\n    UNION ALL".join([_goods(used, sort), *(_others(name, used, sort) for name in others)])
     # The best are picked before they are numbered: numbering would sort all of them.
     statement = f"""
-WITH coded AS MATERIALIZED (SELECT {CODED} AS ids
-), hits AS MATERIALIZED ({hits.replace(CODED, _CODED)}
+WITH asked AS MATERIALIZED (SELECT {QUERY} AS query
+), coded AS MATERIALIZED (SELECT {CODED} AS ids
+), hits AS MATERIALIZED ({_once(hits)}
 ), counts AS MATERIALIZED (
     SELECT count(*) AS every, count(*) FILTER (WHERE kind = 'service') AS service,
            count(*) FILTER (WHERE kind = 'plan') AS plan FROM hits
@@ -140,25 +142,36 @@ SELECT json_build_object(
     'currency', %(currency)s::text, 'q', %(asked)s::text, 'corrected', %(corrected)s::text,
     'near_words', to_json(%(near_words)s::text[]),
     'kinds', (SELECT json_build_object('product', {_TOTAL["product"]}, 'service', service, 'plan', plan) FROM counts),
-    'items', coalesce((SELECT json_agg(item ORDER BY place) FROM ({ITEMS}) items), '[]'),
+    'items', coalesce((SELECT json_agg(item) FROM ({ITEMS}) item), '[]'),
     'next_cursor', (SELECT {cursor} FROM page
         WHERE place = %(limit)s AND EXISTS (SELECT FROM page WHERE place > %(limit)s))
-    {_facets(used, kind, others).replace(CODED, _CODED) if facets else ""})"""
+    {_once(_facets(used, kind, others)) if facets else ""})"""
     return f"{statement} WHERE {_KNOWN}" if "category" in used else statement
+
+
+def _once(part: LiteralString) -> LiteralString:
+    """With the query and the codes as they were worked out at the head of the statement."""
+    return part.replace(QUERY, _ASKED).replace(CODED, _CODED)
 
 
 def _hit(kind: LiteralString, alias: LiteralString, rating: LiteralString, sort: str) -> LiteralString:
     """The columns of a hit: what it is sorted by costs something, so only that is worked out."""
-    name: LiteralString = f", lower({alias}.name) AS name" if sort == "name" else ""
     relevance: LiteralString = (
         RELEVANCE
         if alias == "p"
         else f"""({rank("s")} - CASE
         WHEN {NAMED.format("s")} THEN 500000000 ELSE 0 END)"""
     )
-    ranked: LiteralString = f", {relevance} AS rank" if sort == "relevance" else ""
+    columns: dict[str, LiteralString] = {
+        "relevance": f", {relevance} AS rank",
+        "price": f", {alias}.price",
+        "-price": f", {alias}.price",
+        "rating": f", coalesce({rating}, 0) AS rating",
+        "name": f", lower({alias}.name) AS name",
+        "newest": "",
+    }
     return f"""
-    SELECT '{kind}'::text AS kind, {alias}.id, {alias}.price, coalesce({rating}, 0) AS rating{name}{ranked}"""
+    SELECT '{kind}'::text AS kind, {alias}.id{columns[sort]}"""
 
 
 def _goods(used: frozenset[str], sort: str) -> LiteralString:

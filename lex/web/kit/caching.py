@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from litestar import MediaType, Request, Response
+from litestar import Request, Response
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import HTTPResponseStartEvent, Receive, Scope, Send
 from litestar.utils.scope.state import ScopeState
 
 from lex.db.documents import Document, etag_of
@@ -13,6 +14,25 @@ def matches(header: str, etag: str) -> bool:
     """Whether `If-None-Match` names `etag`: `*`, or a list of tags compared weakly."""
     wanted = etag.removeprefix("W/")
     return any(tag.strip() == "*" or tag.strip().removeprefix("W/") == wanted for tag in header.split(","))
+
+
+class _Finished(Response[bytes]):
+    """An answer whose bytes and headers stand: Litestar has nothing left to work out."""
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        self.status_code, self.lines, self.content = status, headers, body
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        return self
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        start: HTTPResponseStartEvent = {
+            "type": "http.response.start",
+            "status": self.status_code or 200,
+            "headers": self.lines,
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": self.content, "more_body": False})
 
 
 def json_document(
@@ -25,20 +45,20 @@ def json_document(
     """
     etag = body.etag if isinstance(body, Document) else etag_of(body)
     scope = "private" if private else "public"
-    headers = {
-        "ETag": etag,
-        "Cache-Control": f"{scope}, max-age={max_age}" if max_age else f"{scope}, no-cache",
-    }
+    caching = f"{scope}, max-age={max_age}" if max_age else f"{scope}, no-cache"
+    headers = [(b"etag", etag.encode()), (b"cache-control", caching.encode())]
     if private:
-        headers["Vary"] = "Authorization"
-    if matches(request.headers.get("if-none-match", ""), etag):
-        return Response(b"", status_code=304, headers=headers, media_type=MediaType.JSON)
+        headers.append((b"vary", b"Authorization"))
+    asked = request.headers.get("if-none-match")
+    if asked and matches(asked, etag):
+        return _Finished(304, headers, b"")
     compressed = body.compressed if isinstance(body, Document) and not private else None
     if compressed and "br" in request.headers.get("accept-encoding", ""):
         ScopeState.from_scope(request.scope).is_cached = True  # Litestar's word for: do not compress it again
-        headers |= {"Content-Encoding": "br", "Vary": "Accept-Encoding"}
-        return Response(compressed, media_type=MediaType.JSON, headers=headers)
-    return Response(body, media_type=MediaType.JSON, headers=headers)
+        headers += [(b"content-encoding", b"br"), (b"vary", b"Accept-Encoding")]
+        body = compressed
+    headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    return _Finished(200, headers, body)
 
 
 def documents(kind: Any, description: str) -> dict[int, ResponseSpec]:

@@ -6,6 +6,7 @@ A signed value is the shop's own word: one that was changed or made up is no coo
 import base64
 import hashlib
 import hmac
+from functools import lru_cache
 from typing import Any
 
 from litestar.datastructures import Cookie
@@ -42,6 +43,17 @@ def cookie(name: str, value: str, *, seconds: int | None, path: str = "/") -> Co
     )
 
 
+def session_cookie(name: str, value: str) -> str:
+    """The Set-Cookie of a `cookie` that lasts until the browser is closed; `value` holds only cookie characters."""
+    return _session_cookie(named(name), is_secure()).replace("VALUE", value, 1)
+
+
+@lru_cache(maxsize=16)
+def _session_cookie(key: str, secure: bool) -> str:
+    """Making one costs as much as a quarter of a page."""
+    return Cookie(key=key, value="VALUE", secure=secure, httponly=True, samesite="lax").to_header(header="")
+
+
 def given(scope: Any, name: str, *, path: str = "/") -> str:
     """The value a browser sent, or nothing; whatever a neighbour's cookies beside it look like."""
     wanted = named(name, path=path)
@@ -64,7 +76,11 @@ def signed_text(name: str, value: str) -> str | None:
     return text if text and hmac.compare_digest(signature.encode(), _signature(name, text).encode()) else None
 
 
+@lru_cache(maxsize=1)
+def _key(secret: bytes) -> bytes:
+    return hmac.digest(secret, b"cookies", hashlib.sha256)
+
+
 def _signature(name: str, text: str) -> str:
-    key = hmac.digest(key_ring().blind, b"cookies", hashlib.sha256)
-    digest = hmac.digest(key, f"{name}:{text}".encode(), hashlib.sha256)
+    digest = hmac.digest(_key(key_ring().blind), f"{name}:{text}".encode(), hashlib.sha256)
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

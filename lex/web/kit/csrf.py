@@ -48,7 +48,7 @@ def _secret() -> str:
 def fresh_cookie(scope: Any) -> str | None:
     """The Set-Cookie of an answer whose page made a new secret."""
     secret = scope["state"].get("fresh_csrf")
-    return cookies.cookie(_NAME, secret, seconds=None).to_header(header="") if secret else None
+    return cookies.session_cookie(_NAME, secret) if secret else None
 
 
 async def own_form(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:

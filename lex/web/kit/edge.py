@@ -3,6 +3,7 @@
 It wraps the whole application, so that an unknown address gets the same treatment as a known one.
 """
 
+import logging
 import re
 import time
 from typing import Any
@@ -10,21 +11,23 @@ from typing import Any
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars, clear_contextvars
+from structlog.contextvars import bind_contextvars
 
 from lex.adapters import cached
 from lex.core import ids
 from lex.core.settings import settings
+from lex.ops.logs import Access
 from lex.web.kit import csrf, metrics
 
-log = structlog.get_logger("lex.web.access")
+_LOG = "lex.web.access"
+log, access = structlog.get_logger(_LOG), Access(_LOG)
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _PAGE_POLICY = (
-    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    b"default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
+    b"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-_API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+_API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
 _ALWAYS = (
     (b"x-content-type-options", b"nosniff"),
     # An address may carry the signed link of an order; no other host is told it.
@@ -50,9 +53,11 @@ class Edge:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.headers = [*_ALWAYS]
+        always = [*_ALWAYS]
         if settings().public_url.startswith("https://"):
-            self.headers.append((b"strict-transport-security", b"max-age=31536000"))
+            always.append((b"strict-transport-security", b"max-age=31536000"))
+        self._of_page = _Headers(always, _PAGE_POLICY, b"private, no-cache")
+        self._of_api = _Headers(always, _API_POLICY, b"no-store")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -60,23 +65,23 @@ class Edge:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        method = scope["method"]
-        inner: Any = {**scope, "method": "GET" if method == "HEAD" else method}
-        inner["state"]["is_head"] = method == "HEAD"
-        inner["state"]["request_id"] = request_id = _request_id(scope)
-        clear_contextvars()
-        bind_contextvars(request_id=request_id)
+        method, is_head = scope["method"], scope["method"] == "HEAD"
+        inner: Any = {**scope, "method": "GET"} if is_head else scope
+        state = inner["state"]
+        state["is_head"], state["request_id"] = is_head, _request_id(scope)
+        bind_contextvars(request_id=state["request_id"])
         if inner["method"] == "GET":
             cached.begin()
         csrf.current_scope.set(inner)
+        kind = self._of_api if scope["path"].startswith("/api/") else self._of_page
         status = 500
 
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = self._with_headers(message["headers"], inner, request_id)
-            elif message["type"] == "http.response.body" and method == "HEAD":
+                message["headers"] = kind.added_to(message["headers"], inner)
+            elif is_head and message["type"] == "http.response.body":
                 message["body"] = b""
             await send(message)
 
@@ -88,18 +93,34 @@ class Edge:
         finally:
             _record(inner, method, status, time.perf_counter() - started)
 
-    def _with_headers(self, given: Any, scope: Any, request_id: str) -> list[tuple[bytes, bytes]]:
-        headers = [(name, _allowed(value) if name == b"allow" else value) for name, value in given]
+
+class _Headers:
+    """What answers of one kind carry besides their own headers."""
+
+    def __init__(self, always: list[tuple[bytes, bytes]], policy: bytes, caching: bytes) -> None:
+        self._always = always
+        self._policy, self._caching = (b"content-security-policy", policy), (b"cache-control", caching)
+
+    def added_to(self, given: Any, scope: Any) -> list[tuple[bytes, bytes]]:
+        headers = list(given)
         if fresh := csrf.fresh_cookie(scope):  # such an answer is one browser's own
             headers = [header for header in headers if not _is_shared(*header)]
-            given = headers = [*headers, (b"set-cookie", fresh.encode())]
-        headers += [*self.headers, (b"x-request-id", request_id.encode())]
-        names = {name.lower() for name, _ in given}
-        is_api = scope["path"].startswith("/api/")
-        if b"content-security-policy" not in names:
-            headers.append((b"content-security-policy", (_API_POLICY if is_api else _PAGE_POLICY).encode()))
-        if b"cache-control" not in names:
-            headers.append((b"cache-control", b"no-store" if is_api else b"private, no-cache"))
+            headers.append((b"set-cookie", fresh.encode()))
+        has_policy = has_caching = False
+        for place, (name, value) in enumerate(headers):
+            match name.lower():
+                case b"allow":
+                    headers[place] = (name, _allowed(value))
+                case b"content-security-policy":
+                    has_policy = True
+                case b"cache-control":
+                    has_caching = True
+        headers += self._always
+        headers.append((b"x-request-id", scope["state"]["request_id"].encode()))
+        if not has_policy:
+            headers.append(self._policy)
+        if not has_caching:
+            headers.append(self._caching)
         return headers
 
 
@@ -126,12 +147,16 @@ def _record(scope: Any, method: str, status: int, seconds: float) -> None:
     route = scope.get("path_template") or ("(files)" if "route_handler" in scope else "(none)")
     metrics.observe(method, route, status, seconds)
     actor = scope["state"].get("actor")
-    level = "debug" if route in _QUIET else "error" if status >= 500 else "warning" if status >= 400 else "info"
-    getattr(log, level)(
-        "request",
+    if route in _QUIET:
+        level = logging.DEBUG
+    else:
+        level = logging.ERROR if status >= 500 else logging.WARNING if status >= 400 else logging.INFO
+    access.write(
+        level,
+        scope["state"]["request_id"],
         method=method,
         route=route,
         status=status,
-        ms=round(seconds * 1000, 1),
+        seconds=seconds,
         actor=actor.role.value if actor else "-",
     )

@@ -63,11 +63,11 @@ def sample() -> None:
     _statements.inc(max(sent - _Seen.statements, 0))
     _Seen.statements = sent
     for (kind, outcome), times in cached.outcomes.items():
-        _cached.labels(kind, outcome).inc(times - _Seen.cached.get((kind, outcome), 0))
+        _cached.labels(kind, outcome).inc(max(times - _Seen.cached.get((kind, outcome), 0), 0))
         _Seen.cached[kind, outcome] = times
     pools = database()
     reads = pools.reads.get_stats()
-    size, idle = reads.get("pool_size", 0), reads.get("pool_available", 0)
+    size, idle = reads.get("pool_size", 0), reads.get("pool_available", 0) + pools.quick.idle + pools.lanes.idle
     _connections.labels("reads", "used").set(size - idle)
     _connections.labels("reads", "idle").set(idle)
     writes = pools.transactions.values()

@@ -1,5 +1,7 @@
 """Pages: Jinja templates beside the code, with the built assets and the message catalogue."""
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
@@ -11,6 +13,8 @@ from babel import Locale
 from babel.dates import format_date, format_time
 from babel.numbers import format_currency, format_decimal
 from babel.support import NullTranslations, Translations
+from jinja2 import nodes
+from jinja2.visitor import NodeTransformer
 from litestar import MediaType, Request, Response
 from markupsafe import Markup
 
@@ -30,6 +34,41 @@ _LANGUAGES = _WEB / "languages"
 CART_COUNT_COOKIE = "lex_cart_count"
 
 
+class _Pages(jinja2.Environment):
+    """Texts that are the same each time stand in the compiled template, and what is fixed around them with them."""
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        parsed: nodes.Template = _Fixed().visit(super()._parse(source, name, filename))
+        return parsed
+
+
+class _Fixed(NodeTransformer):
+    def visit_Call(self, call: nodes.Call) -> nodes.Node:  # noqa: N802 - Jinja's name for it
+        self.generic_visit(call)
+        match call:
+            case nodes.Call(node=nodes.Name(name="_"), args=[nodes.Const(value=str(text))], kwargs=[]):
+                return nodes.MarkSafe(nodes.Const(str(_known(text, settings().locale))), lineno=call.lineno)
+        return call
+
+
+class _Loader(jinja2.FileSystemLoader):
+    """Files are looked at once a second; a page is put together from ten of them."""
+
+    def get_source(self, environment: jinja2.Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
+        source, filename, is_current = super().get_source(environment, template)
+        looked = time.monotonic()
+
+        def is_still() -> bool:
+            nonlocal looked
+            now = time.monotonic()
+            if now - looked < 1:
+                return True
+            looked = now
+            return is_current()
+
+        return source, filename, is_still
+
+
 def environment() -> jinja2.Environment:
     """The template environment of these settings: everything is escaped, an unknown name is an error."""
     return _environment(settings())
@@ -37,8 +76,8 @@ def environment() -> jinja2.Environment:
 
 @lru_cache(maxsize=1)
 def _environment(config: Settings) -> jinja2.Environment:
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
+    made = _Pages(
+        loader=_Loader(_FOLDER),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         extensions=["jinja2.ext.i18n"],
@@ -57,11 +96,23 @@ def _environment(config: Settings) -> jinja2.Environment:
         theme=_theme_address(),
         entry=assets.entry,
         asset=assets.address,
+        icon=icon,
         texts=texts,
         csrf=csrf,
         sources=sources,
     )
     return made
+
+
+def icon(name: str, classes: str = "") -> Markup:
+    """For templates: `{{ icon("info") }}`, one of the sprite's; nothing while the assets are not built."""
+    return _icon(name, classes, assets.address("icons.svg"))
+
+
+@lru_cache(maxsize=512)
+def _icon(name: str, classes: str, sprite: str) -> Markup:
+    drawn = Markup('<svg class="icon {}" aria-hidden="true"><use href="{}#{}"/></svg>')
+    return drawn.format(classes, sprite, name) if sprite else Markup()
 
 
 def build() -> str:
@@ -70,6 +121,16 @@ def build() -> str:
     for file in sorted([*_FOLDER.rglob("*.html"), *assets.FOLDER.glob("manifest.json")]):
         told.update(str(file).encode() + file.read_bytes())
     return told.hexdigest()
+
+
+def stamp() -> str:
+    """Changes with templates and assets where they change under a running server: in development."""
+    return str(_newest(int(time.monotonic()))) if settings().environment == "development" else ""
+
+
+@lru_cache(maxsize=1)
+def _newest(_second: int) -> float:
+    return max(file.stat().st_mtime for file in [*_FOLDER.rglob("*.html"), *assets.FOLDER.glob("manifest.json")])
 
 
 def gettext(text: str, **values: Any) -> str:
@@ -147,8 +208,12 @@ def page(
 ) -> Response[str]:
     """A template as an HTML answer; `request` tells how many units the visitor's cart holds."""
     told = {"cart_count": cart_count(request) if request else 0} | facts
-    text = environment().get_template(template).render(told)
-    return Response(text, status_code=status, media_type=MediaType.HTML, headers=headers)
+    return Response(render(template, **told), status_code=status, media_type=MediaType.HTML, headers=headers)
+
+
+def render(template: str, **facts: Any) -> str:
+    """A template as text."""
+    return environment().get_template(template).render(facts)
 
 
 def cart_count(request: Request[Any, Any, Any]) -> int:

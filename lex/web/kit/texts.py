@@ -35,7 +35,12 @@ class Text:
 
 def texts() -> tuple[Text, ...]:
     """All pages in their order; none without the folder."""
-    return _texts(settings().home_path / "pages", int(time.monotonic()))
+    return _texts(_folder(settings().home), int(time.monotonic()))
+
+
+@lru_cache(maxsize=1)
+def _folder(home: str) -> Path:
+    return Path(home).resolve() / "pages"
 
 
 @lru_cache(maxsize=1)

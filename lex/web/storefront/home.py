@@ -3,20 +3,22 @@
 from typing import Any, LiteralString
 
 from litestar import MediaType, Request, Response, get
+from markupsafe import Markup
 
 from lex.adapters import cached
 from lex.catalog.parts import ITEM, LISTED, VARIANTS, amount
 from lex.core import codec, money
 from lex.core.settings import settings
 from lex.web.kit.guards import public
+from lex.web.kit.templates import render, stamp
 from lex.web.kit.texts import find_text
 from lex.web.storefront.frame import answer, frame
 from lex.web.storefront.seo import Seo, absolute, linked_data
 
 _HOME: LiteralString = f"""
 SELECT json_build_object(
-    'products', coalesce((SELECT json_agg(item) FROM (
-        SELECT {ITEM} AS item
+    'products', coalesce((SELECT json_agg(featured) FROM (
+        SELECT {ITEM}
         FROM products p LEFT JOIN categories c ON c.id = p.category_id AND c.deleted_at IS NULL AND c.is_active
         LEFT JOIN LATERAL ({VARIANTS}) v ON true
         WHERE {LISTED} ORDER BY NOT p.is_featured, p."order", p.id LIMIT 9) featured), '[]'),
@@ -40,13 +42,20 @@ async def home(request: Request[Any, Any, Any]) -> Response[str]:
     """Goods, bookings and memberships, each with what stands in the catalogue."""
     config = settings()
     around = await frame()
-    offers: dict[str, Any] = codec.decode(
-        await cached.find_document("home", _HOME, {"scale": 10 ** money.exponent(config.currency)}) or b"{}"
-    )
+    question = f"{config.locale} {config.currency} {stamp()}"
+    offers = Markup(await cached.render("front page", question, _offers))
     about = find_text("about")
     seo = Seo("", about.summary if about else "", "/", data=_data())
     development = config.home_path / "mail" if config.environment == "development" else None
-    return answer(request, "shop/home.html", around, seo=seo, mail_folder=development, **offers)
+    return answer(request, "shop/home.html", around, seo=seo, mail_folder=development, offers=offers)
+
+
+async def _offers() -> str:
+    """What the catalogue has for the front page, as HTML; one statement."""
+    currency = settings().currency
+    document = await cached.find_document("home", _HOME, {"scale": 10 ** money.exponent(currency)})
+    offers: dict[str, Any] = codec.decode(document or b"{}")
+    return render("shop/home_offers.html", currency=currency, **offers)
 
 
 def _data() -> Any:

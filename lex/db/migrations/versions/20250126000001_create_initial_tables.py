@@ -155,7 +155,22 @@ CREATE INDEX idx_categories_path ON categories (path text_pattern_ops);
 CREATE INDEX idx_categories_slug ON categories (slug);
 
 CREATE TABLE products (
+    -- What lists and searches look at in every row stands first: reaching a column costs all those before it.
     id uuid NOT NULL,
+    is_active boolean DEFAULT true NOT NULL,
+    is_featured boolean DEFAULT false NOT NULL,
+    track_inventory boolean DEFAULT true NOT NULL,
+    variant_count integer DEFAULT 0 NOT NULL,
+    stock_quantity integer DEFAULT 0 NOT NULL,
+    reserved_quantity integer DEFAULT 0 NOT NULL,
+    "order" integer DEFAULT 0 NOT NULL,
+    rating_count integer DEFAULT 0 NOT NULL,
+    price numeric(10, 2) NOT NULL,
+    search tsvector GENERATED ALWAYS AS (setweight(to_tsvector('public.lex_text'::regconfig, name), 'A') ||
+        setweight(to_tsvector('public.lex_text'::regconfig, public.labels(brand, tags)), 'B') ||
+        setweight(to_tsvector('public.lex_text'::regconfig, options), 'C') ||
+        setweight(to_tsvector('public.lex_text'::regconfig, coalesce(description, '')), 'D')) STORED NOT NULL,
+    deleted_at timestamptz,
     variant_of uuid,
     category_id uuid,
     product_type text DEFAULT 'physical' NOT NULL,
@@ -164,34 +179,20 @@ CREATE TABLE products (
     name text NOT NULL,
     description text,
     brand text,
-    price numeric(10, 2) NOT NULL,
     compare_at_price numeric(10, 2),
     tax_class text DEFAULT 'standard' NOT NULL,
-    track_inventory boolean DEFAULT true NOT NULL,
-    stock_quantity integer DEFAULT 0 NOT NULL,
-    reserved_quantity integer DEFAULT 0 NOT NULL,
-    variant_count integer DEFAULT 0 NOT NULL,
-    "order" integer DEFAULT 0 NOT NULL,
     images jsonb DEFAULT '[]'::jsonb NOT NULL,
     options jsonb DEFAULT '{}'::jsonb NOT NULL,
     attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
     tags text[] DEFAULT '{}'::text[] NOT NULL,
     weight_grams integer,
     barcode text,
-    is_active boolean DEFAULT true NOT NULL,
-    is_featured boolean DEFAULT false NOT NULL,
     seo_title text,
     seo_description text,
     rating_average numeric(3, 2),
-    rating_count integer DEFAULT 0 NOT NULL,
     imported_from jsonb DEFAULT '{}'::jsonb NOT NULL,
-    search tsvector GENERATED ALWAYS AS (setweight(to_tsvector('public.lex_text'::regconfig, name), 'A') ||
-        setweight(to_tsvector('public.lex_text'::regconfig, public.labels(brand, tags)), 'B') ||
-        setweight(to_tsvector('public.lex_text'::regconfig, options), 'C') ||
-        setweight(to_tsvector('public.lex_text'::regconfig, coalesce(description, '')), 'D')) STORED NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
-    deleted_at timestamptz,
     CONSTRAINT pk_products PRIMARY KEY (id),
     CONSTRAINT fk_products_products FOREIGN KEY (variant_of) REFERENCES products (id),
     CONSTRAINT fk_products_categories FOREIGN KEY (category_id) REFERENCES categories (id),
