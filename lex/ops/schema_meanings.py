@@ -82,6 +82,8 @@ MEANINGS = {
     "reserved_quantity": "of it, held by orders",
     "variant_count": "living variants, kept by a trigger",
     "options": "the choice, such as size and colour; a family lists the choices",
+    "product_facets.variant_of": "its family",
+    "product_facets.category_id": "its category",
     "product_facets.options": "the choice; {} where there is none",
     "stars": "whole stars of the average rating",
     "is_family": "has variants; what is bought are these",

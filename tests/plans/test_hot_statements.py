@@ -110,9 +110,24 @@ def test_a_product(seeded: Database) -> None:
     assert "products" not in plan.scanned, plan
 
 
-def test_the_category_tree_reads_products_once(seeded: Database) -> None:
-    plan = Plan(seeded, catalog._TREE, {})
-    assert sum(node.get("Relation Name") == "products" and node.get("Alias") == "p" for node in plan.nodes) == 1, plan
+def test_the_category_tree_reads_no_product(seeded: Database) -> None:
+    relations = [node.get("Relation Name") for node in Plan(seeded, catalog._TREE, {}).nodes]
+    assert relations.count("product_facets") == 1
+    assert "products" not in relations
+
+
+def test_facets_read_no_product_but_the_page(seeded: Database) -> None:
+    for category in ("category-7", None):
+        page, plan = (
+            Plan(seeded, *question(ProductFilter(category=category, facets=asked))) for asked in (False, True)
+        )
+        read = [sum(node.get("Relation Name") == "products" for node in each.nodes) for each in (page, plan)]
+        assert read[0] == read[1], plan
+        assert "products" not in plan.scanned, plan
+    with seeded.transaction():
+        seeded.execute("SET LOCAL enable_seqscan = off")  # the narrow table of this shop is read at once otherwise
+        plan = Plan(seeded, *question(ProductFilter(category="category-7")))
+    assert {"idx_product_facets_category_id", "idx_product_facets_variant_of"} <= plan.indexes, plan
 
 
 def test_an_order_by_its_id(seeded: Database, some_order: dict[str, Any]) -> None:

@@ -34,7 +34,10 @@ CREATE INDEX idx_product_facets_category_id ON product_facets (category_id) WHER
 CREATE INDEX idx_product_facets_variant_of ON product_facets (variant_of) WHERE variant_of IS NOT NULL;
 """
 
-#: A row of each product that is offered; a family is shown while one of its variants is offered.
+# The first sale of a product after its page was filled up would write into every index; with room on the page, none.
+ROOM = "ALTER TABLE products SET (fillfactor = 80)"
+
+# A row of each product that is offered; a family is shown while one of its variants is offered.
 ROWS = """
 INSERT INTO product_facets AS known (product_id, variant_of, category_id, brand, stars, price, options, is_family,
     is_shown, is_available, is_reduced)
@@ -45,6 +48,14 @@ SELECT p.id, p.variant_of, p.category_id, p.brand, floor(p.rating_average), p.pr
        NOT p.track_inventory OR p.stock_quantity > p.reserved_quantity,
        coalesce(p.compare_at_price > p.price, false)
 FROM products p WHERE p.deleted_at IS NULL AND p.is_active"""
+
+FILL = f"""
+CREATE FUNCTION public.fill_product_facets() RETURNS void LANGUAGE sql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    {ROWS} AND NOT EXISTS (SELECT FROM product_facets f WHERE f.product_id = p.id)
+$$;
+COMMENT ON FUNCTION public.fill_product_facets IS 'Adds the rows of products that have none yet.';
+"""
 
 # Each product writes the row of its own, so that writers of different products never meet. Only when a variant comes or
 # goes is its family's row written, under the family's lock. The product is read again: another trigger of the same
@@ -107,8 +118,9 @@ DROP = """
 DROP TRIGGER tr_products_facets_stock ON products;
 DROP TRIGGER tr_products_facets_update ON products;
 DROP TRIGGER tr_products_facets ON products;
-DROP FUNCTION carry_product_facets();
+DROP FUNCTION carry_product_facets(), fill_product_facets();
 DROP TABLE product_facets;
+ALTER TABLE products RESET (fillfactor);
 """
 
 
@@ -121,7 +133,7 @@ def run(*statements: str) -> None:
 
 def upgrade() -> None:
     old, new = (", ".join(f"{row}.{name}" for name in COLUMNS) for row in ("OLD", "NEW"))
-    run(TIMEOUTS, TABLE, ROWS, CARRY, ATTACH.format(", ".join(COLUMNS), old, new))
+    run(TIMEOUTS, ROOM, TABLE, FILL, "SELECT fill_product_facets()", CARRY, ATTACH.format(", ".join(COLUMNS), old, new))
 
 
 def downgrade() -> None:
