@@ -32,7 +32,8 @@ _ATTEMPTS = 4  # the first and three retries
 _POOL_SECONDS = 5.0
 _BEGIN = """
 SELECT set_config('lex.user_id', %s, true), set_config('lex.role', %s, true), set_config('lex.request_id', %s, true),
-       set_config('lock_timeout', '3s', true), set_config('statement_timeout', '5s', true),
+       set_config('lex.ip_address', %s, true), set_config('lock_timeout', '3s', true),
+       set_config('statement_timeout', '5s', true),
        set_config('idle_in_transaction_session_timeout', '15s', true)
 """
 
@@ -119,7 +120,7 @@ async def transaction(actor: Actor) -> AsyncIterator[Session]:
     try:
         driver = await driver_of(session)
         user = str(actor.user_id) if actor.user_id else ""
-        await driver.execute(_BEGIN, (user, actor.role.value, actor.request_id))
+        await driver.execute(_BEGIN, (user, actor.role.value, actor.request_id, actor.address))
         yield session
         await session.commit()
     except exc.DBAPIError as error:
