@@ -69,7 +69,11 @@ async def _expire_keys(who: Actor) -> int:
 
 
 async def _ensure_partitions(_: Actor) -> list[str]:
-    return await asyncio.to_thread(partitions.ensure, settings().database_url)
+    url = settings().database_url
+    for status in await asyncio.to_thread(partitions.status, url):
+        if status.is_short:
+            _log.error("partitions ran short", table=status.table, ahead=status.ahead, until=f"{status.until:%Y-%m-%d}")
+    return await asyncio.to_thread(partitions.ensure, url)
 
 
 async def _seal_audit(_: Actor) -> int:

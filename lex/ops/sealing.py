@@ -140,6 +140,8 @@ def _told(number: int, seal: bytes, moment: datetime) -> str:
 def read_copy(path: Path) -> dict[int, bytes]:
     """The seals of a copy by number. Raises `Invalid` naming the line that is none."""
     found: dict[int, bytes] = {}
+    if not path.is_file():
+        raise Invalid("copy", f"No such file: {path}.")
     with path.open(encoding="utf-8") as file:
         for place, line in enumerate(file, 1):
             try:
