@@ -1,3 +1,4 @@
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,15 @@ $$
 """
 
 
+def others_are_done(rows: Rows) -> None:
+    """Wait for transactions of other tests on the same server: seals reach as far as the oldest that runs."""
+    mine = rows.one("SELECT pg_current_xact_id()::text::bigint")
+    patience = time.monotonic() + 100
+    while rows.one("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint") <= mine:
+        assert time.monotonic() < patience
+        time.sleep(0.05)
+
+
 class Trail:
     """A trail of its own: rows through the tables, seals, and somebody who rules the database."""
 
@@ -42,9 +52,10 @@ class Trail:
         found = self.rows.column("SELECT id::text FROM audit_logs ORDER BY id DESC LIMIT %s", number)
         return found[::-1]
 
-    def seal(self) -> int:
-        """How many rows were sealed."""
-        return sealing.seal(self.url, RING)
+    def seal(self, ring: dict[str, bytes] = RING) -> int:
+        """How many rows were sealed, of all there are."""
+        others_are_done(self.rows)
+        return sealing.seal(self.url, ring)
 
     def verify(self, ring: dict[str, bytes] = RING, copy: Path | None = None) -> Verdict:
         """What a look at all of it says."""

@@ -10,7 +10,7 @@ import pytest
 from lex.audit import chain
 from lex.core import clock
 from lex.ops import sealing, verifying
-from tests.audit.conftest import RING, Trail
+from tests.audit.conftest import Trail
 
 _FORGE = """INSERT INTO audit_logs (id, created_at, action, resource, changes, transaction_id)
     SELECT entry, uuid_v7_time(entry), 'forged', 'orders', '{{}}', {0} FROM (SELECT uuid_v7() AS entry) e"""
@@ -136,7 +136,7 @@ def test_the_copy_finds_a_chain_made_anew_with_a_stolen_key(trail: Trail, rows: 
     copy = tmp_path / "seals.jsonl"
     sealing.copy_seals(trail.url, copy)
     with trail.attacked(f"DELETE FROM audit_logs WHERE id = '{rows[0]}'", "DELETE FROM audit_seals"):
-        sealing.seal(trail.url, RING)
+        trail.seal()
         assert trail.findings() == []
         assert ("seal_rewritten", "1") in trail.findings(copy=copy)
 

@@ -35,8 +35,8 @@ BEGIN
             key, CASE WHEN key = ANY (TG_ARGV[1]::text[]) THEN '["***", "***"]'
                 ELSE jsonb_build_array(before -> key, value) END
         ) INTO changes
-        FROM jsonb_each(subject - TG_ARGV[2]::text[])
-        WHERE value IS DISTINCT FROM before -> key AND key <> 'updated_at';
+        FROM jsonb_each(subject)
+        WHERE value IS DISTINCT FROM before -> key AND key <> 'updated_at' AND key <> ALL (TG_ARGV[2]::text[]);
         IF changes IS NULL THEN
             RETURN NULL;
         END IF;
