@@ -22,7 +22,7 @@ from lex.adapters.payments import registry
 from lex.carts import commands as carts
 from lex.core.actor import Actor
 from lex.core.errors import Unavailable
-from lex.core.settings import settings
+from lex.core.settings import Settings, settings
 from lex.db import idempotency, job_upkeep, jobs, session
 from lex.flows import (
     cancel_order,
@@ -34,7 +34,8 @@ from lex.flows import (
     refund_order,
     send_notification,
 )
-from lex.ops import logs, partitions, searching
+from lex.identity import keyring
+from lex.ops import logs, partitions, sealing, searching
 
 _GRACE = 20.0  # seconds running jobs get to finish
 _HEARTBEAT = 10.0
@@ -68,7 +69,21 @@ async def _expire_keys(who: Actor) -> int:
 
 
 async def _ensure_partitions(_: Actor) -> list[str]:
-    return await asyncio.to_thread(partitions.ensure, settings().database_url)
+    url = settings().database_url
+    for status in await asyncio.to_thread(partitions.status, url):
+        if status.is_short:
+            _log.error("partitions ran short", table=status.table, ahead=status.ahead, until=f"{status.until:%Y-%m-%d}")
+    return await asyncio.to_thread(partitions.ensure, url)
+
+
+async def _seal_audit(_: Actor) -> int:
+    return await asyncio.to_thread(_seal, settings())
+
+
+def _seal(config: Settings) -> int:
+    rows = sealing.seal(config.database_url, keyring.audit_keys(config))
+    sealing.copy_seals(config.database_url, config.home_path / sealing.COPY_NAME)
+    return rows
 
 
 async def _count_words(_: Actor) -> int:
@@ -88,6 +103,7 @@ TIMETABLE: tuple[Timed, ...] = (
         *("resume_refunds", "* * * * *", "Ask again for refunds whose result nobody knows after two minutes."),
         lambda _: refund_order.resume_refunds(),
     ),
+    Timed("seal_audit", "* * * * *", "Seal the rows of the audit trail that are all there.", _seal_audit),
     Timed(
         *("retry_stalled_jobs", "* * * * *", "Give the jobs of dead workers back to the queue."),
         lambda _: job_upkeep.retry_stalled(),

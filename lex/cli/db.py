@@ -1,4 +1,4 @@
-"""`lex db`: migrations and the description of the schema."""
+"""`lex db`: migrations, the description of the schema, and partitions."""
 
 import json
 from dataclasses import asdict
@@ -9,12 +9,14 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from lex.cli import partitions
 from lex.cli.context import environment
 from lex.db.roles import LOGINS, url_of
 from lex.ops import migrations, roles, schema_docs
 from lex.ops.currency import keep_currency
 
 app = typer.Typer(help="Migrations and the description of the schema.", no_args_is_help=True)
+app.add_typer(partitions.app, name="partitions")
 _console = Console()
 
 

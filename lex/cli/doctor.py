@@ -77,7 +77,8 @@ def examine(config: Settings) -> Iterator[Finding]:
 
 def _ring(config: Settings) -> Iterator[Finding]:
     """The keys the settings name; those in the home folder are made when they are first needed."""
-    for variable, value in (("LEX_KEY_RING", config.key_ring), ("LEX_BLIND_INDEX_KEY", config.blind_index_key)):
+    named = (config.key_ring, config.blind_index_key, config.audit_key)
+    for variable, value in zip(("LEX_KEY_RING", "LEX_BLIND_INDEX_KEY", "LEX_AUDIT_KEY"), named, strict=True):
         if value:
             try:
                 keyring.parse(value, variable)

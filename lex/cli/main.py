@@ -27,7 +27,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "search": ("lex.cli.search:app", "Bring the search to another language."),
     "stock": ("lex.cli.stock:app", "Check whether the counters agree with what happened."),
     "jobs": ("lex.cli.jobs:app", "Show the timetable, the queue and what failed."),
-    "db": ("lex.cli.db:app", "Migrations and the description of the schema."),
+    "audit": ("lex.cli.audit:app", "Search the audit trail, prove it, copy its seals."),
+    "db": ("lex.cli.db:app", "Migrations, the description of the schema, partitions."),
 }
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lex.audit import commands as audit
 from lex.cli.context import run_connected
 from lex.core import codec, money
 from lex.core.actor import Actor
@@ -19,7 +20,7 @@ from lex.flows.cancel_order import cancel_order
 from lex.flows.complete_order import complete_order
 from lex.flows.fulfil_order import HandedOver, NewFulfilment, fulfil_order
 from lex.flows.note_order import note_order
-from lex.orders.finding import OrderFilter, get_id, list_orders
+from lex.orders.finding import OrderFilter, get_id, list_orders, record_list
 from lex.orders.queries import get_order, list_timeline
 
 T = TypeVar("T")
@@ -44,7 +45,9 @@ def list_(
     async def work(actor: Actor) -> list[Any]:
         async with session.transaction(actor) as open_session:
             wanted = OrderFilter(number=number, customer=customer, status=status)
-            return await list_orders(open_session, wanted, limit=limit)
+            listed = await list_orders(open_session, wanted, limit=limit)
+            await record_list(open_session, listed)
+            return listed
 
     found = run_connected(work)
     if as_json:
@@ -68,6 +71,7 @@ def show(order: Reference, as_json: Json = False) -> None:
         async with session.transaction(actor) as open_session:
             order_id = await get_id(open_session, order)
             document = await get_order(open_session, actor, order_id)
+            await audit.record(open_session, "read", "orders", order_id, {"part": "all"})
             document["timeline"] = msgspec.to_builtins(await list_timeline(open_session, order_id))
             return document
 

@@ -27,7 +27,7 @@ class Actor:
 
     `key` names the holder for idempotency: `user:<id>`, `key:<api key id>`, `guest:<hash>` or `system`.
     `tokens` are the hashes of the cart and order tokens the request presents. `scopes` are the permissions an API key
-    is narrowed to; none means the whole of its role.
+    is narrowed to; none means the whole of its role. `address` is where the request comes from, as an IP address.
     """
 
     role: Role
@@ -36,6 +36,7 @@ class Actor:
     request_id: str = field(default_factory=lambda: str(ids.new_id()))
     tokens: tuple[bytes, ...] = ()
     scopes: tuple[str, ...] = ()
+    address: str = ""
 
     @property
     def is_staff(self) -> bool:

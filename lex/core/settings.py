@@ -79,6 +79,9 @@ class Settings:
     blind_index_key: str = _setting(
         "", "Key personal data is looked up by, `id:base64`; empty keeps one in the home folder."
     )
+    audit_key: str = _setting(
+        "", "Keys the audit is sealed under, `id:base64,…`, newest first; empty keeps one in the home folder."
+    )
     cache: bool = _setting(True, "Whether Redis keeps finished lists and fragments; off asks PostgreSQL each time.")
     shop_name: str = _setting("Spoke & Thread", "Name of the business.")
     accent: str = _setting(

@@ -54,6 +54,9 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
     "uq_tax_rates_country": ("tax_class", "rate_exists", "This country already has a rate for this class."),
 }
 
+#: Tables cut into periods: a row whose period is not there is refused.
+PERIODS = frozenset({"orders", "audit_logs"})
+
 #: Deadlock, serialisation failure, lock not available: the same transaction may succeed a moment later.
 TRANSIENT = frozenset({"40P01", "40001", "55P03"})
 
@@ -64,6 +67,11 @@ def refusal_for(error: psycopg.Error) -> Refusal | None:
         return Unavailable("Too many people want the same thing at this moment; try again.", code="busy")
     if isinstance(error, psycopg.OperationalError) and not isinstance(error, psycopg.errors.QueryCanceled):
         return Unavailable("The database does not answer; try again in a moment.", code="database_unavailable")
+    # No constraint failed, no partition took the row: the daily job that makes them has not been running.
+    if isinstance(error, psycopg.errors.CheckViolation) and error.diag.constraint_name is None:
+        return Unavailable(
+            "The shop's books for this period are not there yet; try again later.", code="period_missing"
+        )
     known = REFUSALS.get(error.diag.constraint_name or "")
     if known is None:
         return None

@@ -173,6 +173,7 @@ def _begin(driver: AsyncConnection[Any], actor: Actor) -> bytes:
         "lex.user_id": str(actor.user_id or ""),
         "lex.role": actor.role.value,
         "lex.request_id": actor.request_id,
+        "lex.ip_address": actor.address,
         "lex.actor_key": actor.key,
         **_LIMITS,
     }

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from lex.audit import commands as audit
 from lex.catalog.pictures import origin
 from lex.core import ids, money
 from lex.core.actor import Actor
@@ -127,6 +128,7 @@ async def export_products(
     async with transaction(actor) as session:
         total = int(await sql.fetch_value(session, _COUNT))
         header = await _header(session, form)
+        await audit.record(session, "export", "products", None, {"format": form.NAME, "products": total})
     yield write_row(header, {column: column for column in header})
     done, after = 0, ids.floor_id(ids.instant_of(UUID(int=0)))
     while page := await _read_page(actor, form.NAME, after):

@@ -15,6 +15,9 @@ from lex.core.errors import Invalid
 from lex.core.settings import Settings, settings
 from lex.embedded.files import keep_secret
 
+_PERSONAL = "personal data cannot be read or written"
+_WITHOUT = {"key-ring": _PERSONAL, "blind-index-key": _PERSONAL, "audit-key": "the audit cannot be sealed or verified"}
+
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
@@ -53,13 +56,18 @@ def load(config: Settings) -> KeyRing:
     return KeyRing(parse(ring, "LEX_KEY_RING"), next(iter(parse(blind, "LEX_BLIND_INDEX_KEY").values())))
 
 
+def audit_keys(config: Settings) -> dict[str, bytes]:
+    """The keys the audit is sealed under, newest first; outside production a missing one is made."""
+    return parse(config.audit_key or _kept(config, "audit-key"), "LEX_AUDIT_KEY")
+
+
 def _kept(config: Settings, name: str) -> str:
     path = config.home_path / "secrets" / name
     if path.exists():
         return path.read_text()
     if config.environment == "production":
         variable = "LEX_" + name.replace("-", "_").upper()
-        raise Invalid(variable, f"{variable} is not set; personal data cannot be read or written without it.")
+        raise Invalid(variable, f"{variable} is not set; {_WITHOUT[name]} without it.")
     return keep_secret(path, f"k1:{base64.b64encode(secrets.token_bytes(32)).decode()}\n")
 
 

@@ -28,6 +28,7 @@ class Permission(StrEnum):
     PAYMENTS_REFUND = "payments.refund"
     COUPONS_WRITE = "coupons.write"
     REVIEWS_MODERATE = "reviews.moderate"
+    AUDIT_READ = "audit.read"
     SETTINGS_WRITE = "settings.write"
     STAFF_WRITE = "staff.write"
     SYSTEM_READ = "system.read"

@@ -86,10 +86,15 @@ async def _migrations() -> Check:
     return Check("migrations", "failing", f"At {applied}, this code needs {wanted}; run lex db migrate.")
 
 
-async def _partitions() -> Check:
+async def partitions_ahead() -> list[partitions.Status]:
+    """How far ahead the partitioned tables reach."""
     async with reading() as connection, connection.cursor(row_factory=class_row(partitions.Status)) as cursor:
         await cursor.execute(partitions.STATUS)
-        found = await cursor.fetchall()
+        return await cursor.fetchall()
+
+
+async def _partitions() -> Check:
+    found = await partitions_ahead()
     told = ", ".join(f"{table.table} until {table.until:%Y-%m-%d}" for table in found)
     if len(found) < 2 or any(table.is_short for table in found):
         return Check(

@@ -21,11 +21,7 @@ from lex.db.roles import OWNER
 _ATTEMPTS = 8
 _LOCK = 0x4C4558_50415254  # "LEX PART": one maker at a time
 
-#: One row a partitioned table: its name and how many partitions begin after now. Cheap enough for a readiness check.
-STATUS: LiteralString = """
-SELECT parent.relname::text AS "table",
-       count(*) FILTER (WHERE public.uuid_v7_time(bound.lower) > now())::int AS ahead,
-       max(public.uuid_v7_time(bound.upper)) AS until
+_FROM: LiteralString = """
 FROM pg_class parent
 JOIN pg_inherits i ON i.inhparent = parent.oid
 JOIN pg_class child ON child.oid = i.inhrelid
@@ -34,7 +30,21 @@ CROSS JOIN LATERAL (
     FROM regexp_match(pg_get_expr(child.relpartbound, child.oid), $$FROM \\('(.+)'\\) TO \\('(.+)'\\)$$) found
 ) bound
 WHERE parent.oid IN ('public.orders'::regclass, 'public.audit_logs'::regclass)
-GROUP BY parent.relname ORDER BY parent.relname
+"""
+
+#: One row a partitioned table: its name and how many partitions begin after now. Cheap enough for a readiness check.
+STATUS: LiteralString = f"""
+SELECT parent.relname::text AS "table",
+       count(*) FILTER (WHERE public.uuid_v7_time(bound.lower) > now())::int AS ahead,
+       max(public.uuid_v7_time(bound.upper)) AS until
+{_FROM} GROUP BY parent.relname ORDER BY parent.relname
+"""
+
+_LIST: LiteralString = f"""
+SELECT parent.relname::text AS "table", child.relname::text AS name,
+       public.uuid_v7_time(bound.lower) AS start, public.uuid_v7_time(bound.upper) AS "end",
+       pg_total_relation_size(child.oid) AS bytes
+{_FROM} ORDER BY parent.relname, bound.lower
 """
 
 _STATEMENT_TRIGGERS = """
@@ -65,6 +75,17 @@ class Partition:
     name: str
     start: datetime
     end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """A partition that is there: rows made from `start` to `end`, and its size with its indexes."""
+
+    table: str
+    name: str
+    start: datetime
+    end: datetime
+    bytes: int
 
 
 def orders_partition(instant: datetime) -> Partition:
@@ -114,6 +135,12 @@ def status(database_url: str) -> list[Status]:
     """The partitioned tables and how far ahead they reach."""
     with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
         return [Status(*row) for row in connection.execute(STATUS)]
+
+
+def list_partitions(database_url: str) -> list[Existing]:
+    """Every partition, by table and time."""
+    with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
+        return [Existing(*row) for row in connection.execute(_LIST)]
 
 
 def _ahead(first: Partition, number: int) -> list[Partition]:

@@ -16,7 +16,10 @@ from lex.ops.schema_meanings import MEANINGS
 
 #: Tables whose changes are not in audit_logs, and why.
 NOT_AUDITED = {
+    "alembic_version": "which migrations the database has; they change tables, not data",
+    "audit_archives": "only added to; the trail says of each month that it was archived",
     "audit_logs": "the trail itself; it is only added to",
+    "audit_seals": "only added to; each seals the one before",
     "blind_tokens": "derived from the person's data, whose changes are audited",
     "catalogue_changes": "marks of changes whose own rows are audited",
     "idempotency_keys": "a queue of answers that live 72 hours",
@@ -27,7 +30,6 @@ NOT_AUDITED = {
     "product_facets": "derived from products, whose changes are audited",
     "sandbox_payments": "the books of the sandbox provider, not ours",
     "search_words": "derived from the texts on offer, whose changes are audited",
-    "shop_facts": "the setting it repeats; it changes only while nothing is priced",
     "service_days": "a derived counter; the bookings it counts are audited",
     "stock_holds": "short-lived; every hold and release is a row of `stock_movements`, which is audited",
     "webhook_events": "the inbox; what an event changes is audited where it changes it",

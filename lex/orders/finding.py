@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from lex.audit import commands as audit
 from lex.core import clock, ids, money
 from lex.core.actor import system
 from lex.core.errors import Invalid, NotFound
@@ -121,6 +122,11 @@ async def list_orders(
             return [_opened(row) for row in rows]
     rows = await sql.fetch_all_planned(session, statement, _Row, low=low, high=high, **params)
     return [_opened(row) for row in rows]
+
+
+async def record_list(session: Session, orders: list[FoundOrder]) -> None:
+    """Say in the audit whose e-mails a list showed. What was looked for may be a name and is not said."""
+    await audit.record(session, "read", "orders", None, {"listed": [str(order.id) for order in orders]})
 
 
 def question(

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from lex.audit import commands as audit
 from lex.core import clock, codec, money
 from lex.core.actor import Actor
 from lex.core.errors import NotFound
@@ -132,7 +133,7 @@ class TimelineEntry(msgspec.Struct, frozen=True):
 async def get_order(session: Session, actor: Actor, order_id: UUID) -> dict[str, Any]:
     """One order of the actor's, or whose link they hold. Raises `NotFound`: a stranger cannot tell whether it exists.
 
-    The personal fields of an erased person are null.
+    The personal fields of an erased person are null. That somebody of the staff reads it is audited.
     """
     row = await sql.fetch_one(
         session,
@@ -147,6 +148,8 @@ async def get_order(session: Session, actor: Actor, order_id: UUID) -> dict[str,
     )
     if row is None:
         raise NotFound("There is no such order, or its token is missing or wrong.", code="order_not_found")
+    if actor.is_staff and actor.user_id != row.user_id:
+        await audit.record(session, "read", "orders", order_id)
     cipher = open_cipher(row.user_id, row.wrapped_key, row.key_id)
     return {**codec.decode(row.document), **_personal(cipher, order_id, row)}
 

@@ -126,6 +126,23 @@ def test_few_partitions_ahead_are_short(database_url: str) -> None:
     assert len(partitions.ensure(database_url)) == 3
 
 
+def test_the_partitions_are_listed(database_url: str) -> None:
+    found = partitions.list_partitions(database_url)
+    now = clock.real_now()
+    current = {partition.table: partition.name for partition in found if partition.start <= now < partition.end}
+    assert current == {
+        "orders": partitions.orders_partition(now.astimezone(UTC)).name,
+        "audit_logs": partitions.audit_partition(now.astimezone(UTC)).name,
+    }
+    assert all(partition.bytes > 0 for partition in found)
+
+
+def test_no_partition_takes_what_no_other_does(database_url: str) -> None:
+    with Rows(database_url) as rows:
+        bounds = "SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relispartition AND relkind = 'r'"
+        assert "DEFAULT" not in rows.column(bounds)
+
+
 def test_id_and_number_lookups_touch_one_partition(database_url: str) -> None:
     with Rows(database_url) as rows:
         order = rows.add("orders")

@@ -4,6 +4,7 @@ import psycopg
 import pytest
 
 from lex.core.settings import settings
+from lex.ops import partitions
 from lex.web.api.health import _Jobs
 from tests.web.conftest import Client
 
@@ -64,6 +65,31 @@ async def test_an_old_schema_is_not_ready(client: Client, database_url: str) -> 
     status, found, overall = await checks(client)
     assert (status, overall) == (503, "failing")
     assert "lex db migrate" in found["migrations"][1]
+
+
+def drop_partitions(database_url: str, table: str, keep: int) -> None:
+    """Leave some of the partitions that lie ahead, as if the daily job had not been running."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        names = [partition.name for partition in partitions.list_partitions(database_url) if partition.table == table]
+        ahead = next(status.ahead for status in partitions.status(database_url) if status.table == table)
+        for name in names[len(names) - ahead + keep :]:
+            connection.execute(f"ALTER TABLE {table} DETACH PARTITION {name}".encode())
+            connection.execute(f"DROP TABLE {name}".encode())
+
+
+@pytest.mark.parametrize("table", ["orders", "audit_logs"])
+async def test_few_partitions_ahead_are_an_alert(client: Client, database_url: str, table: str) -> None:
+    report_worker(database_url, "1 second")
+    drop_partitions(database_url, table, 2)
+    assert (await checks(client))[0] == 200
+    drop_partitions(database_url, table, 1)
+    status, found, overall = await checks(client)
+    assert (status, overall, found["partitions"][0]) == (503, "failing", "failing")
+    assert "run lex jobs run ensure_partitions" in found["partitions"][1]
+    text = (await client.get("/metrics")).text
+    assert f'lex_partitions_ahead{{table="{table}"}} 1.0' in text
+    partitions.ensure(database_url)
+    assert (await checks(client))[0] == 200
 
 
 async def test_metrics_count_by_route(client: Client, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

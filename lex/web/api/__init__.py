@@ -13,6 +13,7 @@ from lex.web.api import (
     health,
     orders,
     search,
+    staff_audit,
     staff_coupons,
     staff_orders,
     webhooks,
@@ -20,7 +21,7 @@ from lex.web.api import (
 
 _MODULES = (
     *(catalog, search, carts, cart_coupons, checkout, orders, downloads),
-    *(staff_orders, staff_coupons, webhooks),
+    *(staff_orders, staff_coupons, staff_audit, webhooks),
 )
 
 

@@ -92,7 +92,8 @@ async def _jobs() -> dict[str, int]:
 async def prometheus() -> Response[Any]:
     """Requests, their times, database connections and statements, and jobs. In production it needs `system.read`."""
     metrics.sample()
-    text = metrics.exposition(await _jobs())
+    ahead = {status.table: status.ahead for status in await health.partitions_ahead()}
+    text = metrics.exposition(await _jobs(), ahead)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -9,13 +9,14 @@ from litestar import Request, Response, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
+from lex.audit import commands as audit
 from lex.db.session import Session, transaction
 from lex.flows.cancel_order import cancel_order
 from lex.flows.complete_order import complete_order
 from lex.flows.fulfil_order import NewFulfilment, fulfil
 from lex.flows.note_order import note
 from lex.identity.policy import Permission
-from lex.orders.finding import OrderFilter, list_orders
+from lex.orders.finding import OrderFilter, list_orders, record_list
 from lex.orders.queries import list_timeline
 from lex.web.api.order_views import OrderPage, OrderView, TimelineView, read_view
 from lex.web.kit.guards import requires
@@ -95,7 +96,8 @@ async def list_all(
     before = decode_cursor(cursor, UUID) if cursor else None
     async with transaction(actor) as session:
         found = await list_orders(session, wanted, before=before, limit=limit + 1)
-    orders, next_cursor = page_of(found, limit, lambda order: order.id)
+        orders, next_cursor = page_of(found, limit, lambda order: order.id)
+        await record_list(session, orders)
     return OrderPage(orders, next_cursor)
 
 
@@ -123,7 +125,9 @@ async def read(order_id: FromPath[UUID], actor: CurrentActor) -> OrderView:
 async def timeline(order_id: FromPath[UUID], actor: CurrentActor) -> TimelineView:
     """Who did what, when, oldest first."""
     async with transaction(actor) as session:
-        return TimelineView(await list_timeline(session, order_id))
+        events = await list_timeline(session, order_id)
+        await audit.record(session, "read", "orders", order_id, {"part": "timeline"})
+    return TimelineView(events)
 
 
 @post(

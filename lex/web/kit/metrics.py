@@ -75,12 +75,17 @@ def sample() -> None:
     _connections.labels("transactions", "idle").set(sum(pool.idle for pool in writes))
 
 
-def exposition(jobs: dict[str, int]) -> bytes:
-    """All metrics in Prometheus's text format; `jobs` are the queue's jobs by status, the same for every process."""
+def exposition(jobs: dict[str, int], ahead: dict[str, int]) -> bytes:
+    """All metrics in Prometheus's text format; `jobs` are the queue's jobs by status, `ahead` the partitions by table:
+    the same for every process.
+    """
     extra = CollectorRegistry()
     gauge = Gauge("lex_jobs", "Jobs in the queue by status.", ("status",), registry=extra)
     for status, count in jobs.items():
         gauge.labels(status).set(count)
+    periods = Gauge("lex_partitions_ahead", "Partitions that begin in the future.", ("table",), registry=extra)
+    for table, number in ahead.items():
+        periods.labels(table).set(number)
     return generate_latest(_collected()) + _jobs_text(extra)
 
 

@@ -3,11 +3,6 @@
 What must hold even then is counted in PostgreSQL by the story itself.
 """
 
-from ipaddress import ip_address
-from typing import Any
-
-from litestar import Request
-
 from lex.adapters.cache import UNAVAILABLE, Cache
 from lex.core.errors import Refusal
 from lex.core.settings import settings
@@ -24,23 +19,6 @@ class TooMany(Refusal):
         minutes = max(round(seconds / 60), 1)
         super().__init__(f"That was tried too often from here; try again in {minutes} min.")
         self.headers = {"Retry-After": str(max(int(seconds), 1))}
-
-
-def address_of(request: Request[Any, Any, Any]) -> str:
-    """Who asks. A peer of this machine or network is a proxy: it says last whom it saw. From anybody else that is
-    their own word and not heard.
-    """
-    peer = request.client.host if request.client else ""
-    told = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    return told[:100] if told and _is_near(peer) else peer
-
-
-def _is_near(peer: str) -> bool:
-    try:
-        address = ip_address(peer)
-    except ValueError:  # a socket of this machine
-        return True
-    return address.is_loopback or address.is_private
 
 
 async def count(what: str, address: str, *, most: int, seconds: int) -> None:

@@ -9,6 +9,7 @@ from lex.flows.find_order import ask_for_link
 from lex.identity.commands import checked_email
 from lex.orders.finding import checked_number
 from lex.web.kit import rates
+from lex.web.kit.addresses import address_of
 from lex.web.kit.forms import read_form
 from lex.web.kit.guards import own_form, public
 from lex.web.kit.inputs import CurrentActor
@@ -34,7 +35,7 @@ async def ask(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[
     faults = [*_faults("number", number, checked_number), *_faults("email", email, checked_email)]
     if faults:
         return _page(request, form, faults)
-    await rates.count("find", rates.address_of(request), most=MOST_TRIES, seconds=_HOUR)
+    await rates.count("find", address_of(request), most=MOST_TRIES, seconds=_HOUR)
     await ask_for_link(actor, number, email)
     return see_other("/orders/find?sent")
 

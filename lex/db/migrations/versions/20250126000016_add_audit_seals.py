@@ -1,0 +1,121 @@
+"""The audit trail is sealed link by link, its old months can be archived, and the application adds what no row tells.
+
+Revision ID: 20250126000016
+Revises: 20250126000013
+"""
+
+from alembic import op
+
+revision = "20250126000016"
+down_revision = "20250126000013"
+branch_labels = None
+depends_on = None
+kind = "schema"
+
+TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
+
+TABLES = """
+CREATE TABLE audit_seals (
+    number bigint NOT NULL,
+    from_transaction bigint NOT NULL,
+    until_transaction bigint NOT NULL,
+    row_count integer NOT NULL,
+    entries bytea NOT NULL,
+    previous bytea NOT NULL,
+    key_id text NOT NULL,
+    seal bytea NOT NULL,
+    created_at timestamptz NOT NULL,
+    CONSTRAINT pk_audit_seals PRIMARY KEY (number),
+    CONSTRAINT ck_audit_seals_range CHECK (from_transaction < until_transaction),
+    CONSTRAINT ck_audit_seals_entries CHECK (octet_length(entries) = row_count * 32)
+);
+-- Ids and digests are random: compressing them is wasted.
+ALTER TABLE audit_seals ALTER COLUMN entries SET STORAGE EXTERNAL;
+
+CREATE TABLE audit_archives (
+    id uuid NOT NULL,
+    partition text NOT NULL,
+    lower_id uuid NOT NULL,
+    upper_id uuid NOT NULL,
+    file_name text NOT NULL,
+    file_digest bytea NOT NULL,
+    row_count bigint NOT NULL,
+    created_at timestamptz NOT NULL,
+    CONSTRAINT pk_audit_archives PRIMARY KEY (id),
+    CONSTRAINT uq_audit_archives_partition UNIQUE (partition)
+);
+"""
+
+KEPT = {
+    "audit_seals": "a seal is never changed; the next one seals what came after it",
+    "audit_archives": "what was archived stays known",
+}
+KEEP = """
+CREATE TRIGGER tr_{0}_change BEFORE UPDATE OR DELETE ON {0} FOR EACH ROW EXECUTE FUNCTION forbid('{0}', '{1}');
+CREATE TRIGGER tr_{0}_truncate BEFORE TRUNCATE ON {0} EXECUTE FUNCTION forbid('{0}', '{1}');
+ALTER TABLE {0} ENABLE ALWAYS TRIGGER tr_{0}_change, ENABLE ALWAYS TRIGGER tr_{0}_truncate;
+"""
+
+# What no row tells: a sign-in, an export, somebody of the staff reading a customer's data. Changes of rows are told by
+# the database alone; nobody may invent one.
+RECORD = """
+CREATE FUNCTION public.record_audit(action text, resource text, resource_id text, details jsonb) RETURNS uuid
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    entry uuid := uuid_v7();
+BEGIN
+    IF action IN ('insert', 'update', 'delete') THEN
+        RAISE EXCEPTION 'the change of a row is audited by the database itself, not by “%”', action
+            USING ERRCODE = '23514', CONSTRAINT = 'ck_audit_logs_action', TABLE = 'audit_logs';
+    END IF;
+    INSERT INTO audit_logs
+        (id, created_at, user_id, role, request_id, ip_address, action, resource, resource_id, changes)
+    VALUES (
+        entry,
+        uuid_v7_time(entry),
+        nullif(current_setting('lex.user_id', true), '')::uuid,
+        nullif(current_setting('lex.role', true), ''),
+        nullif(current_setting('lex.request_id', true), ''),
+        nullif(current_setting('lex.ip_address', true), '')::inet,
+        action,
+        resource,
+        resource_id,
+        details
+    );
+    RETURN entry;
+END
+$$;
+COMMENT ON FUNCTION public.record_audit IS 'Adds to audit_logs what no row tells: a sign-in, an export.';
+"""
+
+AUDITED = """
+CREATE TRIGGER tr_shop_facts_audit AFTER INSERT OR DELETE ON shop_facts
+    FOR EACH ROW EXECUTE FUNCTION audit_row('shop_facts', '{}', '{}', '{name}');
+CREATE TRIGGER tr_shop_facts_audit_update AFTER UPDATE ON shop_facts
+    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*)
+    EXECUTE FUNCTION audit_row('shop_facts', '{}', '{}', '{name}');
+ALTER TABLE shop_facts
+    ENABLE ALWAYS TRIGGER tr_shop_facts_audit, ENABLE ALWAYS TRIGGER tr_shop_facts_audit_update;
+"""
+
+DROP = """
+DROP TRIGGER tr_shop_facts_audit_update ON shop_facts;
+DROP TRIGGER tr_shop_facts_audit ON shop_facts;
+DROP FUNCTION record_audit(text, text, text, jsonb);
+DROP TABLE audit_archives, audit_seals;
+"""
+
+
+def run(*statements: str) -> None:
+    """Through the driver's own cursor: SQL text may hold `%` and `:`, which are no parameters here."""
+    cursor = op.get_bind().connection.cursor()
+    for statement in statements:
+        cursor.execute(statement)
+
+
+def upgrade() -> None:
+    run(TIMEOUTS, TABLES, RECORD, AUDITED, *(KEEP.format(table, reason) for table, reason in KEPT.items()))
+
+
+def downgrade() -> None:
+    run(TIMEOUTS, DROP)
