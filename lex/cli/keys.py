@@ -10,7 +10,6 @@ from lex.cli.context import run_connected
 from lex.cli.progress import advance, bar
 from lex.core import codec
 from lex.core.actor import Actor
-from lex.core.errors import Conflict
 from lex.core.settings import settings
 from lex.db.session import transact
 from lex.flows.rotate_keys import rotate_keys
@@ -72,12 +71,7 @@ def rotate() -> None:
 @app.command()
 def drop(key_id: Annotated[str, typer.Argument(help="Id of an older key.")]) -> None:
     """Take an older key out of the ring's file, once nothing is wrapped under it any more."""
-    left = run_connected(_counted).get(key_id, 0)
-    if left:
-        raise Conflict(
-            f"{left} persons' keys are still wrapped under {key_id}; run lex keys rotate.", code="key_in_use"
-        )
-    keyring.drop(settings(), key_id)
+    keyring.drop(settings(), key_id, run_connected(_counted).get(key_id, 0))
     console.print(f"Dropped {key_id}. Backups older than the rotation still need it: keep it with them.")
 
 
