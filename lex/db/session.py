@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from lex.core import codec
 from lex.core.actor import Actor
 from lex.core.errors import Unavailable
+from lex.db.living import Living
 from lex.db.rules import TRANSIENT, refusal_for
 
 Session = AsyncSession
@@ -115,7 +116,7 @@ async def transaction(actor: Actor) -> AsyncIterator[Session]:
 
     Raises the refusal a violated constraint stands for (`db/rules.py`), `Unavailable` when the database is gone.
     """
-    session = AsyncSession(database().engine, expire_on_commit=False, autoflush=False)
+    session = AsyncSession(database().engine, expire_on_commit=False, autoflush=False, sync_session_class=Living)
     try:
         driver = await driver_of(session)
         user = str(actor.user_id) if actor.user_id else ""
