@@ -7,14 +7,13 @@ from the database (docs/concepts/personal-data.md).
 
 import base64
 import binascii
-import os
 import secrets
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 from lex.core.errors import Conflict, Invalid, NotFound, Unavailable
 from lex.core.settings import Settings, settings
+from lex.embedded.files import keep_secret, write_private
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +61,7 @@ def _kept(config: Settings, name: str) -> str:
     if config.environment == "production":
         variable = "LEX_" + name.replace("-", "_").upper()
         raise Invalid(variable, f"{variable} is not set; personal data cannot be read or written without it.")
-    return _make(path)
-
-
-def _make(path: Path) -> str:
-    """Write a new key once, even when two processes start together."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = _draft(path, _entry("k1"))
-    try:
-        path.hardlink_to(draft)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-    return path.read_text()
-
-
-def _draft(path: Path, text: str) -> Path:
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.touch(mode=0o600)
-    draft.write_text(text)
-    return draft
+    return keep_secret(path, _entry("k1"))
 
 
 def _entry(key_id: str) -> str:
@@ -104,7 +83,7 @@ def add(config: Settings) -> str:
             code="ring_in_setting",
         )
     path = _path(config, "key-ring")
-    _draft(path, entry + path.read_text()).replace(path)
+    write_private(path, entry + path.read_text())
     return f"k{number}"
 
 
@@ -122,9 +101,8 @@ def drop(config: Settings, key_id: str, persons: int) -> None:
         raise Conflict(f"{persons} persons' keys are wrapped under {key_id}; run lex keys rotate.", code="key_in_use")
     if config.key_ring:
         raise Conflict(f"The ring stands in LEX_KEY_RING; take {key_id} out of it there.", code="ring_in_setting")
-    path = _path(config, "key-ring")
     left = {name: base64.b64encode(key).decode() for name, key in keys.items() if name != key_id}
-    _draft(path, "".join(f"{name}:{key}\n" for name, key in left.items())).replace(path)
+    write_private(_path(config, "key-ring"), "".join(f"{name}:{key}\n" for name, key in left.items()))
 
 
 @lru_cache(maxsize=1)

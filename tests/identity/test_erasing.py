@@ -241,7 +241,7 @@ async def test_the_audit_says_who_was_erased_when_and_by_whom(shop: Shop, sold: 
         " AND resource_id = %s",
         (str(user_id),),
     )
-    assert (told["user_id"], told["role"], told["changes"]["wrapped_key"]) == (who.user_id, "admin", ["***", "***"])
+    assert (told["user_id"], told["role"], told["changes"]["wrapped_key"]) == (who.user_id, "system", ["***", "***"])
     assert told["changes"]["destroyed_at"][0] is None
     texts = shop.db.execute("SELECT changes::text AS t FROM audit_logs").fetchall()
     assert [row for row in texts if "lovelace" in row["t"].lower()] == []
