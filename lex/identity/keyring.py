@@ -10,6 +10,7 @@ import binascii
 import secrets
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 from lex.core.errors import Conflict, Invalid, NotFound, Unavailable
 from lex.core.settings import Settings, settings
