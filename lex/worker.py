@@ -29,6 +29,7 @@ from lex.flows import (
     fetch_pictures,
     find_order,
     grant_downloads,
+    purge_deleted,
     receive_webhook,
     refresh_payment,
     refund_order,
@@ -120,6 +121,7 @@ TIMETABLE: tuple[Timed, ...] = (
     Timed("expire_carts", "17 * * * *", "Close guest carts past their time.", _expire_carts),
     Timed("ensure_partitions", "25 2 * * *", "Make the partitions of the next periods.", _ensure_partitions),
     Timed("count_search_words", "30 2 * * *", "Count the words of what is on offer.", _count_words),
+    Timed("purge", "50 2 * * *", "Remove for good what is past its time.", purge_deleted.purge),
     Timed("delete_expired_keys", "35 2 * * *", "Delete idempotency keys past their time.", _expire_keys),
     Timed(
         *("delete_old_jobs", "45 * * * *", "Delete finished jobs past their time; failed ones stay."),

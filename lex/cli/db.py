@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from lex.cli import partitions
-from lex.cli.context import environment
+from lex.cli.context import environment, run_connected
+from lex.cli.progress import advance, bar
 from lex.db.roles import LOGINS, url_of
+from lex.flows import purge_deleted
 from lex.ops import migrations, roles, schema_docs
 from lex.ops.currency import keep_currency
 
@@ -100,6 +102,28 @@ def docs(
     if check and changed:
         raise typer.Exit(1)
     schema_docs.write(pages, folder)
+
+
+@app.command()
+def purge(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; say what would go.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Remove for good what is past its time: deleted rows, old carts, mails, events, links. The books stay."""
+    with bar() as shown:
+        told = advance(shown, "Looking" if dry_run else "Purging")
+        report = run_connected(lambda actor: purge_deleted.purge(actor, dry_run=dry_run, told=told))
+    if as_json:
+        typer.echo(json.dumps([asdict(line) for line in report], indent=2))
+        return
+    table = Table("kind", Column("after days", justify="right"), box=None)
+    table.add_column("would go" if dry_run else "removed", justify="right")
+    table.add_column("kept", justify="right")
+    for line in report:
+        table.add_row(line.kind, str(line.days), str(line.removed), str(line.kept) if line.kept else "")
+    _console.print(table)
+    if any(line.kept for line in report):
+        _say("What is kept is deleted and past its time, but orders or other books still point at it.")
 
 
 def _say(sentence: str) -> None:

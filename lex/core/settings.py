@@ -48,6 +48,11 @@ _RANGES = {
     "worker_concurrency": (1, 100),
     "job_days": (1, 3650),
     "cart_days": (1, 365),
+    "keep_deleted_days": (1, 3650),
+    "keep_cart_days": (1, 3650),
+    "keep_notification_days": (1, 3650),
+    "keep_webhook_days": (7, 3650),
+    "keep_token_days": (1, 3650),
     "payment_minutes": (1, 60 * 24 * 30),
     "picture_megabytes": (1, 100),
     "picture_seconds": (1, 300),
@@ -101,6 +106,11 @@ class Settings:
     sandbox_secret: str = _setting("whsec_sandbox_development", "Key the sandbox provider signs its webhooks with.")
     worker_concurrency: int = _setting(4, "Jobs a worker runs at once.")
     job_days: int = _setting(3, "Days a finished job stays visible; failed ones stay until they are retried.")
+    keep_deleted_days: int = _setting(90, "Days a deleted row can be brought back before it goes for good.")
+    keep_cart_days: int = _setting(30, "Days a cart stays once it is placed, merged or expired.")
+    keep_notification_days: int = _setting(180, "Days a notification that is out stays.")
+    keep_webhook_days: int = _setting(30, "Days a provider's event is remembered.")
+    keep_token_days: int = _setting(30, "Days a link or an API key stays once it is expired or revoked.")
     mail_url: str = _setting(
         "", "SMTP address, `smtp://user:password@host:587`; empty writes mails to the home folder."
     )

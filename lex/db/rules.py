@@ -32,6 +32,11 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
     "uq_subscription_plans_slug": ("slug", "slug_taken", "Another plan has this slug."),
     "fk_products_categories": ("category_id", "unknown_category", "There is no such category."),
     "uq_users_email": ("email", "email_taken", "An account with this e-mail exists."),
+    "ck_person_keys_open_orders": (
+        None,
+        "open_orders",
+        "This person has orders that are unpaid, not handed over or being refunded; finish or cancel them first.",
+    ),
     # Two that begin at once meet here, at whichever index comes first.
     "uq_payment_attempts_open": _PAYING,
     "uq_payment_attempts_payment_id_number": _PAYING,

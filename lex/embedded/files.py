@@ -70,7 +70,7 @@ class Lock:
 
 
 def write_private(path: Path, text: str, owner: tuple[int, int] | None = None) -> None:
-    """Write a file of mode 0600 in one step, owned by `owner` (uid, gid) when given.
+    """Write a file of mode 0600 in one step and for good, owned by `owner` (uid, gid) when given.
 
     The new file replaces whatever carries the name, so a link planted in a folder of another user is never followed.
     """
@@ -82,7 +82,14 @@ def write_private(path: Path, text: str, owner: tuple[int, int] | None = None) -
             file.write(text)
             if owner is not None:
                 os.fchown(file.fileno(), *owner)
+            file.flush()
+            os.fsync(file.fileno())
         new.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
     except BaseException:
         new.unlink(missing_ok=True)
         raise

@@ -16,6 +16,7 @@ from uuid import UUID
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lex.core import codec
+from lex.identity import keyring
 from lex.identity.keyring import key_ring
 
 _VERSION = b"\x01"
@@ -62,16 +63,29 @@ def _bound(cell: str, row_id: UUID) -> bytes:
 
 def new_cipher(user_id: UUID) -> Cipher:
     """A cipher with a new key for a new person; store its `wrapped` in `person_keys`."""
-    ring, key, nonce = key_ring(), AESGCM.generate_key(256), os.urandom(12)
-    wrapped = nonce + AESGCM(ring.keys[ring.newest]).encrypt(nonce, key, user_id.bytes)
-    return Cipher(key, WrappedKey(wrapped, ring.newest))
+    key = AESGCM.generate_key(256)
+    return Cipher(key, _wrap(user_id, key))
 
 
 def cipher_of(user_id: UUID, wrapped: WrappedKey) -> Cipher:
-    """The cipher of a known person. Raises KeyError when the ring misses the key it was wrapped under."""
+    """The cipher of a known person. Raises `Unavailable` when the ring lacks the key it was wrapped under."""
+    return Cipher(_unwrap(user_id, wrapped), wrapped)
+
+
+def rewrap(user_id: UUID, wrapped: WrappedKey) -> WrappedKey:
+    """The same person's key under the newest key of the ring. Raises `Unavailable` when the ring lacks the old one."""
+    return _wrap(user_id, _unwrap(user_id, wrapped))
+
+
+def _wrap(user_id: UUID, key: bytes) -> WrappedKey:
+    key_id, wrapping = keyring.newest()
+    nonce = os.urandom(12)
+    return WrappedKey(nonce + AESGCM(wrapping).encrypt(nonce, key, user_id.bytes), key_id)
+
+
+def _unwrap(user_id: UUID, wrapped: WrappedKey) -> bytes:
     sealed = wrapped.wrapped_key
-    key = AESGCM(key_ring().keys[wrapped.key_id]).decrypt(sealed[:12], sealed[12:], user_id.bytes)
-    return Cipher(key, wrapped)
+    return AESGCM(keyring.named(wrapped.key_id)).decrypt(sealed[:12], sealed[12:], user_id.bytes)
 
 
 def normal_email(email: str) -> str:
@@ -104,6 +118,9 @@ def blind_index(kind: str, normalised: str) -> bytes:
 
 _PHONE = re.compile(r"[\d\s()+./-]{5,}")
 
+#: A phone number is known by its last digits: `+49 421 123456`, `0049421123456` and `0421/123456` are one.
+_TELLING_DIGITS = 8
+
 
 def words_of(*texts: str | None) -> set[str]:
     """The words staff can search a person by: of names, e-mail, its domain, phone."""
@@ -114,8 +131,13 @@ def words_of(*texts: str | None) -> set[str]:
         if "@" in normal:
             words.update((normal, normal.rpartition("@")[2]))
         elif _PHONE.fullmatch(normal):
-            words.add(re.sub(r"\D", "", normal))
+            words.update(_phone_words(normal))
     return words
+
+
+def _phone_words(text: str) -> set[str]:
+    digits = re.sub(r"\D", "", text)
+    return {digits[-_TELLING_DIGITS:]} if digits else set()
 
 
 def sought_words(text: str) -> set[str]:
@@ -127,7 +149,7 @@ def sought_words(text: str) -> set[str]:
     if "@" in normal:
         return {normal.removeprefix("@")}
     if _PHONE.fullmatch(normal) and re.search(r"\d", normal):
-        return {re.sub(r"\D", "", normal)}
+        return _phone_words(normal)
     return words_of(normal)
 
 
@@ -136,23 +158,23 @@ def blind_tokens(*texts: str | None) -> list[bytes]:
     return sorted(blind_index("word", word) for word in words_of(*texts))
 
 
-def seal_answer(claim_id: UUID, body: bytes) -> bytes:
-    """Encrypt an answer kept for repeating: it holds tokens, of which only hashes may be stored."""
+def seal_kept(row_id: UUID, body: bytes) -> bytes:
+    """Encrypt what is kept for a while and is of no one person: answers, which hold tokens, and providers' events."""
     nonce = os.urandom(12)
-    return _VERSION + nonce + _answers().encrypt(nonce, body, claim_id.bytes)
+    return _VERSION + nonce + _kept().encrypt(nonce, body, row_id.bytes)
 
 
-def open_answer(claim_id: UUID, sealed: bytes) -> bytes:
-    """Decrypt an answer kept under a claim."""
-    return _answers().decrypt(sealed[1:13], sealed[13:], claim_id.bytes)
+def open_kept(row_id: UUID, sealed: bytes) -> bytes:
+    """Decrypt what was kept in a row."""
+    return _kept().decrypt(sealed[1:13], sealed[13:], row_id.bytes)
 
 
-def _answers() -> AESGCM:
-    return _answers_under(key_ring().blind)
+def _kept() -> AESGCM:
+    return _kept_under(key_ring().blind)
 
 
 @lru_cache(maxsize=4)
-def _answers_under(secret: bytes) -> AESGCM:
+def _kept_under(secret: bytes) -> AESGCM:
     return AESGCM(hmac.digest(secret, b"kept answers", hashlib.sha256))
 
 

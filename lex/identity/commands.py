@@ -12,7 +12,16 @@ from lex.core import ids
 from lex.core.errors import Invalid
 from lex.db import sql
 from lex.db.session import Session
-from lex.identity.ciphers import Cipher, blind_index, blind_tokens, new_cipher, normal_email, normal_phone
+from lex.identity.ciphers import (
+    Cipher,
+    WrappedKey,
+    blind_index,
+    blind_tokens,
+    new_cipher,
+    normal_email,
+    normal_phone,
+    rewrap,
+)
 
 API_KEY_PREFIX = "lex_"
 
@@ -26,6 +35,18 @@ WITH person AS (
     INSERT INTO person_keys (user_id, wrapped_key, key_id) SELECT id, %(wrapped_key)s, %(key_id)s FROM person
 )
 INSERT INTO blind_tokens (user_id, token) SELECT id, unnest(%(tokens)s::bytea[]) FROM person
+"""
+
+_LOCK_OLD_KEYS: LiteralString = """
+SELECT user_id, wrapped_key, key_id FROM person_keys
+WHERE wrapped_key IS NOT NULL AND key_id <> %(newest)s AND user_id > %(last)s
+ORDER BY user_id LIMIT %(most)s FOR NO KEY UPDATE
+"""
+
+_REWRAP: LiteralString = """
+UPDATE person_keys k SET wrapped_key = n.wrapped_key, key_id = n.key_id
+FROM unnest(%(users)s::uuid[], %(wrapped)s::bytea[], %(key_ids)s::text[]) AS n (user_id, wrapped_key, key_id)
+WHERE k.user_id = n.user_id
 """
 
 _INSERT_API_KEY: LiteralString = """
@@ -88,6 +109,27 @@ async def create_user(
         tokens=blind_tokens(first_name, last_name, address, phone, *known_as),
     )
     return Person(user_id, cipher)
+
+
+@dataclass(frozen=True, slots=True)
+class _OldKey:
+    user_id: UUID
+    wrapped_key: bytes
+    key_id: str
+
+
+async def rewrap_keys(session: Session, newest: str, last: UUID, most: int) -> list[UUID]:
+    """Wrap the next `most` persons' keys after `last` under the newest key; returns whose they were, in order.
+
+    Raises `Unavailable` (`key_missing`) when the ring lacks a key one of them is wrapped under.
+    """
+    old = await sql.fetch_all(session, _LOCK_OLD_KEYS, _OldKey, newest=newest, last=last, most=most)
+    new = [rewrap(key.user_id, WrappedKey(key.wrapped_key, key.key_id)) for key in old]
+    users = [key.user_id for key in old]
+    if users:
+        wrapped, key_ids = [key.wrapped_key for key in new], [key.key_id for key in new]
+        await sql.execute(session, _REWRAP, users=users, wrapped=wrapped, key_ids=key_ids)
+    return users
 
 
 async def create_api_key(session: Session, user_id: UUID, name: str, *, scopes: list[str] | None = None) -> str:

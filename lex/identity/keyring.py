@@ -10,10 +10,11 @@ import binascii
 import secrets
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
-from lex.core.errors import Invalid
+from lex.core.errors import Conflict, Invalid, NotFound, Unavailable
 from lex.core.settings import Settings, settings
-from lex.embedded.files import keep_secret
+from lex.embedded.files import keep_secret, write_private
 
 _PERSONAL = "personal data cannot be read or written"
 _WITHOUT = {"key-ring": _PERSONAL, "blind-index-key": _PERSONAL, "audit-key": "the audit cannot be sealed or verified"}
@@ -21,15 +22,11 @@ _WITHOUT = {"key-ring": _PERSONAL, "blind-index-key": _PERSONAL, "audit-key": "t
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """Wrapping keys by id, newest first, and the blind index key; each 32 bytes."""
+    """Wrapping keys by id, newest first, and the blind index key; each 32 bytes. `written_at` is its file's time."""
 
     keys: dict[str, bytes]
     blind: bytes
-
-    @property
-    def newest(self) -> str:
-        """The id new keys are wrapped under."""
-        return next(iter(self.keys))
+    written_at: int
 
 
 def parse(text: str, name: str) -> dict[str, bytes]:
@@ -51,9 +48,14 @@ def parse(text: str, name: str) -> dict[str, bytes]:
 
 def load(config: Settings) -> KeyRing:
     """Read the ring of a configuration; outside production a missing one is made."""
+    written_at = _written_at(config)
     ring = config.key_ring or _kept(config, "key-ring")
     blind = config.blind_index_key or _kept(config, "blind-index-key")
-    return KeyRing(parse(ring, "LEX_KEY_RING"), next(iter(parse(blind, "LEX_BLIND_INDEX_KEY").values())))
+    return KeyRing(parse(ring, "LEX_KEY_RING"), next(iter(parse(blind, "LEX_BLIND_INDEX_KEY").values())), written_at)
+
+
+def _path(config: Settings, name: str) -> Path:
+    return config.home_path / "secrets" / name
 
 
 def audit_keys(config: Settings) -> dict[str, bytes]:
@@ -62,16 +64,87 @@ def audit_keys(config: Settings) -> dict[str, bytes]:
 
 
 def _kept(config: Settings, name: str) -> str:
-    path = config.home_path / "secrets" / name
+    path = _path(config, name)
     if path.exists():
         return path.read_text()
     if config.environment == "production":
         variable = "LEX_" + name.replace("-", "_").upper()
         raise Invalid(variable, f"{variable} is not set; {_WITHOUT[name]} without it.")
-    return keep_secret(path, f"k1:{base64.b64encode(secrets.token_bytes(32)).decode()}\n")
+    return keep_secret(path, _entry("k1"))
+
+
+def _entry(key_id: str) -> str:
+    return f"{key_id}:{base64.b64encode(secrets.token_bytes(32)).decode()}\n"
+
+
+def add(config: Settings) -> str:
+    """Put a new wrapping key first in the ring's file; returns its id. Processes that run see it at once.
+
+    Raises `Conflict` when the ring stands in a setting: then its sentence says what to write there.
+    """
+    keys = load(config).keys
+    number = max((int(key_id[1:]) for key_id in keys if key_id[:1] == "k" and key_id[1:].isdigit()), default=0) + 1
+    entry = _entry(f"k{number}")
+    if config.key_ring:
+        raise Conflict(
+            f"The ring stands in LEX_KEY_RING. Add {entry.strip()} to its end in every process and start them anew; "
+            "then put it first and start them anew; then run lex keys rotate.",
+            code="ring_in_setting",
+        )
+    path = _path(config, "key-ring")
+    write_private(path, entry + path.read_text())
+    return f"k{number}"
+
+
+def drop(config: Settings, key_id: str, persons: int) -> None:
+    """Take a wrapping key out of the ring's file; `persons` are those whose keys are still wrapped under it.
+
+    Raises `NotFound`, `Conflict` for a key that is needed and when the ring stands in a setting.
+    """
+    keys = load(config).keys
+    if key_id not in keys:
+        raise NotFound(f"The ring has no key {key_id}; it has {', '.join(keys)}.", code="key_not_found")
+    if key_id == next(iter(keys)):
+        raise Conflict(f"{key_id} is the newest key; run lex keys add and lex keys rotate first.", code="key_in_use")
+    if persons:
+        raise Conflict(f"{persons} persons' keys are wrapped under {key_id}; run lex keys rotate.", code="key_in_use")
+    if config.key_ring:
+        raise Conflict(f"The ring stands in LEX_KEY_RING; take {key_id} out of it there.", code="ring_in_setting")
+    left = {name: base64.b64encode(key).decode() for name, key in keys.items() if name != key_id}
+    write_private(_path(config, "key-ring"), "".join(f"{name}:{key}\n" for name, key in left.items()))
 
 
 @lru_cache(maxsize=1)
 def key_ring() -> KeyRing:
-    """This process's ring."""
+    """This process's ring, as it was read first."""
     return load(settings())
+
+
+def newest() -> tuple[str, bytes]:
+    """Id and key that new keys are wrapped under. A ring in a file may have got another one since it was read."""
+    if _written_at(settings()) != key_ring().written_at:
+        key_ring.cache_clear()
+    return next(iter(key_ring().keys.items()))
+
+
+def named(key_id: str) -> bytes:
+    """The wrapping key with this id. Raises `Unavailable` when the ring, read anew, has none."""
+    if key_id not in key_ring().keys:
+        key_ring.cache_clear()
+    try:
+        return key_ring().keys[key_id]
+    except KeyError:
+        raise Unavailable(
+            f"Personal data cannot be read: the key ring has no key {key_id}. Put it back into LEX_KEY_RING, or into "
+            "secrets/key-ring of the home folder.",
+            code="key_missing",
+        ) from None
+
+
+def _written_at(config: Settings) -> int:
+    if config.key_ring:
+        return 0
+    try:
+        return _path(config, "key-ring").stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

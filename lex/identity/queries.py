@@ -17,6 +17,10 @@ _API_KEY: LiteralString = "SELECT key_id, user_id, role, scopes FROM api_key_hol
 
 _PERSON_KEY: LiteralString = "SELECT wrapped_key, key_id FROM person_keys WHERE user_id = %(user_id)s"
 
+_KEYS: LiteralString = """
+SELECT key_id, count(*)::int AS persons FROM person_keys WHERE wrapped_key IS NOT NULL GROUP BY key_id
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyHolder:
@@ -49,6 +53,17 @@ async def get_cipher(session: Session, user_id: UUID) -> Cipher:
 def open_cipher(user_id: UUID, wrapped_key: bytes | None, key_id: str) -> Cipher | None:
     """The cipher of a `person_keys` row, or None when the person was erased."""
     return None if wrapped_key is None else cipher_of(user_id, WrappedKey(wrapped_key, key_id))
+
+
+async def count_keys(session: Session) -> dict[str, int]:
+    """How many persons' keys are wrapped under which key of the ring."""
+    return {row.key_id: row.persons for row in await sql.fetch_all(session, _KEYS, _Wrapping)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrapping:
+    key_id: str
+    persons: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from lex.core.errors import Conflict
 from lex.db.base import Base
-from lex.ops import schema_facts, schema_rights
+from lex.ops import personal_columns, schema_facts, schema_rights
 from lex.ops.models import MODULES, metadata
 from lex.ops.schema_facts import Facts, TableFacts
 from lex.ops.schema_meanings import MEANINGS
@@ -54,7 +54,11 @@ def pages(database_url: str) -> dict[str, str]:
     facts = schema_facts.read(database_url)
     if metadata.tables.keys() - facts.tables.keys():
         raise Conflict("The database lacks tables of this version; run: lex db migrate", code="not_migrated")
-    made = {"README.md": _index(facts), "rights.md": schema_rights.page(database_url, _MADE)}
+    made = {
+        "README.md": _index(facts),
+        "rights.md": schema_rights.page(database_url, _MADE),
+        "personal-data.md": f"{_MADE}\n{personal_columns.page()}",
+    }
     for module in MODULES:
         models = _models(module)
         if models:

@@ -44,7 +44,7 @@ MEANINGS = {
     "reason": "why, in a person's words",
     "title": "heading",
     "body": "text of the review",
-    "webhook_events.body": "the bytes as they came, for the signature",
+    "webhook_events.body": "the bytes as they came, under a key of the shop; empty once processed",
     "rating_average": "mean of the approved reviews",
     "rating_count": "number of the approved reviews",
     "rating": "1 to 5",

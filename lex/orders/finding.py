@@ -100,7 +100,7 @@ class _Row(msgspec.Struct, frozen=True):
     total_amount: int
     placed_at: datetime
     user_id: UUID
-    email: bytes
+    email: bytes | None
     wrapped_key: bytes | None
     key_id: str
     units: int
@@ -206,7 +206,7 @@ def _day_of(number: str) -> tuple[UUID, UUID]:
 
 def _opened(row: _Row) -> FoundOrder:
     cipher = open_cipher(row.user_id, row.wrapped_key, row.key_id)
-    email = cipher.open("orders.email", row.id, row.email) if cipher else None
+    email = cipher.open_optional("orders.email", row.id, row.email) if cipher else None
     return FoundOrder(
         row.id,
         row.order_number,

@@ -83,7 +83,7 @@ class Order(Keyed, Touched, Base):
     tax_amount: Mapped[Amount]
     total_amount: Mapped[Amount]
     taxes: Mapped[Documents]
-    email: Mapped[Ciphertext]
+    email: Mapped[Ciphertext | None]
     phone: Mapped[Ciphertext | None]
     billing_address: Mapped[Ciphertext | None]
     shipping_address: Mapped[Ciphertext | None]

@@ -86,7 +86,7 @@ WHERE e.order_id = %(order_id)s ORDER BY e.id
 
 class _Sealed(msgspec.Struct, frozen=True):
     user_id: UUID
-    email: bytes
+    email: bytes | None
     phone: bytes | None
     billing_address: bytes | None
     shipping_address: bytes | None
@@ -98,7 +98,7 @@ class _Sealed(msgspec.Struct, frozen=True):
 
 class _SealedEmail(msgspec.Struct, frozen=True):
     user_id: UUID
-    email: bytes
+    email: bytes | None
     wrapped_key: bytes | None
     key_id: str
 
@@ -160,7 +160,7 @@ async def get_owner_and_email(session: Session, actor: Actor, order_id: UUID) ->
     if found is None:
         raise NotFound("There is no such order.", code="order_not_found")
     cipher = open_cipher(found.user_id, found.wrapped_key, found.key_id)
-    return found.user_id, cipher.open("orders.email", order_id, found.email) if cipher else None
+    return found.user_id, cipher.open_optional("orders.email", order_id, found.email) if cipher else None
 
 
 def _personal(cipher: Cipher | None, order_id: UUID, row: _Sealed) -> dict[str, Any]:

@@ -1,19 +1,23 @@
-"""The inbox of webhooks: each event once, kept as it came until it is processed."""
+"""The inbox of webhooks: each event once, kept as it came, encrypted, until it is processed; then its body is let go.
+
+A provider's event may carry names and addresses, and nobody knows yet whose.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import LiteralString
 from uuid import UUID
 
 from lex.core import clock
 from lex.db import jobs, sql
 from lex.db.session import Session
+from lex.identity.ciphers import open_kept, seal_kept
 
 _KEEP: LiteralString = f"""
 WITH come AS (
     INSERT INTO webhook_events (id, provider, event_id, body, headers)
-    SELECT e.id, %(provider)s, e.event_id, %(body)s, %(headers)s
-    FROM unnest(%(ids)s::uuid[], %(event_ids)s::text[]) AS e (id, event_id)
+    SELECT e.id, %(provider)s, e.event_id, e.body, %(headers)s
+    FROM unnest(%(ids)s::uuid[], %(event_ids)s::text[], %(bodies)s::bytea[]) AS e (id, event_id, body)
     ON CONFLICT (provider, event_id) DO NOTHING
     RETURNING id
 )
@@ -27,7 +31,8 @@ RETURNING provider, event_id, body, headers
 """
 
 _DONE: LiteralString = """
-UPDATE webhook_events SET processed_at = %(now)s, last_error = NULL WHERE id = %(id)s AND processed_at IS NULL
+UPDATE webhook_events SET processed_at = %(now)s, last_error = NULL, body = ''
+WHERE id = %(id)s AND processed_at IS NULL
 """
 
 _NOTE: LiteralString = "UPDATE webhook_events SET last_error = %(error)s WHERE id = %(id)s AND processed_at IS NULL"
@@ -54,14 +59,15 @@ async def keep(
         provider=provider,
         ids=list(events.values()),
         event_ids=list(events),
-        body=body,
+        bodies=[seal_kept(row_id, body) for row_id in events.values()],
         headers=sql.json(dict(headers)),
     )
 
 
 async def open_event(session: Session, event_row_id: UUID) -> Event | None:
     """Count one more attempt at an event; None when it is processed."""
-    return await sql.fetch_one(session, _OPEN, Event, id=event_row_id)
+    event = await sql.fetch_one(session, _OPEN, Event, id=event_row_id)
+    return event and replace(event, body=open_kept(event_row_id, event.body))
 
 
 async def mark_processed(session: Session, event_row_id: UUID) -> None:

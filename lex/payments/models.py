@@ -182,6 +182,7 @@ class PaymentMethod(Keyed, Touched, SoftDelete, Base):
         one_of("type", *METHODS),
         one_of("provider", *PROVIDERS),
         UniqueConstraint("id", "user_id"),
+        CheckConstraint("provider_token IS NOT NULL OR deleted_at IS NOT NULL", name="provider_token"),
         CheckConstraint("last4 ~ '^[0-9]{4}$'", name="last4"),
         Index("idx_payment_methods_user_id", "user_id"),
         Index(
@@ -196,7 +197,7 @@ class PaymentMethod(Keyed, Touched, SoftDelete, Base):
     type: Mapped[str]
     provider: Mapped[str]
     provider_customer_id: Mapped[Ciphertext | None]
-    provider_token: Mapped[Ciphertext]
+    provider_token: Mapped[Ciphertext | None]
     fingerprint: Mapped[bytes | None]
     brand: Mapped[str | None]
     last4: Mapped[str | None]

@@ -67,6 +67,15 @@ def test_a_released_use_stays_released(rows: Rows, status: str) -> None:
     assert refused.value.diag.constraint_name == "ck_coupon_usages_transition"
 
 
+def test_a_use_forgets_the_mailbox_of_an_erased_person_only(rows: Rows) -> None:
+    rows.add("coupons")
+    use(rows)
+    rows.run("UPDATE orders SET status = 'canceled'")
+    rows.add("person_keys")
+    rows.run("UPDATE person_keys SET wrapped_key = NULL, destroyed_at = now()")
+    assert rows.run("UPDATE coupon_usages SET email_blind_index = NULL") == 1
+
+
 @pytest.mark.parametrize("change", ["amount = 5", "email_blind_index = NULL", "id = uuid_v7()"])
 def test_a_use_is_frozen_but_for_its_status(rows: Rows, change: str) -> None:
     rows.add("coupons")

@@ -45,6 +45,7 @@ TOGETHER: dict[str, Row] = {
     "cart_items": {"item_type": "product", "product_id": ...},
     "order_items": {"item_type": "product", "product_id": ..., "net_amount": 10, "tax_amount": 2, "total_amount": 12},
     "orders": {"subtotal_amount": 12, "discount_amount": 0, "shipping_amount": 0, "tax_amount": 2, "total_amount": 12},
+    "payment_methods": {"provider_token": b"token"},
     "payments": {"amount": 12, "captured_amount": 12, "status": "captured"},
     "person_keys": {"wrapped_key": b"key"},
     "reviews": {"product_id": ...},

@@ -33,7 +33,7 @@ from lex.core.errors import Refusal
 from lex.db import idempotency
 from lex.db.idempotency import Answer, Claim
 from lex.db.session import Session, transact
-from lex.identity.ciphers import open_answer, seal_answer
+from lex.identity.ciphers import open_kept, seal_kept
 
 log = structlog.get_logger("lex.web")
 
@@ -61,7 +61,7 @@ class Once:
     def __init__(self, claim: Claim | None) -> None:
         self._claim = claim
         kept = claim.answer if claim else None
-        self._answer = Answer(kept.status, open_answer(claim.id, kept.body)) if claim and kept else None
+        self._answer = Answer(kept.status, open_kept(claim.id, kept.body)) if claim and kept else None
         self.is_replay = self._answer is not None
         self.is_kept = self.is_replay
 
@@ -72,7 +72,7 @@ class Once:
         """
         self._answer = Answer(status, body if isinstance(body, bytes) else codec.encode(body))
         if self._claim is not None:
-            sealed = Answer(status, seal_answer(self._claim.id, self._answer.body))
+            sealed = Answer(status, seal_kept(self._claim.id, self._answer.body))
             await idempotency.keep(session, self._claim, sealed)
         self.is_kept = True
 

@@ -57,7 +57,7 @@ CREATE TABLE orders (
     tax_amount numeric(10, 2) NOT NULL,
     total_amount numeric(10, 2) NOT NULL,
     taxes jsonb DEFAULT '[]'::jsonb NOT NULL,
-    email bytea NOT NULL,
+    email bytea,
     phone bytea,
     billing_address bytea,
     shipping_address bytea,
@@ -291,7 +291,7 @@ CREATE TABLE payment_methods (
     type text NOT NULL,
     provider text NOT NULL,
     provider_customer_id bytea,
-    provider_token bytea NOT NULL,
+    provider_token bytea,
     fingerprint bytea,
     brand text,
     last4 text,
@@ -307,6 +307,7 @@ CREATE TABLE payment_methods (
     CONSTRAINT ck_payment_methods_type CHECK (type IN ('card', 'bank_account', 'paypal', 'apple_pay', 'google_pay',
         'crypto')),
     CONSTRAINT ck_payment_methods_provider CHECK (provider IN ('stripe', 'paypal', 'square', 'razorpay', 'sandbox')),
+    CONSTRAINT ck_payment_methods_provider_token CHECK (provider_token IS NOT NULL OR deleted_at IS NOT NULL),
     CONSTRAINT ck_payment_methods_last4 CHECK (last4 ~ '^[0-9]{4}$')
 );
 CREATE UNIQUE INDEX uq_payment_methods_default ON payment_methods (user_id) WHERE is_default AND deleted_at IS NULL;

@@ -90,7 +90,7 @@ COMMENT ON FUNCTION public.audit_row IS 'Writes the change to audit_logs, secret
 
 # Queues and derived counters are not here: docs/schema/README.md lists them with the reason of each.
 PLAIN = """
-    addresses bookings cart_items categories coupon_codes coupon_usages digital_files fulfilment_items fulfilments
+    addresses bookings cart_items categories coupon_codes digital_files fulfilment_items fulfilments
     invoices notifications occupancies order_events order_items orders payment_events payments refunds resources reviews
     schedule_exceptions service_categories service_slots shipping_methods stock_movements subscription_events
     subscription_periods subscriptions tax_rates
@@ -99,6 +99,7 @@ PLAIN = """
 SPECIAL = {
     "api_keys": ("token_hash", "", "id"),
     "carts": ("token_hash", "", "id"),
+    "coupon_usages": ("email_blind_index", "", "id"),
     "coupons": ("", "used_count", "id"),
     "downloads": ("token_hash", "", "id"),
     "order_tokens": ("token_hash", "", "id"),
@@ -110,7 +111,7 @@ SPECIAL = {
     "service_resources": ("", "", "service_id,resource_id"),
     "services": ("", "search", "id"),
     "subscription_plans": ("", "search", "id"),
-    "users": ("password,two_factor_secret", "", "id"),
+    "users": ("password,two_factor_secret,email_blind_index,phone_blind_index", "", "id"),
 }
 AUDITED = {**dict.fromkeys(PLAIN.split(), ("", "", "id")), **SPECIAL}
 

@@ -28,7 +28,9 @@ BEGIN
         IF (NEW.id, NEW.coupon_id, NEW.user_id, NEW.order_id, NEW.amount) <>
                 (OLD.id, OLD.coupon_id, OLD.user_id, OLD.order_id, OLD.amount)
             OR NEW.coupon_code_id IS DISTINCT FROM OLD.coupon_code_id
-            OR NEW.email_blind_index IS DISTINCT FROM OLD.email_blind_index
+            OR NEW.email_blind_index IS DISTINCT FROM OLD.email_blind_index AND NOT (
+                NEW.email_blind_index IS NULL AND EXISTS (  -- the person was erased
+                    SELECT FROM public.person_keys k WHERE k.user_id = NEW.user_id AND k.wrapped_key IS NULL))
             OR NEW.status <> OLD.status AND (OLD.status, NEW.status) NOT IN
                 (('held', 'redeemed'), ('held', 'released'), ('redeemed', 'released')) THEN
             RAISE EXCEPTION 'a use of a coupon only goes from held to redeemed or released, from % to % it does not',

@@ -1,0 +1,110 @@
+"""Find people as staff do: by e-mail, by whole words of name, mail domain or phone, or by id."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import LiteralString
+from uuid import UUID
+
+from lex.core.errors import Invalid
+from lex.db import sql
+from lex.db.session import Session
+from lex.identity.ciphers import blind_index, normal_email, sought_words
+from lex.identity.queries import open_cipher
+
+_PERSON: LiteralString = """
+SELECT u.id, u.role, u.email, u.first_name, u.last_name, u.phone, u.created_at, k.wrapped_key, k.key_id,
+       k.destroyed_at AS erased_at
+FROM users u JOIN person_keys k ON k.user_id = u.id
+"""
+
+# An erased person is deleted too, and still found by id: somebody asks whether it was done.
+_BY_ID: LiteralString = _PERSON + "WHERE u.id = %(id)s AND (u.deleted_at IS NULL OR k.destroyed_at IS NOT NULL)"
+
+_BY_EMAIL: LiteralString = (
+    _PERSON + "WHERE u.deleted_at IS NULL AND u.email_blind_index = %(index)s ORDER BY u.id DESC LIMIT %(most)s"
+)
+
+_BY_WORDS: LiteralString = (
+    _PERSON
+    + """WHERE u.deleted_at IS NULL AND u.id IN (
+    SELECT t.user_id FROM blind_tokens t WHERE t.token = ANY(%(tokens)s)
+    GROUP BY t.user_id HAVING count(*) = cardinality(%(tokens)s::bytea[]))
+ORDER BY u.id DESC LIMIT %(most)s
+"""
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Somebody, opened. What was erased is None. A guest is made at every checkout, so one person may be several."""
+
+    id: UUID
+    role: str
+    name: str
+    email: str | None
+    phone: str | None
+    created_at: datetime
+    erased_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    id: UUID
+    role: str
+    email: bytes | None
+    first_name: bytes | None
+    last_name: bytes | None
+    phone: bytes | None
+    created_at: datetime
+    wrapped_key: bytes | None
+    key_id: str
+    erased_at: datetime | None
+
+
+async def find_people(session: Session, who: str, *, limit: int = 50) -> list[Found]:
+    """People by id, by exact e-mail, or by whole words of name, mail domain or phone; newest first.
+
+    Raises `Invalid` for a text without a word in it.
+    """
+    if (user_id := _id_of(who)) is not None:
+        rows = await sql.fetch_all(session, _BY_ID, _Row, id=user_id)
+    elif is_email(who):
+        index = blind_index("email", normal_email(who))
+        rows = await sql.fetch_all(session, _BY_EMAIL, _Row, index=index, most=limit)
+    else:
+        words = sought_words(who)
+        if not words:
+            raise Invalid("who", "Give an e-mail, an id, or whole words of the name, mail domain or phone number.")
+        tokens = [blind_index("word", word) for word in sorted(words)]
+        rows = await sql.fetch_all(session, _BY_WORDS, _Row, tokens=tokens, most=limit)
+    return [_opened(row) for row in rows]
+
+
+def is_email(who: str) -> bool:
+    """Whether a text names one mailbox and not a whole domain."""
+    return "@" in who.strip()[1:]
+
+
+def _id_of(who: str) -> UUID | None:
+    try:
+        return UUID(who.strip())
+    except ValueError:
+        return None
+
+
+def _opened(row: _Row) -> Found:
+    cipher = open_cipher(row.id, row.wrapped_key, row.key_id)
+
+    def text(column: str, sealed: bytes | None) -> str | None:
+        return cipher.open_optional(f"users.{column}", row.id, sealed) if cipher else None
+
+    names = text("first_name", row.first_name), text("last_name", row.last_name)
+    return Found(
+        row.id,
+        row.role,
+        " ".join(filter(None, names)),
+        text("email", row.email),
+        text("phone", row.phone),
+        row.created_at,
+        row.erased_at,
+    )
