@@ -12,6 +12,7 @@ from lex.core.errors import Unauthenticated
 from lex.identity.ciphers import blind_index
 from lex.identity.commands import hash_token
 from lex.identity.queries import find_api_key
+from lex.web.kit.addresses import client_address
 from lex.web.kit.edge import request_id_of
 
 CART_TOKEN = "X-Cart-Token"
@@ -49,8 +50,7 @@ async def _holder(connection: ASGIConnection[Any, Any, Any, Any], authorization:
 def _guest(connection: ASGIConnection[Any, Any, Any, Any]) -> Actor:
     tokens = _tokens(connection)
     # Without a token the address stands for the guest, keyed so that no address can be found from it.
-    address = connection.client.host if connection.client else ""
-    name = tokens[0] if tokens else blind_index("address", address)
+    name = tokens[0] if tokens else blind_index("address", client_address(connection))
     return Actor(Role.GUEST, f"guest:{name.hex()}", None, request_id_of(connection.scope), tokens)
 
 

@@ -97,7 +97,7 @@ def _page(
         "storefront/_cart.html" if is_piece else "storefront/cart.html",
         # A script swaps in what it gets; an answer that is an error it would leave out.
         status=refusal.status if refusal and not is_piece else 200,
-        headers=_HEADERS,
+        headers=_HEADERS | getattr(refusal, "headers", {}),
         cart=priced if priced and priced.lines else None,
         cart_count=units_in(priced) if priced else 0,
         problem_of={remark.item_id: remark for remark in problems},

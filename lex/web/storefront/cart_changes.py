@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-from litestar import Request, Response, post
+from litestar import Request, Response, get, post
 
 from lex.carts import commands as carts
 from lex.carts.commands import Opened, Wanted
@@ -16,9 +16,10 @@ from lex.core.settings import settings
 from lex.db.session import Session, transact
 from lex.flows.price_cart import price_cart
 from lex.flows.show_cart import renew_cart, show_cart
+from lex.web.kit import rates
 from lex.web.kit.basket import Basket, find_basket, keep, new_basket, units_in
 from lex.web.kit.forms import read_form, whole_number
-from lex.web.kit.guards import own_form
+from lex.web.kit.guards import own_form, public
 from lex.web.kit.inputs import CurrentActor, FromPath
 from lex.web.kit.templates import cart_count, page
 from lex.web.storefront.cart import cart_answer, is_htmx
@@ -175,6 +176,11 @@ async def choose_shipping(request: Request[Any, Any, Any], actor: CurrentActor) 
 async def enter_coupon(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
     """Enter a coupon; one that takes nothing off is refused with the reason."""
     typed = (await read_form(request)).get("code", "")
+    if basket := find_basket(request):
+        try:
+            await rates.count_coupon(request, basket.id)
+        except rates.TooMany as refusal:
+            return await cart_answer(request, actor, basket, refusal=refusal, typed=typed[:100])
 
     async def change(session: Session, owner: Actor, head: CartHead) -> None:
         code = await enter_code(session, head, typed)
@@ -194,4 +200,13 @@ async def remove_coupon(request: Request[Any, Any, Any], actor: CurrentActor) ->
     return await _changed(request, actor, change)
 
 
-routes = [add_item, renew, change_item, choose_country, choose_shipping, enter_coupon, remove_coupon]
+_FORMS = ("items", "items/{item_id:uuid}", "renew", "country", "shipping", "coupons", "coupons/remove")
+
+
+@get([f"/cart/{form}" for form in _FORMS], guards=[public], include_in_schema=False)
+async def cart_form() -> Response[Any]:
+    """The address of a form that a browser kept: to the page the form stands on."""
+    return to_cart()
+
+
+routes = [cart_form, add_item, renew, change_item, choose_country, choose_shipping, enter_coupon, remove_coupon]

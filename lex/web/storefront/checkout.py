@@ -29,7 +29,7 @@ from lex.web.storefront.cart import AT_CHECKOUT, country_options, is_htmx
 from lex.web.storefront.cart_changes import to_cart
 from lex.web.storefront.checkout_form import checkout_of, faults_of, is_billed, is_sent
 from lex.web.storefront.paying import card_facts, pay
-from lex.web.storefront.visitor import Visitor, to_placed
+from lex.web.storefront.visitor import Visitor, see_other, to_placed
 
 Form = dict[str, str]
 _HEADERS = {"Cache-Control": "private, no-store"}
@@ -73,6 +73,12 @@ async def deliver(request: Request[Any, Any, Any], actor: CurrentActor) -> Respo
     except Refusal:
         return to_cart()
     return _page(request, priced, form)
+
+
+@get("/checkout/delivery", guards=[public], include_in_schema=False)
+async def delivery_form() -> Response[Any]:
+    """The address of the form that a browser kept."""
+    return see_other("/checkout")
 
 
 async def _unshipped(
@@ -227,4 +233,4 @@ def _page(
     )
 
 
-routes = [checkout, deliver, place]
+routes = [checkout, deliver, delivery_form, place]

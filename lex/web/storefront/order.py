@@ -115,6 +115,13 @@ async def cancel(request: Request[Any, Any, Any], number: FromPath[str], actor: 
     return see_other(visitor.page)
 
 
+@get(["/orders/{number:str}/cancel", "/orders/{number:str}/payments"], guards=[public], include_in_schema=False)
+async def order_form(number: FromPath[str]) -> Response[Any]:
+    """The address of a form that a browser kept: to the order's page."""
+    with closed_to_strangers():
+        return see_other(f"/orders/{checked_number(number)}")
+
+
 @get("/orders/{number:str}/open", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
 async def show_opening(number: FromPath[str], token: Token = "") -> Response[Any]:
     """Where a link that is good once leads: it is used by a button, for mail programs follow links on their own."""
@@ -136,4 +143,4 @@ async def open_order(number: FromPath[str], actor: CurrentActor, token: Token = 
     return answer
 
 
-routes = [order, standing, cancel, show_opening, open_order]
+routes = [order, order_form, standing, cancel, show_opening, open_order]
