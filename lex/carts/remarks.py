@@ -7,6 +7,7 @@ import msgspec
 
 from lex.carts.queries import CartFacts, Line, Method
 from lex.core import countries, money
+from lex.core.wording import amount
 from lex.coupons.rules import Fault
 
 
@@ -37,7 +38,7 @@ def price_changes(facts: CartFacts) -> list[Remark]:
 
 
 def _price_change(line: Line, currency: str) -> Remark:
-    told = f"{money.format_amount(line.seen_price, currency)} to {money.format_amount(line.price, currency)}"
+    told = f"{amount(line.seen_price, currency)} to {amount(line.price, currency)}"
     return Remark(
         "price_changed",
         f"The price of {line.name} changed from {told}.",
@@ -58,7 +59,7 @@ def problems(
         found.append(_shipping_problem(facts, methods))
     largest = money.largest(facts.currency)
     if sum(amounts) > largest:
-        told = money.format_amount(largest, facts.currency)
+        told = amount(largest, facts.currency)
         found.append(Remark("total_too_large", f"The total is larger than {told}; split the order."))
     return found
 

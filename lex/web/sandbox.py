@@ -16,7 +16,7 @@ from litestar.params import QueryParameter
 from lex.adapters.payments import sandbox, sandbox_books, sandbox_page
 from lex.adapters.payments.sandbox_books import Entry
 from lex.adapters.payments.sandbox_cards import CARDS, tokenise
-from lex.core import money
+from lex.core import wording
 from lex.core.errors import Invalid, NotFound
 from lex.core.settings import settings
 from lex.core.texts import is_web_address
@@ -91,7 +91,7 @@ def _total(amount: str, currency: str, back: str, signature: str) -> str:
     """The amount in words. Raises `NotFound` for an address the shop did not make."""
     if not sandbox_page.is_ours(amount, currency, back, signature) or not is_web_address(back):
         raise NotFound("The shop asked for no such payment; go back to it and try again.", code="payment_not_found")
-    return money.format_amount(int(amount), currency)
+    return wording.amount(int(amount), currency)
 
 
 def _expiry(text: str) -> tuple[int, int]:
@@ -125,7 +125,7 @@ async def show_challenge(payment_id: FromPath[str]) -> Response[str]:
         headers={"Content-Security-Policy": _policy(_way_back(entry)), "Cache-Control": "no-store"},
         style=_STYLE,
         open=entry.status == "requires_action",
-        total=money.format_amount(entry.amount, entry.currency),
+        total=wording.amount(entry.amount, entry.currency),
         brand=str(entry.card["brand"]).capitalize(),
         last4=entry.card["last4"],
     )
