@@ -41,6 +41,7 @@ function prepare(form) {
 
 function press(form) {
   const button = form.querySelector("button[data-busy]");
+  if (!button) return;
   form.dataset.busy = "";
   button.dataset.said = button.textContent;
   button.textContent = button.dataset.busy;

@@ -34,7 +34,8 @@ ITEM: LiteralString = f"""json_build_object(
     'id', p.id, 'slug', p.slug, 'name', p.name, 'brand', p.brand, 'product_type', p.product_type,
     'category', CASE WHEN c.id IS NOT NULL THEN json_build_object('slug', c.slug, 'name', c.name) END,
     'price', {amount("p.price")}, 'price_max', {amount("coalesce(v.price_max, p.price)")},
-    'compare_at_price', {amount("p.compare_at_price")}, 'in_stock', {IN_STOCK}, 'few_left', {FEW_LEFT},
+    'compare_at_price', {amount("p.compare_at_price")},
+    'lowest_price_30_days', {amount("p.lowest_price_30_days")}, 'in_stock', {IN_STOCK}, 'few_left', {FEW_LEFT},
     'image', p.images -> 0, 'options', CASE WHEN jsonb_typeof(p.options) = 'array' THEN p.options ELSE '[]' END,
     'variant_count', p.variant_count, 'is_featured', p.is_featured, 'rating_average', p.rating_average,
     'rating_count', p.rating_count)"""
@@ -42,6 +43,7 @@ ITEM: LiteralString = f"""json_build_object(
 #: A variant within its family.
 VARIANT: LiteralString = f"""json_build_object(
     'id', v.id, 'sku', v.sku, 'slug', v.slug, 'name', v.name, 'options', v.options, 'price', {amount("v.price")},
-    'compare_at_price', {amount("v.compare_at_price")}, 'in_stock', {AVAILABLE.format("v")},
+    'compare_at_price', {amount("v.compare_at_price")},
+    'lowest_price_30_days', {amount("v.lowest_price_30_days")}, 'in_stock', {AVAILABLE.format("v")},
     'available', CASE WHEN v.track_inventory THEN v.stock_quantity - v.reserved_quantity END,
     'image', v.images -> 0, 'weight_grams', v.weight_grams, 'barcode', v.barcode)"""

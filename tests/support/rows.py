@@ -120,7 +120,7 @@ def one_of_every_table(rows: Rows) -> None:
     """A row in every table of the models and of the job queue, lines that name a plan among them."""
     rows.add("users", role="user")
     for table in metadata.sorted_tables:
-        if table.name not in rows.last:
+        if table.name not in rows.last and table.name != "product_prices":  # triggers write it
             rows.add(table.name)
     plan = rows.last["subscription_plans"]["id"]
     rows.add("cart_items", item_type="plan", product_id=None, subscription_plan_id=plan)

@@ -17,6 +17,7 @@ def _item(
     members = {
         "brand": "NULL",
         "compare_at_price": "NULL",
+        "lowest_price_30_days": "NULL",
         "variant_count": "0",
         "rating_average": "NULL",
         "rating_count": "0",
@@ -39,6 +40,7 @@ _PRODUCT: LiteralString = _item(
     in_stock=IN_STOCK,
     brand="p.brand",
     compare_at_price=amount("p.compare_at_price"),
+    lowest_price_30_days=amount("p.lowest_price_30_days"),
     variant_count="p.variant_count",
     rating_average="p.rating_average",
     rating_count="p.rating_count",

@@ -9,7 +9,7 @@ from litestar import Request, Response, get, post
 from lex.carts import commands as carts
 from lex.carts.commands import Opened, Wanted
 from lex.carts.couponing import enter_code, remove_code, require_entered
-from lex.carts.queries import CartHead, get_facts, lock_cart, lock_open_cart, require_open
+from lex.carts.queries import CartHead, get_any_facts, get_facts, lock_cart, lock_open_cart, require_open
 from lex.core.actor import Actor
 from lex.core.errors import Conflict, Gone, Invalid, NotFound, Refusal
 from lex.core.settings import settings
@@ -90,20 +90,19 @@ async def _add(session: Session, actor: Actor, held: Basket | None, wanted: Want
 
 @post("/cart/renew", guards=[own_form], include_in_schema=False)
 async def renew(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
-    """What was in an expired cart goes into a new one."""
+    """What was in an expired cart, or in one of another currency, goes into a new one."""
     held = find_basket(request)
     if held is None:
         return to_cart()
     owner = held.opened_by(actor)
 
     async def work(session: Session) -> Opened | None:
-        facts = await get_facts(session, owner, held.id)
+        facts = await get_any_facts(session, owner, held.id)
         try:
             require_open(facts)
-        except Gone:
-            return await renew_cart(session, actor, facts)
-        except Refusal:
-            return None
+        except (Gone, Conflict) as refusal:
+            is_over = isinstance(refusal, Gone) or refusal.code == "cart_currency"
+            return await renew_cart(session, actor, facts) if is_over else None
         return None
 
     opened = await transact(owner, work)

@@ -34,9 +34,30 @@ def is_sent(priced: PricedCart) -> bool:
     return priced.shipping_method is not None and priced.shipping_method.kind != "pickup"
 
 
+def has_files(priced: PricedCart) -> bool:
+    """Whether something of the cart is not handed over: it is taxed where its buyer is billed."""
+    return any(not line.requires_shipping for line in priced.lines)
+
+
 def is_billed(priced: PricedCart) -> bool:
-    """Whether a billing address is needed: what nobody sends is taxed in its country."""
-    return not is_sent(priced) and any(not line.requires_shipping for line in priced.lines)
+    """Whether a billing address is needed: nothing else says where the buyer is."""
+    return not is_sent(priced) and has_files(priced)
+
+
+def countries_of(form: Mapping[str, str], priced: PricedCart) -> tuple[str, str]:
+    """Where a form's goods go and where its buyer is, as far as the cart is priced for other countries."""
+    country = form.get("country") or priced.country or ""
+    billed = form.get("billing_country", "") if _has_billing(form, priced) else country if "billing" in form else ""
+    taxed = priced.billing_country or country or settings().country
+    is_taxed_elsewhere = has_files(priced) and billed != taxed
+    return country if country != priced.country else "", billed if is_taxed_elsewhere else ""
+
+
+def is_delivered_otherwise(form: Mapping[str, str], priced: PricedCart) -> bool:
+    """Whether a form was sent without having been priced for its countries and its way to ship."""
+    chosen = priced.shipping_method.code if priced.shipping_method else ""
+    is_chosen_anew = bool(priced.shipping_methods) and form.get("shipping_method", chosen) not in ("", chosen)
+    return is_chosen_anew or any(countries_of(form, priced))
 
 
 def _has_billing(form: Mapping[str, str], priced: PricedCart) -> bool:

@@ -13,6 +13,7 @@ from lex.web.kit.forms import read_form
 from lex.web.kit.guards import own_form, public
 from lex.web.kit.inputs import CurrentActor
 from lex.web.kit.templates import page
+from lex.web.storefront.frame import frame
 from lex.web.storefront.visitor import see_other
 
 _HEADERS = {"Cache-Control": "private, no-store"}
@@ -22,7 +23,7 @@ MOST_TRIES = 10
 @get("/orders/find", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
 async def find(request: Request[Any, Any, Any]) -> Response[str]:
     """The form; after it was sent, what happens now."""
-    return _page(request, {}, [], is_sent="sent" in request.query_params)
+    return await _page(request, {}, [], is_sent="sent" in request.query_params)
 
 
 @post("/orders/find", guards=[own_form], include_in_schema=False)
@@ -32,7 +33,7 @@ async def ask(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[
     number, email = form.get("number", ""), form.get("email", "")
     faults = [*_faults("number", number, checked_number), *_faults("email", email, checked_email)]
     if faults:
-        return _page(request, form, faults)
+        return await _page(request, form, faults)
     await rates.count(rates.by_address("find", request, MOST_TRIES))
     await ask_for_link(actor, number, email)
     return see_other("/orders/find?sent")
@@ -46,7 +47,7 @@ def _faults(field: str, text: str, check: Any) -> list[FieldError]:
     return []
 
 
-def _page(
+async def _page(
     request: Request[Any, Any, Any], form: dict[str, str], faults: list[FieldError], *, is_sent: bool = False
 ) -> Response[str]:
     return page(
@@ -54,6 +55,7 @@ def _page(
         request=request,
         status=422 if faults else 200,
         headers=_HEADERS,
+        frame=await frame(),
         form=form,
         faults=faults,
         fault_of={fault.field: fault.message for fault in faults},
