@@ -6,6 +6,7 @@ They stand for hosts of another company: no cookie or key of the shop is read he
 import base64
 import hashlib
 import re
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -26,16 +27,8 @@ from lex.web.kit.guards import public
 from lex.web.kit.inputs import FromPath, JSONBody
 from lex.web.kit.templates import page
 
-_STYLE = (
-    "body{margin:0;padding:24px;font:17px/1.5 system-ui,sans-serif;background:#faf9f7;color:#2a2622}"
-    "main{max-width:420px;margin:48px auto}h1{font-size:21px;line-height:1.25}.muted{color:#6f6a62}"
-    "button{display:block;width:100%;margin:12px 0;padding:12px;font:inherit;border:1px solid #8b857c;"
-    "border-radius:6px;background:#fff;color:inherit}"
-    "input{display:block;width:100%;box-sizing:border-box;margin:4px 0 12px;"
-    "padding:12px;font:inherit;border:1px solid #8b857c;"
-    "border-radius:6px;background:#fff;color:inherit}.wrong{color:#b3261e;margin:0 0 12px}td{padding:2px 12px 2px 0}"
-    ".main{background:#1f5b46;border-color:#1f5b46;color:#fff}"
-)
+# A style sheet of its own: nothing of the shop's is read on another company's page.
+_STYLE = (Path(__file__).parent / "templates" / "sandbox" / "style.css").read_text("utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
 
