@@ -88,8 +88,8 @@ def _total(amount: str, currency: str, back: str, signature: str) -> str:
 
 
 def _expiry(text: str) -> tuple[int, int]:
-    """Month and year of `12 / 30`; out of range when it reads otherwise, which the card's check tells."""
-    match = re.fullmatch(r"(\d{1,2})\s*[/-]\s*(\d{2}|\d{4})", text.strip())
+    """Month and year of `12 / 30` or `1230`: the number pad of a telephone has no slash. Raises `Invalid`."""
+    match = re.fullmatch(r"(\d{1,2})\s*[/.-]?\s*(\d{4}|\d{2})", text.strip())
     if match is None:
         raise Invalid("exp_month", "Write month and year as on the card, such as 12/30.")
     return int(match[1]), int(match[2]) + 2000 * (len(match[2]) == 2)

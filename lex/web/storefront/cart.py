@@ -53,10 +53,12 @@ async def cart_answer(
     refusal: Refusal | None = None,
     item_id: UUID | None = None,
     typed: str = "",
+    is_coupon: bool = False,
     renewed: bool = False,
 ) -> Response[Any]:
     """The page, or its inner part for a script. `refusal` says what could not be done with `item_id` or `typed`."""
-    facts: dict[str, Any] = {"refusal": refusal, "refused_item": item_id, "typed": typed, "renewed": renewed}
+    facts: dict[str, Any] = {"refusal": refusal, "refused_item": item_id, "typed": typed, "is_coupon": is_coupon}
+    facts["renewed"] = renewed
     if basket is None:
         return await _page(request, None, facts)
     try:

@@ -113,7 +113,13 @@ async def renew(request: Request[Any, Any, Any], actor: CurrentActor) -> Respons
 
 
 async def _changed(
-    request: Request[Any, Any, Any], actor: Actor, change: Change, *, item_id: UUID | None = None, typed: str = ""
+    request: Request[Any, Any, Any],
+    actor: Actor,
+    change: Change,
+    *,
+    item_id: UUID | None = None,
+    typed: str = "",
+    is_coupon: bool = False,
 ) -> Response[Any]:
     """Make a change in one transaction; what is refused stands on the cart's page beside what was meant."""
     basket = find_basket(request)
@@ -129,7 +135,9 @@ async def _changed(
     except (Gone, NotFound):
         return await cart_answer(request, actor, basket) if is_htmx(request) else to_cart()
     except Refusal as refusal:
-        return await cart_answer(request, actor, basket, refusal=refusal, item_id=item_id, typed=typed)
+        return await cart_answer(
+            request, actor, basket, refusal=refusal, item_id=item_id, typed=typed, is_coupon=is_coupon
+        )
     return await cart_answer(request, actor, basket) if is_htmx(request) else to_cart()
 
 
@@ -179,13 +187,13 @@ async def enter_coupon(request: Request[Any, Any, Any], actor: CurrentActor) -> 
         try:
             await rates.count_coupon(request, basket.id)
         except rates.TooMany as refusal:
-            return await cart_answer(request, actor, basket, refusal=refusal, typed=typed[:100])
+            return await cart_answer(request, actor, basket, refusal=refusal, typed=typed[:100], is_coupon=True)
 
     async def change(session: Session, owner: Actor, head: CartHead) -> None:
         code = await enter_code(session, head, typed)
         require_entered(price_cart(await get_facts(session, owner, head.id)), code)
 
-    return await _changed(request, actor, change, typed=typed[:100])
+    return await _changed(request, actor, change, typed=typed[:100], is_coupon=True)
 
 
 @post("/cart/coupons/remove", guards=[own_form], include_in_schema=False)

@@ -9,7 +9,7 @@ from typing import Any
 from litestar import MediaType, Request, Response, get, post
 
 from lex.carts import commands as carts
-from lex.carts.priced import PricedCart, PricedMethod
+from lex.carts.priced import PricedCart
 from lex.carts.queries import get_facts, lock_open_cart
 from lex.core.actor import Actor
 from lex.core.countries import names
@@ -23,7 +23,7 @@ from lex.web.kit.edge import is_head
 from lex.web.kit.forms import read_form
 from lex.web.kit.guards import own_form, public
 from lex.web.kit.inputs import CurrentActor
-from lex.web.kit.templates import gettext, page
+from lex.web.kit.templates import page
 from lex.web.storefront.cart import AT_CHECKOUT, country_options, is_htmx
 from lex.web.storefront.cart_changes import to_cart
 from lex.web.storefront.checkout_form import (
@@ -34,6 +34,8 @@ from lex.web.storefront.checkout_form import (
     is_billed,
     is_delivered_otherwise,
     is_sent,
+    method_of,
+    told_of_delivery,
 )
 from lex.web.storefront.frame import frame
 from lex.web.storefront.paying import card_facts, pay
@@ -141,31 +143,14 @@ async def place(request: Request[Any, Any, Any], actor: CurrentActor) -> Respons
             except Invalid as refusal:
                 return await _unshipped(request, owner, basket, form, refusal)
             # Any other form stays stale: goods or a way to ship that it never showed are shown before they are ordered.
-            if form.get("version") != str(before):
-                told += _set_back(elsewhere, priced)
-            elif form.get("shipping_method", "") in ("", _method_of(priced).code):
+            is_stale = form.get("version") != str(before)
+            told += told_of_delivery(elsewhere, priced, is_stale=is_stale)
+            if not is_stale and form.get("shipping_method", "") in ("", method_of(priced).code):
                 form |= {"version": str(priced.version)}
             form |= {"country": priced.country or ""}
         return await _place(request, owner, basket, priced, form, told)
     except (NotFound, Gone, Conflict):
         return to_cart()
-
-
-def _method_of(priced: PricedCart) -> PricedMethod:
-    return priced.shipping_method or PricedMethod("", "", None, "", 0)
-
-
-def _set_back(elsewhere: PricedCart, priced: PricedCart) -> list[str]:
-    """What another window of the buyer's had chosen, and what this one chose instead."""
-    other, own = _method_of(elsewhere), _method_of(priced)
-    if other.code != own.code and other.name and own.name:
-        sentence = gettext("Another window had chosen %(other)s; it is %(own)s again, as you chose here.")
-        return [sentence % {"other": other.name, "own": own.name}]
-    if elsewhere.country != priced.country:
-        named = names()
-        sentence = gettext("Another window had set the country to %(other)s; it is %(own)s again, as you chose here.")
-        return [sentence % {key: named.get(x.country or "") for key, x in (("other", elsewhere), ("own", priced))}]
-    return []
 
 
 async def _place(

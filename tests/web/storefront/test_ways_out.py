@@ -147,7 +147,7 @@ async def test_what_another_window_chose_is_named(browser: Browser, shop: Shop) 
     shown = {"version": browser.hidden("version"), "total": browser.hidden("total")}
     await browser.post("/cart/country", country="FR")
     page = await browser.post("/checkout", **{**BUYER, **shown}, payment_token="tok_visa")
-    assert "Another window had set the country to France; it is Germany again, as you chose here." in browser.words
+    assert "Another window had set the country to France; it is Germany again, as here." in browser.words
     assert shop.one("SELECT count(*) AS n FROM orders")["n"] == 0
 
 
