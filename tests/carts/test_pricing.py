@@ -103,7 +103,8 @@ async def test_yen_have_no_cents_and_less_room(yen: None, shop: Shop) -> None:
     seen = await shop.read(order)
     assert (seen["total_amount"], seen["payment"]["captured_amount"], seen["currency"]) == (5997, 5997, "JPY")
     large = await shop.cart((castle, 2), country="JP")
-    assert codes(large.data) == ["total_too_large"]
+    assert codes(large.data) == ["total_too_large"] * 2
+    assert [problem["item_id"] for problem in large.data["problems"]] == [None, large.data["lines"][0]["id"]]
     assert (await shop.place(large)).json()["code"] == "total_too_large"
 
 

@@ -112,7 +112,7 @@ async def _page(
         frame=None if is_piece else await frame(),
         cart=priced if priced and priced.lines else None,
         cart_count=units_in(priced) if priced else 0,
-        problem_of={remark.item_id: remark for remark in problems},
+        problem_of={remark.item_id: remark for remark in reversed(problems)},
         needs_shipping=any(line.requires_shipping for line in priced.lines) if priced else False,
         is_blocked=any(remark.code not in AT_CHECKOUT for remark in problems),
         countries=country_options(priced) if priced else [],
