@@ -4,6 +4,9 @@ const PROVIDER = "/sandbox/tokens";
 
 for (const form of document.querySelectorAll("form[data-pay]")) prepare(form);
 
+// A form that was refused stands on the answer to a post, which the back button could not show again.
+if (document.getElementById("checkout")) history.replaceState(history.state, "", "/checkout");
+
 for (const button of document.querySelectorAll("[data-print]")) {
   button.hidden = false;
   button.addEventListener("click", () => window.print());
@@ -41,6 +44,7 @@ function prepare(form) {
 
 function press(form) {
   const button = form.querySelector("button[data-busy]");
+  if (!button) return;
   form.dataset.busy = "";
   button.dataset.said = button.textContent;
   button.textContent = button.dataset.busy;
@@ -58,7 +62,7 @@ function release(form) {
 async function tokenise(card, form) {
   const field = (name) => card.querySelector(`[data-card-field=${name}]`);
   const trouble = form.querySelector("[data-card-trouble]");
-  const [month, year] = field("expiry").value.split(/[/\-]/).map((part) => Number(part.trim()) || 0);
+  const [month, year] = expiry(field("expiry").value);
   trouble.hidden = true;
   for (const name of ["number", "expiry", "cvc"]) tell(field(name), "");
   try {
@@ -81,6 +85,12 @@ async function tokenise(card, form) {
     trouble.hidden = false;
   }
   return null;
+}
+
+// Month and year of "12 / 40"; the number pad of a telephone has no slash.
+function expiry(text) {
+  const found = /^(\d{1,2})\s*[/.\-]?\s*(\d{4}|\d{2})$/.exec(text.trim());
+  return found ? [Number(found[1]), Number(found[2])] : [0, 0];
 }
 
 function tell(input, message) {

@@ -99,29 +99,40 @@ _REMOVE: LiteralString = (
     "WITH changed AS (DELETE FROM cart_items WHERE id = %(item_id)s AND cart_id = %(cart_id)s RETURNING id" + _BUMP
 )
 
+
+def _offered(method: LiteralString, country: LiteralString) -> LiteralString:
+    """A method as it is offered now, while it reaches the country."""
+    return f"""(
+    SELECT jsonb_build_object('name', m.name, 'price', m.price, 'free_from', m.free_from) FROM shipping_methods m
+    WHERE m.id = {method} AND m.is_active AND m.deleted_at IS NULL
+      AND (m.kind = 'pickup' OR m.countries = '{{}}' OR {country} = ANY(m.countries)))"""
+
+
 # A method that does not fit changes nothing: what is answered tells why.
-_CHOOSE: LiteralString = """
+_CHOOSE: LiteralString = f"""
 WITH method AS (
-    SELECT id, CASE WHEN kind <> 'pickup' THEN countries ELSE '{}' END AS countries FROM shipping_methods
+    SELECT id, CASE WHEN kind <> 'pickup' THEN countries ELSE '{{}}' END AS countries FROM shipping_methods
     WHERE code = %(code)s AND is_active AND deleted_at IS NULL
 ), fitting AS (
-    SELECT id FROM method WHERE countries = '{}' OR %(target)s = ANY(countries)
+    SELECT id FROM method WHERE countries = '{{}}' OR %(target)s = ANY(countries)
 ), chosen AS (
     UPDATE carts SET
-        country = coalesce(%(country)s, country),
+        country = coalesce(%(country)s, country), billing_country = coalesce(%(billing_country)s, billing_country),
         shipping_method_id = coalesce((SELECT id FROM fitting), shipping_method_id),
+        seen_shipping = {_offered("coalesce((SELECT id FROM fitting), carts.shipping_method_id)", "%(target)s")},
         version = version + 1, expires_at = %(expires_at)s
     WHERE id = %(cart_id)s AND (%(code)s::text IS NULL OR EXISTS (SELECT FROM fitting))
 )
 SELECT countries FROM method
 """
 
-_ACCEPT: LiteralString = """
+_ACCEPT: LiteralString = f"""
 WITH seen AS (
     UPDATE cart_items i SET seen_price = t.price FROM unnest(%(items)s::uuid[], %(prices)s::numeric[]) AS t (id, price)
     WHERE i.cart_id = %(cart_id)s AND i.id = t.id
 )
-UPDATE carts SET version = version + 1,
+UPDATE carts SET version = version + 1, seen_shipping = {_offered("carts.shipping_method_id", "carts.country")},
+    shipping_method_id = CASE WHEN %(keeps_method)s THEN shipping_method_id END,
     coupon_codes = ARRAY(SELECT code FROM unnest(coupon_codes) AS code WHERE code <> ALL(%(dropped)s))
 WHERE id = %(cart_id)s RETURNING version
 """
@@ -243,10 +254,21 @@ def _require_line(changed: int) -> None:
         raise NotFound("There is no such line in this cart.", code="line_not_found")
 
 
-async def choose(session: Session, cart: CartHead, *, country: str | None, shipping_method: str | None) -> None:
-    """Say where the cart goes and how. Raises `Invalid` (country, shipping_method) with the way out."""
+async def choose(
+    session: Session,
+    cart: CartHead,
+    *,
+    country: str | None,
+    shipping_method: str | None,
+    billing_country: str | None = None,
+) -> None:
+    """Say where the cart goes and how, and where its buyer is: what is not handed over is taxed there.
+
+    Raises `Invalid` (country, billing_country, shipping_method) with the way out.
+    """
     country = countries.checked(country) if country else None
     target = country or cart.country
+    billing_country = countries.checked(billing_country, "billing_country") if billing_country else None
     served: list[str] | None = await sql.fetch_value(
         session,
         _CHOOSE,
@@ -254,6 +276,7 @@ async def choose(session: Session, cart: CartHead, *, country: str | None, shipp
         country=country,
         code=shipping_method,
         target=target,
+        billing_country=billing_country,
         expires_at=_expiry(),
     )
     if shipping_method is None or served == []:
@@ -272,13 +295,14 @@ async def accept_prices(session: Session, priced: PricedCart) -> PricedCart:
 
     A price that changes once more in this very moment is not among them and will be told next time.
     """
-    told = [remark for remark in priced.changes if remark.new_price is not None]
+    told = [remark for remark in priced.changes if remark.code == "price_changed"]
     dropped = [remark.coupon for remark in priced.changes if remark.coupon is not None]
     version = await sql.fetch_value(
         session,
         _ACCEPT,
         cart_id=priced.id,
         dropped=dropped,
+        keeps_method=all(remark.code != "shipping_dropped" for remark in priced.changes),
         items=[remark.item_id for remark in told],
         prices=[money.major(remark.new_price or 0, priced.currency) for remark in told],
     )

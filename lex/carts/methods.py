@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from lex.carts.priced import PricedMethod
-from lex.carts.queries import CartFacts, Method
+from lex.carts.queries import CartFacts, Method, SeenShipping
+from lex.carts.remarks import Remark
+from lex.core.wording import amount
 
 
 def shipping_for(facts: CartFacts) -> list[Method]:
@@ -17,7 +19,7 @@ def _reaches(method: Method, country: str | None) -> bool:
     return method.kind == "pickup" or (country is not None and (not method.countries or country in method.countries))
 
 
-def cost_of(method: Method, goods: int) -> int:
+def cost_of(method: Method | SeenShipping, goods: int) -> int:
     """What it costs, in minor units; `goods` are the prices of the goods before discounts."""
     return 0 if method.free_from is not None and goods >= method.free_from else method.price
 
@@ -31,3 +33,18 @@ def countries_of(methods: Sequence[Method]) -> list[str]:
     """Where goods can be sent, sorted; empty when some method goes everywhere, or none is sent at all."""
     sent = [method.countries for method in methods if method.kind != "pickup"]
     return sorted({code for codes in sent for code in codes}) if all(sent) else []
+
+
+def shipping_changes(facts: CartFacts, chosen: Method | None) -> list[Remark]:
+    """The chosen method, when it is not offered any more or costs these goods another amount than was shown."""
+    seen = facts.seen_shipping
+    if seen is None or facts.shipping_method_id is None or not any(line.requires_shipping for line in facts.lines):
+        return []
+    if chosen is None:
+        return [Remark("shipping_dropped", f"{seen.name} is no longer offered; choose another way to ship.")]
+    goods = sum(line.price * line.quantity for line in facts.lines)
+    old, new = cost_of(seen, goods), cost_of(chosen, goods)
+    if old == new:
+        return []
+    told = f"{chosen.name} costs {amount(new, facts.currency)} now; it was {amount(old, facts.currency)}."
+    return [Remark("shipping_changed", told, old_price=old, new_price=new)]

@@ -1,23 +1,29 @@
 """Carts and their lines."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lex.db.base import Amount, Base, Document, Keyed, SoftDelete, Touched, one_of, owned_by, reference
 
 
 class Cart(Keyed, Touched, SoftDelete, Base):
-    """A customer's cart (`user_id`) or a guest's (`token_hash`). `country` is where it ships to, once known."""
+    """A customer's cart (`user_id`) or a guest's (`token_hash`). `country` is where it ships to, once known.
+
+    `billing_country` is where its buyer is, while that is elsewhere. `seen_shipping` are name, price and free_from of
+    the chosen method as the customer was last shown them; repricing reports what differs from them.
+    """
 
     __tablename__ = "carts"
     __table_args__ = (
         one_of("status", "open", "placed", "merged", "expired"),
         CheckConstraint("user_id IS NOT NULL OR token_hash IS NOT NULL", name="owner"),
         CheckConstraint("country ~ '^[A-Z]{2}$'", name="country"),
+        CheckConstraint("billing_country ~ '^[A-Z]{2}$'", name="billing_country"),
         CheckConstraint("(status = 'placed') = (order_id IS NOT NULL)", name="order_id"),
         UniqueConstraint("id", "user_id"),
         UniqueConstraint("token_hash"),
@@ -39,7 +45,9 @@ class Cart(Keyed, Touched, SoftDelete, Base):
     status: Mapped[str] = mapped_column(server_default=text("'open'"))
     currency: Mapped[str]
     country: Mapped[str | None]
+    billing_country: Mapped[str | None]
     shipping_method_id: Mapped[UUID | None] = reference("shipping_methods", nullable=True)
+    seen_shipping: Mapped[Any | None] = mapped_column(JSONB)
     coupon_codes: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=text("'{}'::text[]"))
     version: Mapped[int] = mapped_column(server_default=text("1"))
     order_id: Mapped[UUID | None]

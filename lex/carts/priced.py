@@ -71,6 +71,7 @@ class PricedCoupon(msgspec.Struct, frozen=True):
 class PricedCart(msgspec.Struct, frozen=True):
     """A cart as it would be placed now. Placing sends `version`; a stale one is refused with the new total.
 
+    Goods are taxed where they are handed over, all else in `billing_country`, or `country` while that is none.
     `shipping_countries` are those goods can be sent to, none meaning all. `discount_amount` is taken off the goods;
     `shipping_amount` is what is left of shipping after its own discounts.
     """
@@ -80,6 +81,7 @@ class PricedCart(msgspec.Struct, frozen=True):
     version: int
     currency: str
     country: str | None
+    billing_country: str | None
     prices_include_tax: bool
     lines: list[PricedLine]
     shipping_countries: list[str]

@@ -54,6 +54,14 @@ class Method(msgspec.Struct, frozen=True):
     tax_class: str
 
 
+class SeenShipping(msgspec.Struct, frozen=True):
+    """The chosen method as the customer was last shown it."""
+
+    name: str
+    price: int
+    free_from: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class CartHead:
     """A locked cart, before anything of it is priced."""
@@ -90,7 +98,9 @@ class CartFacts(msgspec.Struct, frozen=True):
     status: str
     currency: str
     country: str | None
+    billing_country: str | None
     shipping_method_id: UUID | None
+    seen_shipping: SeenShipping | None
     version: int
     expires_at: datetime
     order_id: UUID | None
@@ -115,7 +125,11 @@ _LOCK: LiteralString = (
 _FACTS: LiteralString = """
 SELECT json_build_object(
     'id', c.id, 'user_id', c.user_id, 'status', c.status, 'currency', c.currency, 'country', c.country,
+    'billing_country', c.billing_country,
     'shipping_method_id', c.shipping_method_id, 'version', c.version, 'expires_at', c.expires_at,
+    'seen_shipping', CASE WHEN c.seen_shipping IS NOT NULL THEN json_build_object(
+        'name', c.seen_shipping -> 'name', 'price', ((c.seen_shipping ->> 'price')::numeric * %(scale)s)::bigint,
+        'free_from', ((c.seen_shipping ->> 'free_from')::numeric * %(scale)s)::bigint) END,
     'order_id', c.order_id, 'coupon_codes', c.coupon_codes,
     'lines', coalesce((
         SELECT json_agg(json_build_object(
@@ -139,7 +153,8 @@ SELECT json_build_object(
         FROM shipping_methods m WHERE m.is_active AND m.deleted_at IS NULL), '[]'),
     'rates', coalesce((
         SELECT json_object_agg(r.country || ':' || r.tax_class, r.rate::text)
-        FROM tax_rates r WHERE r.country IN (c.country, %(shop_country)s) AND r.deleted_at IS NULL), '{}')"""
+        FROM tax_rates r
+        WHERE r.country IN (c.country, c.billing_country, %(shop_country)s) AND r.deleted_at IS NULL), '{}')"""
 _OF: LiteralString = ")::text FROM carts c WHERE c.id = %(id)s AND " + _OWN
 _PLAIN: LiteralString = _FACTS + _OF
 _WITH_COUPONS: LiteralString = _FACTS + ", 'coupons', " + OFFERS + _OF
@@ -168,9 +183,18 @@ async def lock_open_cart(session: Session, actor: Actor, cart_id: UUID) -> CartH
 
 
 async def get_facts(session: Session, actor: Actor, cart_id: UUID) -> CartFacts:
-    """A cart of the actor's and what it is priced by; a second statement only where coupons are. Raises `NotFound`."""
+    """A cart of the actor's and what it is priced by; a second statement only where coupons are.
+
+    Raises `NotFound`, and `Conflict` (`cart_currency`) for one that cannot be priced.
+    """
     facts = await _read_facts(session, actor, cart_id, _PLAIN)
+    _require_currency(facts)
     return await get_couponed_facts(session, actor, cart_id) if facts.coupon_codes else facts
+
+
+async def get_any_facts(session: Session, actor: Actor, cart_id: UUID) -> CartFacts:
+    """As `get_facts`, of a cart in another currency too, whose amounts then mean nothing. Raises `NotFound`."""
+    return await _read_facts(session, actor, cart_id, _PLAIN)
 
 
 async def get_couponed_facts(
@@ -180,7 +204,7 @@ async def get_couponed_facts(
 
     With `buyer` the uses of everybody with that e-mail or mailbox count too. Raises `NotFound`.
     """
-    return await _read_facts(
+    facts = await _read_facts(
         session,
         actor,
         cart_id,
@@ -189,6 +213,8 @@ async def get_couponed_facts(
         mailbox=buyer.mailbox if buyer else None,
         email_index=buyer.email_index if buyer else None,
     )
+    _require_currency(facts)
+    return facts
 
 
 async def _read_facts(
@@ -206,9 +232,7 @@ async def _read_facts(
     )
     if text is None:
         raise NotFound(_UNKNOWN, code="cart_not_found")
-    facts = msgspec.json.decode(text, type=CartFacts)
-    _require_currency(facts)
-    return facts
+    return msgspec.json.decode(text, type=CartFacts)
 
 
 def require_open(cart: CartHead | CartFacts) -> None:

@@ -7,6 +7,7 @@ import msgspec
 
 from lex.carts.queries import CartFacts, Line, Method
 from lex.core import countries, money
+from lex.core.wording import amount
 from lex.coupons.rules import Fault
 
 
@@ -37,7 +38,7 @@ def price_changes(facts: CartFacts) -> list[Remark]:
 
 
 def _price_change(line: Line, currency: str) -> Remark:
-    told = f"{money.format_amount(line.seen_price, currency)} to {money.format_amount(line.price, currency)}"
+    told = f"{amount(line.seen_price, currency)} to {amount(line.price, currency)}"
     return Remark(
         "price_changed",
         f"The price of {line.name} changed from {told}.",
@@ -56,10 +57,21 @@ def problems(
         found.append(Remark("cart_empty", "The cart is empty; put something into it."))
     if chosen is None and any(line.requires_shipping for line in facts.lines):
         found.append(_shipping_problem(facts, methods))
-    largest = money.largest(facts.currency)
-    if sum(amounts) > largest:
-        told = money.format_amount(largest, facts.currency)
-        found.append(Remark("total_too_large", f"The total is larger than {told}; split the order."))
+    return [*found, *_total_problems(facts, amounts)]
+
+
+def _total_problems(facts: CartFacts, amounts: Sequence[int]) -> list[Remark]:
+    """The total, and each of the largest lines without which it would do. `amounts` begin with those of the lines."""
+    largest, rest = money.largest(facts.currency), sum(amounts)
+    if rest <= largest:
+        return []
+    told = f"An order comes to {amount(largest, facts.currency)} at most"
+    found = [Remark("total_too_large", f"{told}; lower the quantities that are marked, or order in parts.")]
+    for total, line in sorted(zip(amounts, facts.lines, strict=False), key=lambda pair: -pair[0]):
+        if rest > largest:
+            rest -= total
+            units = f"{line.quantity} × {line.name} come to {amount(total, facts.currency)}"
+            found.append(Remark("total_too_large", f"{units}; lower the quantity, or remove it.", item_id=line.id))
     return found
 
 
@@ -74,6 +86,8 @@ def _line_problems(line: Line) -> list[Remark]:
 
 
 def _shipping_problem(facts: CartFacts, methods: Sequence[Method]) -> Remark:
+    if not facts.methods:
+        return Remark("no_shipping", "We send nothing at the moment; take out what has to be sent, or write to us.")
     if facts.country is None and all(m.kind == "pickup" for m in methods):
         return Remark("country_required", "Say which country the goods go to, or choose collection.")
     if not methods:

@@ -77,6 +77,7 @@ class Product(Keyed, Touched, SoftDelete, Base):
         CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug"),
         CheckConstraint("price >= 0", name="price"),
         CheckConstraint("compare_at_price >= 0", name="compare_at_price"),
+        CheckConstraint("lowest_price_30_days >= 0", name="lowest_price_30_days"),
         CheckConstraint("stock_quantity >= 0", name="stock_quantity"),
         CheckConstraint("reserved_quantity BETWEEN 0 AND stock_quantity", name="reserved_quantity"),
         CheckConstraint("weight_grams >= 0", name="weight_grams"),
@@ -128,6 +129,7 @@ class Product(Keyed, Touched, SoftDelete, Base):
     brand: Mapped[str | None]
     price: Mapped[Amount]
     compare_at_price: Mapped[Amount | None]
+    lowest_price_30_days: Mapped[Amount | None]
     tax_class: Mapped[str] = mapped_column(server_default=text("'standard'"))
     track_inventory: Mapped[Yes]
     stock_quantity: Mapped[Counter]
@@ -148,6 +150,22 @@ class Product(Keyed, Touched, SoftDelete, Base):
     rating_count: Mapped[Counter]
     imported_from: Mapped[Document]
     search: Mapped[Any] = mapped_column(TSVECTOR, Computed(SEARCH, persisted=True))
+
+
+class ProductPrice(Base):
+    """What a product cost and when, as triggers on `products` write it; the open row is the price it has."""
+
+    __tablename__ = "product_prices"
+    __table_args__ = (
+        CheckConstraint("price >= 0", name="price"),
+        CheckConstraint("valid_to > valid_from", name="valid_to"),
+        Index("uq_product_prices_product_id", "product_id", unique=True, postgresql_where=text("valid_to IS NULL")),
+    )
+
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id", ondelete="CASCADE"), primary_key=True)
+    valid_from: Mapped[datetime] = mapped_column(primary_key=True)
+    price: Mapped[Amount]
+    valid_to: Mapped[datetime | None]
 
 
 class DigitalFile(Keyed, SoftDelete, Base):

@@ -31,8 +31,8 @@ FEW_LEFT: LiteralString = f"CASE WHEN ({LEFT}) BETWEEN 1 AND 3 THEN ({LEFT}) END
 
 #: What an entry of a list reads of a product. A page is picked by these alone: whole rows are dear to sort and copy.
 LISTED_COLUMNS: LiteralString = """p.id, p.slug, p.name, p.brand, p.product_type, p.category_id, p.price,
-    p.compare_at_price, p.track_inventory, p.stock_quantity, p.reserved_quantity, p.variant_count, p.images, p.options,
-    p.is_featured, p.rating_average, p.rating_count"""
+    p.compare_at_price, p.lowest_price_30_days, p.track_inventory, p.stock_quantity, p.reserved_quantity,
+    p.variant_count, p.images, p.options, p.is_featured, p.rating_average, p.rating_count"""
 
 #: A product in a list, as columns: a row becomes JSON for less than its members one by one. Of stock it tells no more
 #: than tr_products_catalogue_stock watches.
@@ -40,13 +40,15 @@ ITEM: LiteralString = f"""
     p.id, p.slug, p.name, p.brand, p.product_type,
     CASE WHEN c.id IS NOT NULL THEN json_build_object('slug', c.slug, 'name', c.name) END AS category,
     {amount("p.price")} AS price, {amount("coalesce(v.price_max, p.price)")} AS price_max,
-    {amount("p.compare_at_price")} AS compare_at_price, {IN_STOCK} AS in_stock, {FEW_LEFT} AS few_left,
+    {amount("p.compare_at_price")} AS compare_at_price, {amount("p.lowest_price_30_days")} AS lowest_price_30_days,
+    {IN_STOCK} AS in_stock, {FEW_LEFT} AS few_left,
     p.images -> 0 AS image, CASE WHEN jsonb_typeof(p.options) = 'array' THEN p.options ELSE '[]' END AS options,
     p.variant_count, p.is_featured, p.rating_average, p.rating_count"""
 
 #: A variant within its family.
 VARIANT: LiteralString = f"""json_build_object(
     'id', v.id, 'sku', v.sku, 'slug', v.slug, 'name', v.name, 'options', v.options, 'price', {amount("v.price")},
-    'compare_at_price', {amount("v.compare_at_price")}, 'in_stock', {AVAILABLE.format("v")},
+    'compare_at_price', {amount("v.compare_at_price")},
+    'lowest_price_30_days', {amount("v.lowest_price_30_days")}, 'in_stock', {AVAILABLE.format("v")},
     'available', CASE WHEN v.track_inventory THEN v.stock_quantity - v.reserved_quantity END,
     'image', v.images -> 0, 'weight_grams', v.weight_grams, 'barcode', v.barcode)"""

@@ -53,7 +53,8 @@ SELECT json_build_object(
             FROM line JOIN categories c ON c.id = line.parent_id AND c.deleted_at IS NULL AND c.is_active
         ) SELECT json_agg(json_build_object('slug', slug, 'name', name) ORDER BY steps DESC) FROM line), '[]'),
     'price', {amount("p.price")}, 'price_max', {amount("coalesce(v.price_max, p.price)")},
-    'compare_at_price', {amount("p.compare_at_price")}, 'tax_class', p.tax_class,
+    'compare_at_price', {amount("p.compare_at_price")},
+    'lowest_price_30_days', {amount("p.lowest_price_30_days")}, 'tax_class', p.tax_class,
     'in_stock', {IN_STOCK}, 'available', {LEFT}, 'images', p.images,
     'options', CASE WHEN jsonb_typeof(p.options) = 'array' THEN p.options ELSE '[]' END,
     'variants', coalesce((

@@ -8,8 +8,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, get_type_hints
+from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 
@@ -74,6 +76,10 @@ class Settings:
     home: str = _setting(".lex", "Folder of the embedded servers, secrets, mails and files.")
     environment: str = _setting("development", "`development` or `production`.")
     public_url: str = _setting("", "Address customers reach the shop at; empty takes the address served.")
+    trusted_proxies: str = _setting(
+        "127.0.0.1,::1",
+        "Proxies whose X-Forwarded-For is believed: addresses and networks such as `10.0.0.0/8`, apart by commas.",
+    )
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(8000, "Port to listen on; taken ports are skipped when this is not set.")
     workers: int = _setting(1, "Web processes.")
@@ -94,6 +100,7 @@ class Settings:
     )
     logo: str = _setting("", "Picture in place of the name: a file of the media folder such as `logo.svg`.")
     locale: str = _setting("en", "Language of the pages and how they write amounts and dates, such as `en` or `de_AT`.")
+    timezone: str = _setting("UTC", "Time zone that pages and mails tell times in, such as `Europe/Berlin`.")
     currency: str = _setting("EUR", "ISO 4217 currency of all prices.")
     country: str = _setting("DE", "ISO 3166 country of the business.")
     prices_include_tax: bool = _setting(True, "Whether catalogue prices contain the tax.")
@@ -149,6 +156,8 @@ class Settings:
             Locale.parse(self.locale)
         except (ValueError, UnknownLocaleError):
             raise Invalid("LEX_LOCALE", f"LEX_LOCALE is “{self.locale}”; use a language such as en or de_AT.") from None
+        _zone(self.timezone)
+        _networks(self.trusted_proxies)
         if self.environment == "production" and self.payment_provider == "sandbox":
             raise Invalid("LEX_PAYMENT_PROVIDER", "The sandbox provider takes no real money; set LEX_PAYMENT_PROVIDER.")
 
@@ -158,9 +167,40 @@ class Settings:
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @property
+    def proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """The networks of `trusted_proxies`."""
+        return _networks(self.trusted_proxies)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The shop's time zone."""
+        return _zone(self.timezone)
+
+    @property
     def home_path(self) -> Path:
         """The home folder as an absolute path."""
         return Path(self.home).resolve()
+
+
+@lru_cache(maxsize=8)
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    found = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        try:
+            found.append(ip_network(part, strict=False))
+        except ValueError:
+            sentence = f"LEX_TRUSTED_PROXIES: “{part}” is no address or network; write 10.0.0.5 or 10.0.0.0/8."
+            raise Invalid("LEX_TRUSTED_PROXIES", sentence) from None
+    return tuple(found)
+
+
+@lru_cache(maxsize=8)
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        sentence = f"LEX_TIMEZONE: there is no time zone “{name}”; use a name such as Europe/Berlin or UTC."
+        raise Invalid("LEX_TIMEZONE", sentence) from None
 
 
 def environment_name(setting: Any) -> str:

@@ -17,7 +17,7 @@ def normal_code(typed: str, field: str = "code") -> str:
     code = typed.strip().upper()
     if not _CODE.fullmatch(code):
         told = f"A coupon code has at most {LONGEST} characters: A–Z, 0–9, - and _, beginning with a letter or digit."
-        raise Invalid(field, told, code="coupon_code")
+        raise Invalid(field, told if code else "Write the code of the coupon.", code="coupon_code")
     return code
 
 

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from lex.core import money
+from lex.core import money, wording
 
 #: The order in which kinds are taken off.
 KINDS = ("buy_x_get_y", "percentage", "fixed", "free_shipping")
@@ -153,7 +153,7 @@ def waiting_fault(offer: Offer, lines: Sequence[Priced], currency: str) -> Fault
     goods = sum(line.unit_price * line.quantity for line in covered)
     if goods < offer.minimum_amount:
         least, missing = (
-            money.format_amount(amount, currency) for amount in (offer.minimum_amount, offer.minimum_amount - goods)
+            wording.amount(minor, currency) for minor in (offer.minimum_amount, offer.minimum_amount - goods)
         )
         told = f"The coupon {offer.code} is for orders from {least} on; {missing} are missing."
         return Fault("coupon_minimum", told, is_lasting=False)

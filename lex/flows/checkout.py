@@ -25,7 +25,7 @@ class Checkout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What the buyer adds to the cart. `version` is that of the cart as shown: the price agreed to.
 
     `total_amount` is the total as shown: shipping and tax may change without the cart. Addresses are where the goods
-    go and who is billed; digital goods need one of them in the country they are taxed in, unless others are sent.
+    go and who is billed; digital goods need one of them, in the country they are taxed in.
     """
 
     version: Annotated[int, msgspec.Meta(ge=1)]
@@ -87,23 +87,23 @@ def require_placeable(priced: PricedCart, checkout: Checkout) -> None:
         raise Invalid("shipping_address", "Say where the goods go.", code="required")
     if ships:
         _require_country("shipping_address", checkout.shipping_address, priced.country)
-    elif any(not line.requires_shipping for line in priced.lines):
-        _require_taxed_country(checkout, priced.country or settings().country)
+    if any(not line.requires_shipping for line in priced.lines):
+        _require_taxed_country(checkout, priced.billing_country or priced.country or settings().country)
 
 
 def _require_taxed_country(checkout: Checkout, country: str) -> None:
-    """What is not handed over is taxed where its buyer is: their address says where that is."""
+    """What is not handed over is taxed where its buyer is: the address they are billed at says where that is."""
     if checkout.billing_address is None and checkout.shipping_address is None:
         raise Invalid("billing_address", "Say who is billed; digital goods are taxed in that country.", code="required")
     field = "billing_address" if checkout.billing_address else "shipping_address"
-    _require_country(field, checkout.billing_address or checkout.shipping_address, country)
+    _require_country(field, checkout.billing_address or checkout.shipping_address, country, "billing_country")
 
 
-def _require_country(field: str, address: PostalAddress | None, country: str | None) -> None:
+def _require_country(field: str, address: PostalAddress | None, country: str | None, set_by: str = "country") -> None:
     if address is not None and address.country != country:
         raise Invalid(
             f"{field}.country",
-            f"The cart is priced for {country}; set the cart's country to the address's first.",
+            f"The cart is priced for {country}; set the cart's {set_by} to the address's first.",
             code="country_mismatch",
         )
 

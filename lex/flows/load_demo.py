@@ -18,6 +18,7 @@ import msgspec
 
 from lex.adapters.files import Store
 from lex.catalog import categories, files
+from lex.catalog.commands import change_product
 from lex.catalog.drafts import ProductDraft
 from lex.core.actor import Actor
 from lex.core.errors import NotFound
@@ -139,18 +140,35 @@ async def _load_good(loading: _Loading, good: Good, place: int) -> None:
         await files.put_file(loading.private, "first-hundred.pdf", data, "application/pdf") if good.is_digital else None
     )
 
+    reduced: dict[UUID, ProductDraft] = {}
+
+    async def add(session: Session, draft: ProductDraft, on_hand: int) -> UUID:
+        """At its full price: only what cost more before can be reduced."""
+        full = replace(draft, price=draft.compare_at_price or draft.price, compare_at_price=None)
+        product_id = await add_product(session, loading.actor, full, on_hand)
+        if draft.compare_at_price:
+            reduced[product_id] = draft
+        return product_id
+
     async def make(session: Session) -> UUID:
+        reduced.clear()
         category_id, _ = await categories.ensure_path(session, good.category)
         draft = _draft(good, category_id, images, place)
-        product_id = await add_product(session, loading.actor, draft, 0 if good.choices else good.on_hand or 0)
+        product_id = await add(session, draft, 0 if good.choices else good.on_hand or 0)
         for number, choice in enumerate(good.choices):
-            variant = _variant(good, choice, draft, product_id, images, number)
-            await add_product(session, loading.actor, variant, choice.on_hand)
+            await add(session, _variant(good, choice, draft, product_id, images, number), choice.on_hand)
         if file:
             await files.add_file(session, product_id, file, data)
         return product_id
 
     await loading.once(f"product:{good.slug}", make)
+    if reduced:
+        await transact(loading.actor, lambda session: _reduce(session, reduced))
+
+
+async def _reduce(session: Session, reduced: dict[UUID, ProductDraft]) -> None:
+    for product_id, draft in reduced.items():
+        await change_product(session, product_id, draft)
 
 
 def _colours(good: Good) -> list[str]:

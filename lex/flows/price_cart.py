@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from lex.carts import remarks
-from lex.carts.methods import cost_of, countries_of, offered, shipping_for
+from lex.carts.methods import cost_of, countries_of, offered, shipping_changes, shipping_for
 from lex.carts.priced import PricedCart, PricedLine, by_rate, priced_coupon
 from lex.carts.queries import CartFacts, Line, Method
 from lex.core import clock
@@ -35,6 +35,7 @@ def price_cart(facts: CartFacts) -> PricedCart:
         version=facts.version,
         currency=facts.currency,
         country=facts.country,
+        billing_country=facts.billing_country,
         prices_include_tax=inclusive,
         lines=lines,
         shipping_countries=countries_of(facts.methods),
@@ -53,7 +54,11 @@ def price_cart(facts: CartFacts) -> PricedCart:
             [*((x.tax_rate, x.net_amount, x.tax_amount) for x in lines), (shipping_rate, shipping.net, shipping.tax)]
         ),
         coupons=[priced_coupon(offer, coupons) for offer in facts.coupons or ()],
-        changes=[*remarks.price_changes(facts), *remarks.coupon_changes(coupons.faults)],
+        changes=[
+            *remarks.price_changes(facts),
+            *shipping_changes(facts, chosen),
+            *remarks.coupon_changes(coupons.faults),
+        ],
         problems=remarks.problems(facts, [*(x.total_amount for x in lines), shipping.total], methods, chosen),
         expires_at=facts.expires_at,
         order_id=facts.order_id,
@@ -99,7 +104,8 @@ def _line(line: Line, discounts: list[Discount], rate: Decimal, inclusive: bool)
 
 def _rate(facts: CartFacts, line: Line, handed_over_in: str) -> Decimal:
     """What nobody hands over is taxed where its buyer is: `checkout` compares the cart's country with the address."""
-    country = handed_over_in if line.requires_shipping else facts.country or settings().country
+    buyer_in = facts.billing_country or facts.country or settings().country
+    country = handed_over_in if line.requires_shipping else buyer_in
     return tax.rate_for(facts.rates, country, line.tax_class)
 
 

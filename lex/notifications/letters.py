@@ -6,17 +6,15 @@ Every sentence of the templates is marked for the message catalogue; a language 
 import gettext
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lex.core import codec, money
+from lex.core import codec, money, wording
 
 _LOCALES = Path(__file__).parent / "locale"
 
@@ -40,9 +38,9 @@ def render(template: str, locale: str, facts: Mapping[str, Any]) -> Letter:
     return Letter(subject.strip(), text.strip() + "\n", room.get_template(f"{template}.html").render(facts))
 
 
-def amount(value: Decimal | str, currency: str) -> str:
-    """Money as it is written to people: `1,234.50 EUR`."""
-    return money.format_amount(money.minor(value, currency), currency)
+def amount(value: Decimal | str, currency: str, locale: str = "") -> str:
+    """Major units as money is written to people."""
+    return wording.amount(money.minor(value, currency), currency, locale)
 
 
 def address_lines(document: str | None) -> list[str]:
@@ -75,12 +73,6 @@ def _environment(language: str) -> Environment:
     room.policies["ext.i18n.trimmed"] = True
     words = gettext.translation("messages", _LOCALES, [language, language.partition("_")[0]], fallback=True)
     room.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
-    room.filters["amount"] = amount
-    room.filters["day"] = lambda at: _day(at, language)
+    room.filters["amount"] = lambda value, currency: amount(value, currency, language)
+    room.filters["day"] = lambda at: wording.day(at, language)
     return room
-
-
-def _day(at: datetime | str, language: str) -> str:
-    """A date in words with the weekday, as UTC has it."""
-    instant = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return format_date(instant, format="full", locale=language)

@@ -81,7 +81,7 @@ class DownloadLink:
     @property
     def token(self) -> str:
         """What its address ends in."""
-        return _token(self.id)
+        return link_token(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,8 @@ class Download:
     is_open: bool
 
 
-def _token(download_id: UUID) -> str:
+def link_token(download_id: UUID) -> str:
+    """What the address of a download ends in."""
     digest = hmac.digest(key_ring().blind, b"download:" + download_id.bytes, hashlib.sha256)
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
@@ -117,7 +118,7 @@ async def grant(session: Session, order_id: UUID, missing: Sequence[MissingDownl
         users=[row.user_id for row in missing],
         items=[row.order_item_id for row in missing],
         files=[row.file_id for row in missing],
-        hashes=[hash_token(_token(id_)) for id_ in made],
+        hashes=[hash_token(link_token(id_)) for id_ in made],
         expires_at=clock.now() + DOWNLOAD_TIME,
         limit=DOWNLOAD_LIMIT,
     )

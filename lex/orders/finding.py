@@ -172,7 +172,7 @@ def _tokens(customer: str) -> list[bytes]:
 def _bounds(wanted: OrderFilter) -> tuple[UUID, UUID]:
     low, high = _EVER
     if wanted.number:
-        low, high = _day_of(wanted.number)
+        low, high = day_of(wanted.number)
     for field in ("placed_from", "placed_until"):
         instant = getattr(wanted, field)
         if instant is not None and instant.tzinfo is None:
@@ -188,11 +188,11 @@ def _bounds(wanted: OrderFilter) -> tuple[UUID, UUID]:
 
 def checked_number(number: str) -> str:
     """An order number as it is stored, if there is such an order. Raises `Invalid` for what cannot be one."""
-    _day_of(number)
+    day_of(number)
     return number.strip().upper()
 
 
-def _day_of(number: str) -> tuple[UUID, UUID]:
+def day_of(number: str) -> tuple[UUID, UUID]:
     """The ids of the UTC day an order number carries."""
     match = NUMBER.match(number.strip().upper())
     try:
@@ -226,7 +226,7 @@ async def get_id(session: Session, reference: str) -> UUID:
     try:
         return UUID(reference)
     except ValueError:
-        low, high = _day_of(reference)
+        low, high = day_of(reference)
     found: UUID | None = await sql.fetch_value(session, _ID, number=checked_number(reference), low=low, high=high)
     if found is None:
         raise NotFound("There is no such order.", code="order_not_found")

@@ -17,6 +17,8 @@ from lex.db import sql
 from lex.db.session import Session
 from lex.identity.ciphers import Cipher
 from lex.identity.queries import open_cipher
+from lex.orders.downloads import link_token
+from lex.orders.finding import checked_number, day_of
 
 _LINES: LiteralString = """
     coalesce((SELECT json_agg(json_build_object(
@@ -31,7 +33,7 @@ _LINES: LiteralString = """
         'is_digital', i.is_digital, 'fulfilled_quantity', i.fulfilled_quantity) ORDER BY i.position)
         FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id), '[]')"""
 
-_ORDER: LiteralString = (
+_DOCUMENT: LiteralString = (
     """
 SELECT o.user_id, o.email, o.phone, o.billing_address, o.shipping_address, o.customer_note,
     k.wrapped_key, k.key_id, json_build_object(
@@ -57,23 +59,40 @@ SELECT o.user_id, o.email, o.phone, o.billing_address, o.shipping_address, o.cus
         'tracking_url', f.tracking_url, 'fulfilled_at', f.fulfilled_at, 'items', (
             SELECT json_agg(json_build_object('order_item_id', x.order_item_id, 'quantity', x.quantity) ORDER BY x.id)
             FROM fulfilment_items x WHERE x.fulfilment_id = f.id AND x.user_id = o.user_id)) ORDER BY f.id)
-        FROM fulfilments f WHERE f.order_id = o.id AND f.user_id = o.user_id), '[]')
-    )::text AS document
+        FROM fulfilments f WHERE f.order_id = o.id AND f.user_id = o.user_id), '[]')"""
+)
+
+# What the order's page tells beside it.
+_PAGE_PARTS: LiteralString = """,
+    'downloads', coalesce((SELECT json_agg(json_build_object(
+        'id', d.id, 'name', f.name, 'size_bytes', f.size_bytes, 'expires_at', d.expires_at,
+        'remaining', d.download_limit - d.download_count) ORDER BY d.id)
+        FROM downloads d JOIN digital_files f ON f.id = d.digital_file_id
+        WHERE d.order_id = o.id AND d.user_id = o.user_id), '[]'),
+    'story', coalesce((SELECT json_agg(json_build_object('kind', e.kind, 'created_at', e.created_at) ORDER BY e.id)
+        FROM order_events e
+        WHERE e.order_id = o.id AND e.user_id = o.user_id AND e.kind = ANY(%(kinds)s)), '[]')"""
+
+_FROM: LiteralString = """)::text AS document
 FROM orders o JOIN person_keys k ON k.user_id = o.user_id CROSS JOIN LATERAL (
-    SELECT CASE WHEN o.currency = ANY(%(without_decimals)s) THEN 1 ELSE 100 END AS scale) s
-WHERE o.id = %(order_id)s AND (o.user_id = %(user_id)s OR %(sees_all)s OR EXISTS (
+    SELECT CASE WHEN o.currency = ANY(%(without_decimals)s) THEN 1 ELSE 100 END AS scale) s"""
+
+_OPENED: LiteralString = """ AND (o.user_id = %(user_id)s OR %(sees_all)s OR EXISTS (
     SELECT FROM order_tokens t WHERE t.order_id = o.id AND t.user_id = o.user_id AND t.token_hash = ANY(%(tokens)s)
-        AND t.expires_at > %(now)s AND t.revoked_at IS NULL AND NOT t.is_once))
-"""
+        AND t.expires_at > %(now)s AND t.revoked_at IS NULL AND NOT t.is_once))"""
+
+_ORDER: LiteralString = _DOCUMENT + _FROM + " WHERE o.id = %(order_id)s" + _OPENED
+_PAGE: LiteralString = (
+    _DOCUMENT
+    + _PAGE_PARTS
+    + _FROM
+    + " WHERE o.order_number = %(number)s AND o.id >= %(low)s AND o.id < %(high)s"
+    + _OPENED
 )
 
 _EMAIL: LiteralString = """
 SELECT o.user_id, o.email, k.wrapped_key, k.key_id FROM orders o JOIN person_keys k ON k.user_id = o.user_id
 WHERE o.id = %(order_id)s AND %(sees_all)s
-"""
-
-_STORY: LiteralString = """
-SELECT kind, created_at FROM order_events WHERE order_id = %(order_id)s AND kind = ANY(%(kinds)s) ORDER BY id
 """
 
 _TIMELINE: LiteralString = """
@@ -135,23 +154,38 @@ async def get_order(session: Session, actor: Actor, order_id: UUID) -> dict[str,
 
     The personal fields of an erased person are null. That somebody of the staff reads it is audited.
     """
+    return await _read(session, actor, _ORDER, order_id=order_id)
+
+
+async def get_order_page(session: Session, actor: Actor, number: str) -> dict[str, Any]:
+    """As `get_order`, by its number, with its `downloads` and the `story` of what happened, oldest first."""
+    low, high = day_of(number)
+    params = {"number": checked_number(number), "low": low, "high": high, "kinds": list(TOLD)}
+    document = await _read(session, actor, _PAGE, **params)
+    links = [{**link, "token": link_token(UUID(link["id"]))} for link in document["downloads"]]
+    return {**document, "downloads": links}
+
+
+async def _read(session: Session, actor: Actor, statement: LiteralString, **params: object) -> dict[str, Any]:
     row = await sql.fetch_one(
         session,
-        _ORDER,
+        statement,
         _Sealed,
-        order_id=order_id,
         user_id=actor.user_id,
         sees_all=actor.sees_all,
         tokens=list(actor.tokens),
         now=clock.now(),
         without_decimals=money.WITHOUT_DECIMALS,
+        **params,
     )
     if row is None:
         raise NotFound("There is no such order, or its token is missing or wrong.", code="order_not_found")
+    document: dict[str, Any] = codec.decode(row.document)
+    order_id = UUID(document["id"])
     if actor.is_staff and actor.user_id != row.user_id:
         await audit.record(session, "read", "orders", order_id)
     cipher = open_cipher(row.user_id, row.wrapped_key, row.key_id)
-    return {**codec.decode(row.document), **_personal(cipher, order_id, row)}
+    return {**document, **_personal(cipher, order_id, row)}
 
 
 async def get_owner_and_email(session: Session, actor: Actor, order_id: UUID) -> tuple[UUID, str | None]:
@@ -180,23 +214,11 @@ def _personal(cipher: Cipher | None, order_id: UUID, row: _Sealed) -> dict[str, 
     }
 
 
-class StoryEntry(msgspec.Struct, frozen=True):
-    """One step of an order as its buyer is told it."""
-
-    kind: str
-    created_at: datetime
-
-
 #: What a buyer is told of an order's timeline; the rest is the shop's own.
 TOLD = (
     *("placed", "payment_failed", "paid", "paid_after_cancel", "downloads_granted", "fulfilled"),
     *("completed", "canceled", "refunded", "partially_refunded"),
 )
-
-
-async def list_story(session: Session, order_id: UUID) -> list[StoryEntry]:
-    """What happened to an order the caller has shown to be theirs, oldest first."""
-    return await sql.fetch_all(session, _STORY, StoryEntry, order_id=order_id, kinds=list(TOLD))
 
 
 async def list_timeline(session: Session, order_id: UUID) -> list[TimelineEntry]:

@@ -6,6 +6,7 @@ They stand for hosts of another company: no cookie or key of the shop is read he
 import base64
 import hashlib
 import re
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -16,7 +17,7 @@ from litestar.params import QueryParameter
 from lex.adapters.payments import sandbox, sandbox_books, sandbox_page
 from lex.adapters.payments.sandbox_books import Entry
 from lex.adapters.payments.sandbox_cards import CARDS, tokenise
-from lex.core import money
+from lex.core import wording
 from lex.core.errors import Invalid, NotFound
 from lex.core.settings import settings
 from lex.core.texts import is_web_address
@@ -26,16 +27,8 @@ from lex.web.kit.guards import public
 from lex.web.kit.inputs import FromPath, JSONBody
 from lex.web.kit.templates import page
 
-_STYLE = (
-    "body{margin:0;padding:24px;font:17px/1.5 system-ui,sans-serif;background:#faf9f7;color:#2a2622}"
-    "main{max-width:420px;margin:48px auto}h1{font-size:21px;line-height:1.25}.muted{color:#6f6a62}"
-    "button{display:block;width:100%;margin:12px 0;padding:12px;font:inherit;border:1px solid #8b857c;"
-    "border-radius:6px;background:#fff;color:inherit}"
-    "input{display:block;width:100%;box-sizing:border-box;margin:4px 0 12px;"
-    "padding:12px;font:inherit;border:1px solid #8b857c;"
-    "border-radius:6px;background:#fff;color:inherit}.wrong{color:#b3261e;margin:0 0 12px}td{padding:2px 12px 2px 0}"
-    ".main{background:#1f5b46;border-color:#1f5b46;color:#fff}"
-)
+# A style sheet of its own: nothing of the shop's is read on another company's page.
+_STYLE = (Path(__file__).parent / "templates" / "sandbox" / "style.css").read_text("utf-8")
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.\-\[\]:]+")
 
@@ -91,12 +84,12 @@ def _total(amount: str, currency: str, back: str, signature: str) -> str:
     """The amount in words. Raises `NotFound` for an address the shop did not make."""
     if not sandbox_page.is_ours(amount, currency, back, signature) or not is_web_address(back):
         raise NotFound("The shop asked for no such payment; go back to it and try again.", code="payment_not_found")
-    return money.format_amount(int(amount), currency)
+    return wording.amount(int(amount), currency)
 
 
 def _expiry(text: str) -> tuple[int, int]:
-    """Month and year of `12 / 30`; out of range when it reads otherwise, which the card's check tells."""
-    match = re.fullmatch(r"(\d{1,2})\s*[/-]\s*(\d{2}|\d{4})", text.strip())
+    """Month and year of `12 / 30` or `1230`: the number pad of a telephone has no slash. Raises `Invalid`."""
+    match = re.fullmatch(r"(\d{1,2})\s*[/.-]?\s*(\d{4}|\d{2})", text.strip())
     if match is None:
         raise Invalid("exp_month", "Write month and year as on the card, such as 12/30.")
     return int(match[1]), int(match[2]) + 2000 * (len(match[2]) == 2)
@@ -125,7 +118,7 @@ async def show_challenge(payment_id: FromPath[str]) -> Response[str]:
         headers={"Content-Security-Policy": _policy(_way_back(entry)), "Cache-Control": "no-store"},
         style=_STYLE,
         open=entry.status == "requires_action",
-        total=money.format_amount(entry.amount, entry.currency),
+        total=wording.amount(entry.amount, entry.currency),
         brand=str(entry.card["brand"]).capitalize(),
         last4=entry.card["last4"],
     )

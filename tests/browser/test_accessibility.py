@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from lex.adapters.payments.sandbox_page import page_address
 from tests.browser.conftest import NARROW, WIDE, Visit
 from tests.browser.test_buying import fill_cart
 from tests.support.shop import ADDRESS
@@ -62,6 +63,8 @@ async def test_axe_finds_nothing_serious(visiting: Any, size: tuple[int, int], s
         for path in PAGES:
             await visit.open(path)
             found[path] = await judged(visit)
+        await visit.open(page_address(4470, "EUR", f"{visit.server.url}/orders/LEX-1/return"))
+        found["/sandbox/pay"] = await judged(visit)
         await visit.open("/cart")
         found["/cart (empty)"] = await judged(visit)
         await fill_cart(visit)

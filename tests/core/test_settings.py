@@ -27,6 +27,11 @@ from lex.ops.settings_docs import settings_page
         ("REDIS_URL", "localhost:6379"),
         ("LEX_MAIL_URL", "zz"),
         ("LEX_PUBLIC_URL", "shop.example"),
+        ("LEX_TRUSTED_PROXIES", "127.0.0.1, proxy.example"),
+        ("LEX_TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("LEX_TIMEZONE", "Europe/Bremen"),
+        ("LEX_TIMEZONE", "Europe"),
+        ("LEX_TIMEZONE", "../etc/passwd"),
     ],
 )
 def test_an_unusable_value_names_its_variable(name: str, value: str) -> None:

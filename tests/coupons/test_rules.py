@@ -185,7 +185,7 @@ def test_what_the_cart_lacks_is_told_and_can_mend() -> None:
         "FEW": "coupon_quantity",
     }
     assert not any(fault.is_lasting for fault in result.faults.values())
-    assert "10.00 EUR are missing" in result.faults["SHORT"].message
+    assert "€10.00 are missing" in result.faults["SHORT"].message
 
 
 def test_it_starts_at_its_first_instant_and_is_over_at_its_last() -> None:

@@ -48,6 +48,8 @@ async def test_it_shows_all_three_kinds(tmp_path: Path) -> None:
     page: dict[str, Any] = json.loads(await catalog.list_products(ProductFilter(limit=100)))
     assert page["facets"]["total"] == len(GOODS)
     assert page["facets"]["on_sale"] >= 2
+    reduced = [item for item in page["items"] if item["compare_at_price"]]
+    assert {item["lowest_price_30_days"] == item["compare_at_price"] for item in reduced} == {True}
     sold_out = {item["slug"] for item in page["items"] if not item["in_stock"]}
     assert sold_out == {"folding-lock"}
     assert any(item["few_left"] is None and item["slug"] == "patch-kit" for item in page["items"])

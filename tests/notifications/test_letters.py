@@ -70,9 +70,9 @@ def test_every_letter_is_whole(template: str, locale: str) -> None:
 
 def test_what_a_confirmation_says() -> None:
     assert render("order_confirmed", "en", FACTS).text == (
-        "Thank you for your order. Your payment of 1,240.50 EUR has arrived.\n\n"
-        "Chain <b>8</b> (116) × 2: 1,235.60 EUR\nParcel: 4.90 EUR\n\n"
-        "Total: 1,240.50 EUR\nTax contained in it: 198.07 EUR\n\n"
+        "Thank you for your order. Your payment of €1,240.50 has arrived.\n\n"
+        "Chain <b>8</b> (116) × 2: €1,235.60\nParcel: €4.90\n\n"
+        "Total: €1,240.50\nTax contained in it: €198.07\n\n"
         "Delivery (Parcel) to:\nAda Möller\nLange Straße 7\n28195 Bremen\nDE\n\n"
         "We write again when it is on its way.\n\n"
         "Your order:\nhttps://shop.example/orders/LEX-20261105-7F3K9QTB?token=abc\n\nSpoke & Thread\n"
@@ -99,9 +99,10 @@ def test_a_collection_is_not_a_parcel() -> None:
     assert "Lange Straße" not in picked.text + picked.html
 
 
-def test_amounts_carry_their_currency() -> None:
-    assert amount(Decimal("1234.50"), "EUR") == "1,234.50 EUR"
-    assert amount("1999", "JPY") == "1,999 JPY"
+def test_amounts_carry_their_currency_as_the_readers_language_writes_them() -> None:
+    assert "1.240,50\xa0€" in render("order_confirmed", "de", FACTS).text
+    assert amount(Decimal("1234.50"), "EUR") == "€1,234.50"
+    assert amount("1999", "JPY") == "¥1,999"
 
 
 def test_an_address_is_written_as_on_an_envelope() -> None:

@@ -58,8 +58,8 @@ async def test_a_paid_order_is_confirmed_by_mail(shop: Shop, database_url: str, 
     assert mail["To"] == "ada@example.org"
     assert order.data["order_number"] in mail["Subject"]
     text = text_of(mail)
-    assert "Lamp × 2: 47.80 EUR" in text
-    assert "Your payment of 47.80 EUR has arrived." in text
+    assert "Lamp × 2: €47.80" in text
+    assert "Your payment of €47.80 has arrived." in text
     assert ADDRESS["recipient_name"] in text
     notice = shop.one("SELECT status, attempts, sent_at, last_error FROM notifications")
     assert (notice["status"], notice["attempts"], notice["last_error"]) == ("sent", 1, None)

@@ -55,7 +55,7 @@ TOGETHER: dict[str, Row] = {
     "service_slots": {"capacity": 4},
 }
 #: Their rows come by triggers on others.
-DERIVED = {"product_facets"}
+DERIVED = {"product_facets", "product_prices"}
 
 
 class Rows:

@@ -63,7 +63,7 @@ async def test_real_cards_are_told_to_stay_away(client: Client) -> None:
 async def test_the_bank_asks_without_a_script(client: Client) -> None:
     page = await client.get(await challenged())
     assert page.status_code == 200
-    assert "1,234.50 EUR" in page.text
+    assert "€1,234.50" in page.text
     assert "Visa card ending in 3220" in page.text
     assert "<script" not in page.text
     policy = page.headers["content-security-policy"]

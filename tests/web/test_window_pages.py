@@ -243,3 +243,16 @@ async def test_pages_of_the_shop_are_markdown_files(client: Client, rows: Rows, 
             file.unlink()
         folder.rmdir()
         texts._texts.cache_clear()
+
+
+async def test_a_reduced_price_tells_the_lowest_before_it(client: Client, rows: Rows) -> None:
+    rows.add("products", slug="bell", name="Bell", price=25, track_inventory=False, is_featured=True)
+    rows.run("UPDATE products SET price = 19, compare_at_price = 30")
+    for path in ("/products/bell", "/products", "/", "/search?q=bell"):
+        assert "€19.00 before €30.00 Lowest price in 30 days: €25.00" in (await see(client, path)).words, path
+    detail = (await client.get("/api/v1/products/bell")).json()
+    items = [(await client.get(path)).json()["items"][0] for path in ("/api/v1/products", "/api/v1/search?q=bell")]
+    assert [one["lowest_price_30_days"] for one in (detail, *items)] == [2500] * 3
+    rows.run("UPDATE products SET compare_at_price = NULL")
+    assert "Lowest price" not in (await see(client, "/products/bell")).words
+    assert (await client.get("/api/v1/products/bell")).json()["lowest_price_30_days"] is None

@@ -17,6 +17,7 @@ def _item(
     members = {
         "brand": "NULL::text",
         "compare_at_price": "NULL::bigint",
+        "lowest_price_30_days": "NULL::bigint",
         "variant_count": "0",
         "rating_average": "NULL::numeric",
         "rating_count": "0",
@@ -38,6 +39,7 @@ _PRODUCT: LiteralString = _item(
     in_stock=IN_STOCK,
     brand="p.brand",
     compare_at_price=amount("p.compare_at_price"),
+    lowest_price_30_days=amount("p.lowest_price_30_days"),
     variant_count="p.variant_count",
     rating_average="p.rating_average",
     rating_count="p.rating_count",
@@ -55,8 +57,9 @@ _PLAN: LiteralString = _item(
 
 #: The hits in `page` in their order, each as a row that becomes its JSON.
 ITEMS: LiteralString = f"""
-    SELECT kind, id, slug, name, category, price, price_max, in_stock, image, brand, compare_at_price, variant_count,
-           rating_average, rating_count, duration_minutes, billing_interval, interval_count
+    SELECT kind, id, slug, name, category, price, price_max, in_stock, image, brand, compare_at_price,
+           lowest_price_30_days, variant_count, rating_average, rating_count, duration_minutes, billing_interval,
+           interval_count
     FROM (
         SELECT {_PRODUCT} FROM page JOIN products p ON p.id = page.id
         LEFT JOIN categories c ON c.id = p.category_id AND c.deleted_at IS NULL AND c.is_active

@@ -12,6 +12,7 @@ from lex.carts.priced import PricedCart
 from lex.carts.queries import get_couponed_facts, get_facts, lock_open_cart
 from lex.db.session import Session, transact
 from lex.flows.price_cart import price_cart
+from lex.web.kit import rates
 from lex.web.kit.guards import public
 from lex.web.kit.idempotency import IdempotencyKey, created
 from lex.web.kit.inputs import CurrentActor, FromPath, JSONBody
@@ -32,7 +33,7 @@ class EnteredCoupon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     operation_id="applyCoupon",
     security=CART,
     summary="Enter a coupon",
-    responses={201: ResponseSpec(PricedCart, description="The cart with the coupon."), **problems(404, 409, 410)},
+    responses={201: ResponseSpec(PricedCart, description="The cart with the coupon."), **problems(404, 409, 410, 429)},
 )
 async def apply_coupon(
     request: Request[Any, Any, Any],
@@ -43,8 +44,9 @@ async def apply_coupon(
 ) -> Response[Any]:
     """Takes a code that takes something off this cart as it stands; every other is refused with the reason. Later,
     `coupons` of the cart tells what each takes off, or why it does not at the moment; one that is no longer valid is
-    told once under `changes` and taken out.
+    told once under `changes` and taken out. A cart may try 20 codes an hour.
     """
+    await rates.count_coupon(request, cart_id)
 
     async def work(session: Session) -> Any:
         head = await lock_open_cart(session, actor, cart_id)

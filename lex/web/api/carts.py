@@ -66,9 +66,12 @@ class LineChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CartChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the cart goes and how: the code of one of its `shipping_methods`."""
+    """Where the cart goes and how: the code of one of its `shipping_methods`; and where its buyer is billed, if that is
+    elsewhere: digital goods are taxed there.
+    """
 
     country: Country | None = None
+    billing_country: Country | None = None
     shipping_method: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] | None = None
 
 
@@ -206,7 +209,13 @@ async def change_cart(cart_id: FromPath[UUID], data: JSONBody[CartChange], actor
 
     async def work(session: Session) -> PricedCart:
         head = await lock_open_cart(session, actor, cart_id)
-        await carts.choose(session, head, country=data.country, shipping_method=data.shipping_method)
+        await carts.choose(
+            session,
+            head,
+            country=data.country,
+            shipping_method=data.shipping_method,
+            billing_country=data.billing_country,
+        )
         return await _priced(session, actor, cart_id)
 
     return await transact(actor, work)

@@ -13,6 +13,10 @@ FewLeft = Annotated[
     int | None, msgspec.Meta(description="Units left when three or fewer are; else null.", examples=[2])
 ]
 NextCursor = Annotated[str | None, msgspec.Meta(description="Send it as `cursor` for the next page; null on the last.")]
+Lowest = Annotated[
+    int | None,
+    msgspec.Meta(description="Lowest price of the 30 days before the reduction; null without one, or a history."),
+]
 Number = Annotated[int, msgspec.Meta(ge=0, examples=[3])]
 
 
@@ -69,6 +73,7 @@ class ProductItem(msgspec.Struct, frozen=True):
     price: Minor
     price_max: Minor
     compare_at_price: Minor | None
+    lowest_price_30_days: Lowest
     in_stock: bool
     few_left: FewLeft
     image: Picture | None
@@ -148,6 +153,7 @@ class Variant(msgspec.Struct, frozen=True):
     options: Annotated[dict[str, str], msgspec.Meta(examples=[{"Size": "M"}])]
     price: Minor
     compare_at_price: Minor | None
+    lowest_price_30_days: Lowest
     in_stock: bool
     available: Left
     image: Picture | None
@@ -179,6 +185,7 @@ class ProductDetail(msgspec.Struct, frozen=True):
     price: Minor
     price_max: Minor
     compare_at_price: Minor | None
+    lowest_price_30_days: Lowest
     tax_class: str
     in_stock: bool
     available: Left

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from lex.web.api.catalog_views import Currency, Facets, Minor, Named, NextCursor, Number, Picture, Slug
+from lex.web.api.catalog_views import Currency, Facets, Lowest, Minor, Named, NextCursor, Number, Picture, Slug
 
 
 class SearchItem(msgspec.Struct, frozen=True):
@@ -22,6 +22,7 @@ class SearchItem(msgspec.Struct, frozen=True):
     image: Picture | None
     brand: str | None
     compare_at_price: Minor | None
+    lowest_price_30_days: Lowest
     variant_count: Number
     rating_average: float | None
     rating_count: Number

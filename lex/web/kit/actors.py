@@ -12,7 +12,7 @@ from lex.core.errors import Unauthenticated
 from lex.identity.ciphers import blind_index
 from lex.identity.commands import hash_token
 from lex.identity.queries import find_api_key
-from lex.web.kit.addresses import ip_of
+from lex.web.kit.addresses import client_address
 from lex.web.kit.edge import request_id_of
 
 CART_TOKEN = "X-Cart-Token"
@@ -44,18 +44,16 @@ async def _holder(connection: ASGIConnection[Any, Any, Any, Any], authorization:
         request_id_of(connection.scope),
         _tokens(connection),
         tuple(holder.scopes),
-        ip_of(connection),
+        client_address(connection),
     )
 
 
 def _guest(connection: ASGIConnection[Any, Any, Any, Any]) -> Actor:
     tokens = _tokens(connection)
     # Without a token the address stands for the guest, keyed so that no address can be found from it.
-    address = connection.client.host if connection.client else ""
+    address = client_address(connection)
     name = tokens[0] if tokens else blind_index("address", address)
-    return Actor(
-        Role.GUEST, f"guest:{name.hex()}", None, request_id_of(connection.scope), tokens, address=ip_of(connection)
-    )
+    return Actor(Role.GUEST, f"guest:{name.hex()}", None, request_id_of(connection.scope), tokens, address=address)
 
 
 def _tokens(connection: ASGIConnection[Any, Any, Any, Any]) -> tuple[bytes, ...]:

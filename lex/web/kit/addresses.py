@@ -1,33 +1,49 @@
-"""Where a request comes from: for the limits on how often, and for the audit."""
+"""Who asks, behind the proxies of this shop: for limits, and for the audit trail."""
 
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
 from litestar.connection import ASGIConnection
 
-Connection = ASGIConnection[Any, Any, Any, Any]
+from lex.core.settings import settings
+
+Address = IPv4Address | IPv6Address
 
 
-def address_of(connection: Connection) -> str:
-    """Who asks. A peer of this machine or network is a proxy: it says last whom it saw. From anybody else that is
-    their own word and not heard.
+def client_address(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """The client's IP address; empty where a socket of this machine tells none.
+
+    Each proxy appends whom it saw to X-Forwarded-For. Read from its end, the first address that is none of
+    LEX_TRUSTED_PROXIES is the client: what stands before it is the client's own word. The header of a peer that is
+    no trusted proxy is not heard at all.
     """
-    peer = connection.client.host if connection.client else ""
-    told = connection.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    return told[:100] if told and _is_near(peer) else peer
+    seen = _read(connection.client.host) if connection.client else None
+    if seen is not None and not _is_proxy(seen):
+        return str(seen)
+    for text in reversed(",".join(connection.headers.getall("x-forwarded-for", [])).split(",")):
+        told = _read(text)
+        if told is None:
+            break
+        seen = told
+        if not _is_proxy(seen):
+            break
+    return "" if seen is None else str(seen)
 
 
-def ip_of(connection: Connection) -> str:
-    """The same as an IP address, as the database takes one; nothing for a name, a socket or nonsense."""
+def _is_proxy(address: Address) -> bool:
+    return any(address in network for network in settings().proxies)
+
+
+def _read(text: str) -> Address | None:
+    """`192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1` or `[2001:db8::1]:4711`; an IPv4 address in IPv6 as what it is."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
     try:
-        return str(ip_address(address_of(connection).partition("%")[0]))
+        address = ip_address(text)
     except ValueError:
-        return ""
-
-
-def _is_near(peer: str) -> bool:
-    try:
-        address = ip_address(peer)
-    except ValueError:  # a socket of this machine
-        return True
-    return address.is_loopback or address.is_private
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address

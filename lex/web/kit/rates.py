@@ -1,34 +1,72 @@
-"""How often one address may do something that costs others: counted in Redis, and let pass while Redis is gone.
+"""How often one may do something that costs others: counted in Redis, and let pass while Redis is gone.
 
 What must hold even then is counted in PostgreSQL by the story itself.
 """
+
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Any
+from uuid import UUID
+
+from litestar.connection import ASGIConnection
 
 from lex.adapters.cache import UNAVAILABLE, Cache
 from lex.core.errors import Refusal
 from lex.core.settings import settings
 from lex.identity.ciphers import blind_index
+from lex.web.kit.addresses import client_address
+
+_HOUR = 60 * 60
+MOST_CODES_IN_CART, MOST_CODES_FROM_ADDRESS = 20, 100
 
 
 class TooMany(Refusal):
-    """The same address asked too often."""
+    """The same one tried too often. `way_on` says how to go on meanwhile."""
 
     status = 429
     code = "too_many"
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, way_on: str = "") -> None:
         minutes = max(round(seconds / 60), 1)
-        super().__init__(f"That was tried too often from here; try again in {minutes} min.")
+        super().__init__(f"That was tried too often; try again in {minutes} min{way_on}.")
         self.headers = {"Retry-After": str(max(int(seconds), 1))}
 
 
-async def count(what: str, address: str, *, most: int, seconds: int) -> None:
-    """Count one more. Raises `TooMany` beyond `most` within `seconds`. The address itself is kept nowhere."""
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `most` times an hour, for `whom` it is counted."""
+
+    what: str
+    whom: str
+    most: int
+
+
+def by_address(what: str, connection: ASGIConnection[Any, Any, Any, Any], most: int) -> Limit:
+    """A limit for the client's address. Whoever has one IPv6 address has its whole network of 64 bits."""
+    address = client_address(connection)
+    return Limit(what, str(ip_network(f"{address}/64", strict=False)) if ":" in address else address, most)
+
+
+async def count(*limits: Limit, way_on: str = "") -> None:
+    """Count one more of each. Raises `TooMany` beyond one of them. Whom it is about is kept nowhere."""
     if not settings().redis_url:
         return
     cache = Cache(settings().redis_url)
     try:
-        counted = await cache.count(f"rate:{what}:{blind_index('address', address).hex()}", seconds)
+        for limit in limits:
+            key = f"rate:{limit.what}:{blind_index('address', limit.whom).hex()}"
+            counted = await cache.count(key, _HOUR)
+            if counted is not UNAVAILABLE and counted[0] > limit.most:
+                raise TooMany(counted[1], way_on)
     finally:
         await cache.close()
-    if counted is not UNAVAILABLE and counted[0] > most:
-        raise TooMany(counted[1])
+
+
+async def count_coupon(connection: ASGIConnection[Any, Any, Any, Any], cart_id: UUID) -> None:
+    """Count a coupon code that is about to be tried on a cart. Raises `TooMany`.
+
+    Enough an hour for whoever mistypes, too few to find a code by guessing.
+    """
+    of_cart = Limit("coupon cart", str(cart_id), MOST_CODES_IN_CART)
+    of_address = by_address("coupon", connection, MOST_CODES_FROM_ADDRESS)
+    await count(of_cart, of_address, way_on=", or place the order without a coupon")

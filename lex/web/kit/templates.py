@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Any
 
 import jinja2
 from babel import Locale
-from babel.dates import format_date, format_time
-from babel.numbers import format_currency, format_decimal
+from babel.numbers import format_decimal
 from babel.support import NullTranslations, Translations
 from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
@@ -19,7 +17,7 @@ from litestar import MediaType, Request, Response
 from markupsafe import Markup
 
 from lex.catalog.picture_files import sources
-from lex.core import colour, money
+from lex.core import colour, wording
 from lex.core.settings import Settings, settings
 from lex.web.kit import assets
 from lex.web.kit.csrf import csrf
@@ -87,7 +85,7 @@ def _environment(config: Settings) -> jinja2.Environment:
     )
     made.install_gettext_translations(_words(config.locale), newstyle=True)  # type: ignore[attr-defined]
     made.globals["_"] = _marked  # as Jinja's own, which costs a fifth of a page
-    made.filters.update(amount=amount, number=number, day=day, moment=moment)
+    made.filters.update(amount=wording.amount, number=number, day=wording.day, moment=wording.moment)
     made.globals.update(
         shop_name=config.shop_name,
         shop_address=config.address,
@@ -155,35 +153,9 @@ def _words(locale: str) -> NullTranslations:
     return Translations.load(_LANGUAGES, [locale])
 
 
-def amount(minor: int, currency: str) -> str:
-    """The filter `amount`: minor units as the shop's language writes money, `8450 | amount("EUR")` is “€84.50”."""
-    return _amount(minor, currency, settings().locale)
-
-
-@lru_cache(maxsize=8192)
-def _amount(minor: int, currency: str, locale: str) -> str:
-    return format_currency(money.major(minor, currency), currency, locale=locale)
-
-
 def number(value: float) -> str:
     """The filter `number`: at most one decimal, as the shop's language writes it."""
     return format_decimal(value, format="#,##0.#", locale=settings().locale)
-
-
-def day(at: datetime | str) -> str:
-    """The filter `day`: a date in words with its weekday, as UTC has it."""
-    return format_date(_instant(at), format="full", locale=settings().locale)
-
-
-def moment(at: datetime | str) -> str:
-    """The filter `moment`: a date and a time with its zone."""
-    instant, words = _instant(at), settings().locale
-    date = format_date(instant, format="d MMMM", locale=words)
-    return f"{date}, {format_time(instant, format='HH:mm', locale=words)} UTC"
-
-
-def _instant(at: datetime | str) -> datetime:
-    return (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(UTC)
 
 
 def theme() -> str:

@@ -120,7 +120,12 @@ def _flag(name: str, text: str) -> bool:
 
 def _price(name: str, text: str) -> int | None:
     """An amount as people write it: 20, 19.90 or 19,90."""
-    return money.minor(text.replace(",", "."), settings().currency, name) if text else None
+    if not text:
+        return None
+    price = money.minor(text.replace(",", "."), settings().currency, name)
+    if price < 0:
+        raise Invalid(name, "A price is not below zero; write it as 19.90.")
+    return price
 
 
 def _stars(text: str) -> int | None:

@@ -6,10 +6,10 @@ from uuid import UUID
 from litestar import MediaType, Request, Response, get
 
 from lex.carts.priced import PricedCart
-from lex.carts.queries import CartFacts, get_facts
+from lex.carts.queries import CartFacts, get_any_facts, get_facts
 from lex.core import countries
 from lex.core.actor import Actor
-from lex.core.errors import Gone, NotFound, Refusal
+from lex.core.errors import Conflict, Gone, NotFound, Refusal
 from lex.core.settings import settings
 from lex.db.session import transaction
 from lex.flows.show_cart import show_cart
@@ -19,6 +19,7 @@ from lex.web.kit.edge import is_head
 from lex.web.kit.guards import public
 from lex.web.kit.inputs import CurrentActor
 from lex.web.kit.templates import page
+from lex.web.storefront.frame import frame
 
 #: What stands in the way and is mended at the checkout; anything else is mended in the cart.
 AT_CHECKOUT = frozenset({"country_required", "no_shipping", "shipping_method_required"})
@@ -40,7 +41,7 @@ def country_options(priced: PricedCart) -> list[tuple[str, str]]:
 
 @get("/cart", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
 async def cart(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
-    """The cart priced now. A browser without a cart costs no statement."""
+    """The cart priced now. For a browser without a cart no cart is looked for."""
     return await cart_answer(request, actor, find_basket(request), renewed="renewed" in request.query_params)
 
 
@@ -52,24 +53,33 @@ async def cart_answer(
     refusal: Refusal | None = None,
     item_id: UUID | None = None,
     typed: str = "",
+    is_coupon: bool = False,
     renewed: bool = False,
 ) -> Response[Any]:
     """The page, or its inner part for a script. `refusal` says what could not be done with `item_id` or `typed`."""
-    facts: dict[str, Any] = {"refusal": refusal, "refused_item": item_id, "typed": typed, "renewed": renewed}
+    facts: dict[str, Any] = {"refusal": refusal, "refused_item": item_id, "typed": typed, "is_coupon": is_coupon}
+    facts["renewed"] = renewed
     if basket is None:
-        return _page(request, None, facts)
+        return await _page(request, None, facts)
     try:
         priced = await show_cart(basket.opened_by(actor), basket.id, is_told=not is_head(request.scope))
     except Gone:
         async with transaction(basket.opened_by(actor)) as session:
-            return _page(request, None, facts, expired=await get_facts(session, basket.opened_by(actor), basket.id))
+            expired = await get_facts(session, basket.opened_by(actor), basket.id)
+        return await _page(request, None, facts, expired=expired)
+    except Conflict as conflict:
+        if conflict.code != "cart_currency":
+            raise
+        async with transaction(basket.opened_by(actor)) as session:
+            foreign = await get_any_facts(session, basket.opened_by(actor), basket.id)
+        return await _page(request, None, facts, foreign=foreign)
     except NotFound:
-        answer = _page(request, None, facts)
+        answer = await _page(request, None, facts)
         forget(answer)
         return answer
     if priced.status != "open":
         return await _closed(request, priced, facts)
-    answer = _page(request, priced, facts)
+    answer = await _page(request, priced, facts)
     keep(answer, basket, units_in(priced))
     return answer
 
@@ -77,18 +87,19 @@ async def cart_answer(
 async def _closed(request: Request[Any, Any, Any], priced: PricedCart, facts: dict[str, Any]) -> Response[Any]:
     """A cart that was placed (or merged): said once, with the way to its order; the next one begins empty."""
     number = await find_number(priced.order_id) if priced.order_id else None
-    answer = _page(request, None, facts, placed=number)
+    answer = await _page(request, None, facts, placed=number)
     forget(answer)
     return answer
 
 
-def _page(
+async def _page(
     request: Request[Any, Any, Any],
     priced: PricedCart | None,
     facts: dict[str, Any],
     *,
     placed: str | None = None,
     expired: CartFacts | None = None,
+    foreign: CartFacts | None = None,
 ) -> Response[Any]:
     refusal: Refusal | None = facts["refusal"]
     is_piece = is_htmx(request)
@@ -97,10 +108,11 @@ def _page(
         "storefront/_cart.html" if is_piece else "storefront/cart.html",
         # A script swaps in what it gets; an answer that is an error it would leave out.
         status=refusal.status if refusal and not is_piece else 200,
-        headers=_HEADERS,
+        headers=_HEADERS | getattr(refusal, "headers", {}),
+        frame=None if is_piece else await frame(),
         cart=priced if priced and priced.lines else None,
         cart_count=units_in(priced) if priced else 0,
-        problem_of={remark.item_id: remark for remark in problems},
+        problem_of={remark.item_id: remark for remark in reversed(problems)},
         needs_shipping=any(line.requires_shipping for line in priced.lines) if priced else False,
         is_blocked=any(remark.code not in AT_CHECKOUT for remark in problems),
         countries=country_options(priced) if priced else [],
@@ -108,6 +120,7 @@ def _page(
         cart_days=settings().cart_days,
         placed=placed,
         expired=expired,
+        foreign=foreign,
         is_piece=is_piece,
         **facts,
     )

@@ -4,21 +4,22 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
-from litestar import Request, Response, post
+from litestar import Request, Response, get, post
 
 from lex.carts import commands as carts
 from lex.carts.commands import Opened, Wanted
 from lex.carts.couponing import enter_code, remove_code, require_entered
-from lex.carts.queries import CartHead, get_facts, lock_cart, lock_open_cart, require_open
+from lex.carts.queries import CartHead, get_any_facts, get_facts, lock_cart, lock_open_cart, require_open
 from lex.core.actor import Actor
 from lex.core.errors import Conflict, Gone, Invalid, NotFound, Refusal
 from lex.core.settings import settings
 from lex.db.session import Session, transact
 from lex.flows.price_cart import price_cart
 from lex.flows.show_cart import renew_cart, show_cart
+from lex.web.kit import rates
 from lex.web.kit.basket import Basket, find_basket, keep, new_basket, units_in
 from lex.web.kit.forms import read_form, whole_number
-from lex.web.kit.guards import own_form
+from lex.web.kit.guards import own_form, public
 from lex.web.kit.inputs import CurrentActor, FromPath
 from lex.web.kit.templates import cart_count, page
 from lex.web.storefront.cart import cart_answer, is_htmx
@@ -87,20 +88,19 @@ async def _add(session: Session, actor: Actor, held: Basket | None, wanted: Want
 
 @post("/cart/renew", guards=[own_form], include_in_schema=False)
 async def renew(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
-    """What was in an expired cart goes into a new one."""
+    """What was in an expired cart, or in one of another currency, goes into a new one."""
     held = find_basket(request)
     if held is None:
         return to_cart()
     owner = held.opened_by(actor)
 
     async def work(session: Session) -> Opened | None:
-        facts = await get_facts(session, owner, held.id)
+        facts = await get_any_facts(session, owner, held.id)
         try:
             require_open(facts)
-        except Gone:
-            return await renew_cart(session, actor, facts)
-        except Refusal:
-            return None
+        except (Gone, Conflict) as refusal:
+            is_over = isinstance(refusal, Gone) or refusal.code == "cart_currency"
+            return await renew_cart(session, actor, facts) if is_over else None
         return None
 
     opened = await transact(owner, work)
@@ -111,7 +111,13 @@ async def renew(request: Request[Any, Any, Any], actor: CurrentActor) -> Respons
 
 
 async def _changed(
-    request: Request[Any, Any, Any], actor: Actor, change: Change, *, item_id: UUID | None = None, typed: str = ""
+    request: Request[Any, Any, Any],
+    actor: Actor,
+    change: Change,
+    *,
+    item_id: UUID | None = None,
+    typed: str = "",
+    is_coupon: bool = False,
 ) -> Response[Any]:
     """Make a change in one transaction; what is refused stands on the cart's page beside what was meant."""
     basket = find_basket(request)
@@ -127,7 +133,9 @@ async def _changed(
     except (Gone, NotFound):
         return await cart_answer(request, actor, basket) if is_htmx(request) else to_cart()
     except Refusal as refusal:
-        return await cart_answer(request, actor, basket, refusal=refusal, item_id=item_id, typed=typed)
+        return await cart_answer(
+            request, actor, basket, refusal=refusal, item_id=item_id, typed=typed, is_coupon=is_coupon
+        )
     return await cart_answer(request, actor, basket) if is_htmx(request) else to_cart()
 
 
@@ -173,12 +181,17 @@ async def choose_shipping(request: Request[Any, Any, Any], actor: CurrentActor) 
 async def enter_coupon(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
     """Enter a coupon; one that takes nothing off is refused with the reason."""
     typed = (await read_form(request)).get("code", "")
+    if basket := find_basket(request):
+        try:
+            await rates.count_coupon(request, basket.id)
+        except rates.TooMany as refusal:
+            return await cart_answer(request, actor, basket, refusal=refusal, typed=typed[:100], is_coupon=True)
 
     async def change(session: Session, owner: Actor, head: CartHead) -> None:
         code = await enter_code(session, head, typed)
         require_entered(price_cart(await get_facts(session, owner, head.id)), code)
 
-    return await _changed(request, actor, change, typed=typed[:100])
+    return await _changed(request, actor, change, typed=typed[:100], is_coupon=True)
 
 
 @post("/cart/coupons/remove", guards=[own_form], include_in_schema=False)
@@ -192,4 +205,13 @@ async def remove_coupon(request: Request[Any, Any, Any], actor: CurrentActor) ->
     return await _changed(request, actor, change)
 
 
-routes = [add_item, renew, change_item, choose_country, choose_shipping, enter_coupon, remove_coupon]
+_FORMS = ("items", "items/{item_id:uuid}", "renew", "country", "shipping", "coupons", "coupons/remove")
+
+
+@get([f"/cart/{form}" for form in _FORMS], guards=[public], include_in_schema=False)
+async def cart_form() -> Response[Any]:
+    """The address of a form that a browser kept: to the page the form stands on."""
+    return to_cart()
+
+
+routes = [cart_form, add_item, renew, change_item, choose_country, choose_shipping, enter_coupon, remove_coupon]

@@ -13,8 +13,7 @@ from lex.carts.priced import PricedCart
 from lex.carts.queries import get_facts, lock_open_cart
 from lex.core.actor import Actor
 from lex.core.countries import names
-from lex.core.errors import FieldError, Gone, Invalid, NotFound, Refusal
-from lex.core.settings import settings
+from lex.core.errors import Conflict, FieldError, Gone, Invalid, NotFound, Refusal
 from lex.db.session import Session, transact
 from lex.flows.place_order import place_order
 from lex.flows.price_cart import price_cart
@@ -27,9 +26,20 @@ from lex.web.kit.inputs import CurrentActor
 from lex.web.kit.templates import page
 from lex.web.storefront.cart import AT_CHECKOUT, country_options, is_htmx
 from lex.web.storefront.cart_changes import to_cart
-from lex.web.storefront.checkout_form import checkout_of, faults_of, is_billed, is_sent
+from lex.web.storefront.checkout_form import (
+    checkout_of,
+    countries_of,
+    faults_of,
+    has_files,
+    is_billed,
+    is_delivered_otherwise,
+    is_sent,
+    method_of,
+    told_of_delivery,
+)
+from lex.web.storefront.frame import frame
 from lex.web.storefront.paying import card_facts, pay
-from lex.web.storefront.visitor import Visitor, to_placed
+from lex.web.storefront.visitor import Visitor, see_other, to_placed
 
 Form = dict[str, str]
 _HEADERS = {"Cache-Control": "private, no-store"}
@@ -50,12 +60,12 @@ async def checkout(request: Request[Any, Any, Any], actor: CurrentActor) -> Resp
             return to_cart()
         told = [change.message for change in priced.changes]
         if priced.shipping_methods and priced.shipping_method is None and not is_head(request.scope):
-            priced, _ = await _deliver(owner, basket, "", "")
+            priced, _ = await _deliver(owner, basket, {})
     except Invalid as refusal:
         return await _unshipped(request, owner, basket, {}, refusal)
-    except (NotFound, Gone):
+    except (NotFound, Gone, Conflict):
         return to_cart()
-    return _page(request, priced, {}, told=told)
+    return await _page(request, priced, {}, told=told)
 
 
 @post("/checkout/delivery", guards=[own_form], include_in_schema=False)
@@ -67,36 +77,41 @@ async def deliver(request: Request[Any, Any, Any], actor: CurrentActor) -> Respo
         return to_cart()
     try:
         owner = basket.opened_by(actor)
-        priced, _ = await _deliver(owner, basket, form.get("country", ""), form.get("shipping_method", ""))
+        priced, _ = await _deliver(owner, basket, form)
     except Invalid as refusal:
         return await _unshipped(request, owner, basket, form, refusal)
     except Refusal:
         return to_cart()
-    return _page(request, priced, form)
+    return await _page(request, priced, form)
+
+
+@get("/checkout/delivery", guards=[public], include_in_schema=False)
+async def delivery_form() -> Response[Any]:
+    """The address of the form that a browser kept."""
+    return see_other("/checkout")
 
 
 async def _unshipped(
     request: Request[Any, Any, Any], owner: Actor, basket: Basket, form: Form, refusal: Invalid
 ) -> Response[Any]:
-    """The same form, with what is wrong with its country or way to ship."""
-    priced = await show_cart(owner, basket.id)
-    faults = list(refusal.errors)
-    if is_billed(priced):
-        faults = [FieldError(f"billing_{fault.field}", fault.message, fault.code) for fault in faults]
-    return _page(request, priced, form, faults=faults)
+    """The same form, with what is wrong with its countries or way to ship."""
+    return await _page(request, await show_cart(owner, basket.id), form, faults=list(refusal.errors))
 
 
-async def _deliver(actor: Actor, basket: Basket, country: str, method: str) -> tuple[PricedCart, int]:
-    """Set country and method; the first method that reaches the country when the wanted one does not.
+async def _deliver(actor: Actor, basket: Basket, form: Form) -> tuple[PricedCart, int]:
+    """Set the form's countries and method; the first method that reaches the country when the wanted one does not.
 
     Answers with the version the cart had before, too.
     """
 
     async def work(session: Session) -> tuple[PricedCart, int]:
         head = await lock_open_cart(session, actor, basket.id)
-        if country and country != head.country:
-            await carts.choose(session, head, country=country, shipping_method=None)
         priced = price_cart(await get_facts(session, actor, basket.id))
+        country, billing = countries_of(form, priced)
+        if country or billing:
+            await carts.choose(session, head, country=country, billing_country=billing, shipping_method=None)
+            priced = price_cart(await get_facts(session, actor, basket.id))
+        method = form.get("shipping_method", "")
         codes = [offer.code for offer in priced.shipping_methods]
         chosen = method if method in codes else next(iter(codes), None)
         if chosen and (priced.shipping_method is None or (method and chosen != priced.shipping_method.code)):
@@ -120,45 +135,30 @@ async def place(request: Request[Any, Any, Any], actor: CurrentActor) -> Respons
         priced = await show_cart(owner, basket.id)
         if priced.status != "open":
             return await to_placed(owner, basket.id) or to_cart()
-        if changed := _delivery_changed(form, priced):
+        told = [change.message for change in priced.changes]
+        if is_delivered_otherwise(form, priced):
+            elsewhere = priced
             try:
-                priced, before = await _deliver(owner, basket, *changed)
+                priced, before = await _deliver(owner, basket, form)
             except Invalid as refusal:
                 return await _unshipped(request, owner, basket, form, refusal)
-            form |= {"country": priced.country or ""}
-            chosen = priced.shipping_method.code if priced.shipping_method else ""
             # Any other form stays stale: goods or a way to ship that it never showed are shown before they are ordered.
-            if form.get("version") == str(before) and changed[1] in ("", chosen):
+            is_stale = form.get("version") != str(before)
+            told += told_of_delivery(elsewhere, priced, is_stale=is_stale)
+            if not is_stale and form.get("shipping_method", "") in ("", method_of(priced).code):
                 form |= {"version": str(priced.version)}
-        return await _place(request, owner, basket, priced, form)
-    except (NotFound, Gone):
+            form |= {"country": priced.country or ""}
+        return await _place(request, owner, basket, priced, form, told)
+    except (NotFound, Gone, Conflict):
         return to_cart()
 
 
-def _delivery_changed(form: Form, priced: PricedCart) -> tuple[str, str] | None:
-    """Country and method of a form that was sent without having been priced for them.
-
-    The country of files is that of the billing address. A total that follows from it is shown before it is charged.
-    """
-    if is_billed(priced):
-        wanted = form.get("billing_country") or priced.country or settings().country
-        return (wanted, form.get("shipping_method", "")) if wanted != (priced.country or settings().country) else None
-    country, method = form.get("country", priced.country or ""), form.get("shipping_method", "")
-    chosen = priced.shipping_method.code if priced.shipping_method else ""
-    return (
-        (country, method)
-        if priced.shipping_methods and (country, method or chosen) != (priced.country, chosen)
-        else None
-    )
-
-
 async def _place(
-    request: Request[Any, Any, Any], owner: Actor, basket: Basket, priced: PricedCart, form: Form
+    request: Request[Any, Any, Any], owner: Actor, basket: Basket, priced: PricedCart, form: Form, told: list[str]
 ) -> Response[Any]:
     faults = faults_of(form, priced)
-    told = [change.message for change in priced.changes]
     if faults:
-        return _page(request, priced, form, faults=faults, told=told)
+        return await _page(request, priced, form, faults=faults, told=told)
     try:
         placed = await place_order(owner, basket.id, checkout_of(form, priced))
     except Refusal as refusal:
@@ -179,7 +179,7 @@ async def _refused(
         return await to_placed(owner, basket.id) or to_cart()
     changes = told + [change["message"] for change in refusal.extra.get("changes", ())]
     is_stale = refusal.code == "cart_changed"
-    return _page(
+    return await _page(
         request,
         priced,
         form,
@@ -196,7 +196,7 @@ def _in_form(fault: FieldError) -> FieldError:
     return FieldError(field, fault.message, fault.code)
 
 
-def _page(
+async def _page(
     request: Request[Any, Any, Any],
     priced: PricedCart,
     form: Form,
@@ -212,6 +212,7 @@ def _page(
         status=200 if is_htmx(request) else status,
         request=request,
         headers=_HEADERS,
+        frame=await frame(),
         cart=priced,
         form=form,
         faults=faults or [],
@@ -221,10 +222,12 @@ def _page(
         is_stale=is_stale,
         is_sent=is_sent(priced),
         is_billed=is_billed(priced),
+        has_files=has_files(priced),
+        is_unreached=any(problem.code == "no_shipping" for problem in priced.problems),
         countries=country_options(priced),
         all_countries=sorted(names().items(), key=lambda option: option[1]),
         **card_facts(),
     )
 
 
-routes = [checkout, deliver, place]
+routes = [checkout, deliver, delivery_form, place]

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 
-from lex.carts.priced import PricedCart
+from lex.carts.priced import PricedCart, PricedMethod
+from lex.core.countries import names
 from lex.core.errors import FieldError, Refusal
 from lex.core.settings import settings
 from lex.flows.checkout import Checkout
 from lex.identity.addresses import PostalAddress
 from lex.identity.commands import checked_email
 from lex.web.kit.forms import has_card_number, text_fault, whole_number
+from lex.web.kit.templates import gettext
 from lex.web.storefront.paying import is_token
 
 #: Countries that have no postal codes, or hardly use them; everywhere else a parcel needs one.
@@ -34,9 +36,49 @@ def is_sent(priced: PricedCart) -> bool:
     return priced.shipping_method is not None and priced.shipping_method.kind != "pickup"
 
 
+def has_files(priced: PricedCart) -> bool:
+    """Whether something of the cart is not handed over: it is taxed where its buyer is billed."""
+    return any(not line.requires_shipping for line in priced.lines)
+
+
 def is_billed(priced: PricedCart) -> bool:
-    """Whether a billing address is needed: what nobody sends is taxed in its country."""
-    return not is_sent(priced) and any(not line.requires_shipping for line in priced.lines)
+    """Whether a billing address is needed: nothing else says where the buyer is."""
+    return not is_sent(priced) and has_files(priced)
+
+
+def countries_of(form: Mapping[str, str], priced: PricedCart) -> tuple[str, str]:
+    """Where a form's goods go and where its buyer is, as far as the cart is priced for other countries."""
+    country = form.get("country") or priced.country or ""
+    billed = form.get("billing_country", "") if _has_billing(form, priced) else country if "billing" in form else ""
+    taxed = priced.billing_country or country or settings().country
+    is_taxed_elsewhere = has_files(priced) and billed != taxed
+    return country if country != priced.country else "", billed if is_taxed_elsewhere else ""
+
+
+def is_delivered_otherwise(form: Mapping[str, str], priced: PricedCart) -> bool:
+    """Whether a form was sent without having been priced for its countries and its way to ship."""
+    chosen = priced.shipping_method.code if priced.shipping_method else ""
+    is_chosen_anew = bool(priced.shipping_methods) and form.get("shipping_method", chosen) not in ("", chosen)
+    return is_chosen_anew or any(countries_of(form, priced))
+
+
+def method_of(priced: PricedCart) -> PricedMethod:
+    """The chosen way to ship, or one without a name."""
+    return priced.shipping_method or PricedMethod("", "", None, "", 0)
+
+
+def told_of_delivery(other: PricedCart, own: PricedCart, *, is_stale: bool) -> list[str]:
+    """What a form changed of a cart's delivery; `is_stale` is one that had not seen how the cart was delivered."""
+    was, now = method_of(other), method_of(own)
+    if was.code != now.code and now.name:
+        if not is_stale or not was.name:
+            return [gettext("You chose %(own)s; the total follows it.", own=now.name)]
+        names_of = {"other": was.name, "own": now.name}
+        return [gettext("Another window had chosen %(other)s; it is %(own)s again, as you chose here.", **names_of)]
+    if is_stale and other.country != own.country:
+        places = {"other": names().get(other.country or ""), "own": names().get(own.country or "")}
+        return [gettext("Another window had set the country to %(other)s; it is %(own)s again, as here.", **places)]
+    return []
 
 
 def _has_billing(form: Mapping[str, str], priced: PricedCart) -> bool:

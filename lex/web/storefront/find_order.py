@@ -9,22 +9,21 @@ from lex.flows.find_order import ask_for_link
 from lex.identity.commands import checked_email
 from lex.orders.finding import checked_number
 from lex.web.kit import rates
-from lex.web.kit.addresses import address_of
 from lex.web.kit.forms import read_form
 from lex.web.kit.guards import own_form, public
 from lex.web.kit.inputs import CurrentActor
 from lex.web.kit.templates import page
+from lex.web.storefront.frame import frame
 from lex.web.storefront.visitor import see_other
 
 _HEADERS = {"Cache-Control": "private, no-store"}
 MOST_TRIES = 10
-_HOUR = 60 * 60
 
 
 @get("/orders/find", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
 async def find(request: Request[Any, Any, Any]) -> Response[str]:
     """The form; after it was sent, what happens now."""
-    return _page(request, {}, [], is_sent="sent" in request.query_params)
+    return await _page(request, {}, [], is_sent="sent" in request.query_params)
 
 
 @post("/orders/find", guards=[own_form], include_in_schema=False)
@@ -34,8 +33,8 @@ async def ask(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[
     number, email = form.get("number", ""), form.get("email", "")
     faults = [*_faults("number", number, checked_number), *_faults("email", email, checked_email)]
     if faults:
-        return _page(request, form, faults)
-    await rates.count("find", address_of(request), most=MOST_TRIES, seconds=_HOUR)
+        return await _page(request, form, faults)
+    await rates.count(rates.by_address("find", request, MOST_TRIES))
     await ask_for_link(actor, number, email)
     return see_other("/orders/find?sent")
 
@@ -48,7 +47,7 @@ def _faults(field: str, text: str, check: Any) -> list[FieldError]:
     return []
 
 
-def _page(
+async def _page(
     request: Request[Any, Any, Any], form: dict[str, str], faults: list[FieldError], *, is_sent: bool = False
 ) -> Response[str]:
     return page(
@@ -56,6 +55,7 @@ def _page(
         request=request,
         status=422 if faults else 200,
         headers=_HEADERS,
+        frame=await frame(),
         form=form,
         faults=faults,
         fault_of={fault.field: fault.message for fault in faults},

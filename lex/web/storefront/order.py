@@ -10,14 +10,14 @@ from lex.core import clock, countries
 from lex.core.errors import Conflict, NotFound
 from lex.db.session import Session, transact, transaction
 from lex.flows.cancel_order import cancel_order
-from lex.orders.downloads import list_downloads
 from lex.orders.finding import checked_number, get_id
 from lex.orders.links import exchange_link
-from lex.orders.queries import get_order, list_story
+from lex.orders.queries import get_order_page
 from lex.web.kit.edge import is_head
 from lex.web.kit.guards import own_form, public
 from lex.web.kit.inputs import CurrentActor, FromPath
 from lex.web.kit.templates import page
+from lex.web.storefront.frame import frame
 from lex.web.storefront.paying import card_facts
 from lex.web.storefront.visitor import Visitor, closed_to_strangers, open_placed, see_other
 
@@ -36,7 +36,7 @@ async def order(
         visitor = Visitor.of_order(actor, number, token) if token else kept
         try:
             async with transaction(visitor.actor) as session:
-                facts = await _facts(session, visitor)
+                document = await get_order_page(session, visitor.actor, visitor.number)
         except NotFound:
             # An old link, where the browser may have a newer one; or none, where it may have placed the order.
             if token and kept.token:
@@ -51,19 +51,23 @@ async def order(
         return answer
     not_canceled = "not_canceled" in request.query_params
     return page(
-        "storefront/order.html", request=request, headers=_HEADERS, not_canceled=not_canceled, **facts, **card_facts()
+        "storefront/order.html",
+        request=request,
+        headers=_HEADERS,
+        frame=await frame(),
+        not_canceled=not_canceled,
+        **_facts(document),
+        **card_facts(),
     )
 
 
-async def _facts(session: Session, visitor: Visitor) -> dict[str, Any]:
-    order_id = await get_id(session, visitor.number)
-    document = await get_order(session, visitor.actor, order_id)
+def _facts(document: dict[str, Any]) -> dict[str, Any]:
     address = document["shipping_address"] or {}
     return {
         "order": document,
         "standing": standing_of(document),
-        "downloads": await list_downloads(session, order_id),
-        "story": await list_story(session, order_id),
+        "downloads": document["downloads"],
+        "story": document["story"],
         "countries": countries.names(),
         "country": countries.names().get(address.get("country", ""), ""),
         "is_pickup": (document["shipping_method"] or {}).get("kind") == "pickup",
@@ -94,7 +98,7 @@ async def standing(request: Request[Any, Any, Any], number: FromPath[str], actor
     with closed_to_strangers():
         visitor = Visitor.of_request(request, actor, number)
         async with transaction(visitor.actor) as session:
-            document = await get_order(session, visitor.actor, await get_id(session, visitor.number))
+            document = await get_order_page(session, visitor.actor, visitor.number)
     waits = standing_of(document) == "processing"
     return Response(
         None, status_code=204, headers={"Cache-Control": "no-store"} | ({} if waits else {"HX-Refresh": "true"})
@@ -115,10 +119,17 @@ async def cancel(request: Request[Any, Any, Any], number: FromPath[str], actor: 
     return see_other(visitor.page)
 
 
+@get(["/orders/{number:str}/cancel", "/orders/{number:str}/payments"], guards=[public], include_in_schema=False)
+async def order_form(number: FromPath[str]) -> Response[Any]:
+    """The address of a form that a browser kept: to the order's page."""
+    with closed_to_strangers():
+        return see_other(f"/orders/{checked_number(number)}")
+
+
 @get("/orders/{number:str}/open", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
 async def show_opening(number: FromPath[str], token: Token = "") -> Response[Any]:
     """Where a link that is good once leads: it is used by a button, for mail programs follow links on their own."""
-    return page("storefront/open_order.html", headers=_HEADERS, number=number, token=token)
+    return page("storefront/open_order.html", headers=_HEADERS, frame=await frame(), number=number, token=token)
 
 
 @post("/orders/{number:str}/open", guards=[own_form], include_in_schema=False)
@@ -136,4 +147,4 @@ async def open_order(number: FromPath[str], actor: CurrentActor, token: Token = 
     return answer
 
 
-routes = [order, standing, cancel, show_opening, open_order]
+routes = [order, order_form, standing, cancel, show_opening, open_order]

@@ -5,7 +5,8 @@ from typing import Any
 
 from litestar import Request, Response
 
-from lex.web.kit.templates import amount, gettext, page
+from lex.core.wording import amount
+from lex.web.kit.templates import gettext, page
 from lex.web.storefront.asked import NO_FILTERS, Asked
 from lex.web.storefront.frame import Frame, answer
 from lex.web.storefront.seo import absolute, breadcrumb, linked_data

@@ -17,7 +17,7 @@ async def test_a_guest_buys_without_a_script(browser: Browser, shop: Shop, datab
     await browser.open("/checkout")
     assert "Pay €44.70" in browser.words  # the first way to ship is chosen until another is
     await browser.checkout(note="Please ring")
-    assert "Pay 44.70 EUR to" in browser.words
+    assert "Pay €44.70 to" in browser.words
     page = await browser.pay_on_provider_page()
     assert re.fullmatch(r"/orders/LEX-\d{8}-\w{8}", page.url.path)
     assert page.url.query == b""
@@ -146,7 +146,7 @@ async def test_a_stale_price_is_told_with_the_new_total(browser: Browser, shop: 
     assert "Pay €34.80" in browser.words
     form |= {"version": browser.hidden("version"), "total": browser.hidden("total")}
     await browser.post("/checkout", **form)
-    assert "Pay 34.80 EUR to" in browser.words
+    assert "Pay €34.80 to" in browser.words
 
 
 async def test_what_sold_out_meanwhile_is_said(browser: Browser, shop: Shop) -> None:

@@ -76,7 +76,9 @@ CREATE TABLE carts (
     status text DEFAULT 'open' NOT NULL,
     currency text NOT NULL,
     country text,
+    billing_country text,
     shipping_method_id uuid,
+    seen_shipping jsonb,
     coupon_codes text[] DEFAULT '{}'::text[] NOT NULL,
     version integer DEFAULT 1 NOT NULL,
     order_id uuid,
@@ -93,6 +95,7 @@ CREATE TABLE carts (
     CONSTRAINT ck_carts_status CHECK (status IN ('open', 'placed', 'merged', 'expired')),
     CONSTRAINT ck_carts_owner CHECK (user_id IS NOT NULL OR token_hash IS NOT NULL),
     CONSTRAINT ck_carts_country CHECK (country ~ '^[A-Z]{2}$'),
+    CONSTRAINT ck_carts_billing_country CHECK (billing_country ~ '^[A-Z]{2}$'),
     CONSTRAINT ck_carts_order_id CHECK ((status = 'placed') = (order_id IS NOT NULL))
 );
 CREATE UNIQUE INDEX uq_carts_user_id ON carts (user_id) WHERE status = 'open' AND deleted_at IS NULL;

@@ -78,8 +78,8 @@ CREATE TRIGGER tr_categories_path_cascade AFTER UPDATE ON categories
     FOR EACH ROW WHEN (OLD.path IS DISTINCT FROM NEW.path) EXECUTE FUNCTION cascade_category_path();
 """
 
-# A family shows the lowest price among its living, active variants, with that variant's compare-at price. Stock
-# changes name none of the columns below and so never reach the family's row.
+# A family shows the lowest price among its living, active variants, with that variant's compare-at price and what it
+# cost at least before it was reduced. Stock changes name none of the columns below and so never reach the family's row.
 FAMILIES = """
 CREATE FUNCTION public.check_variant() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
@@ -112,10 +112,11 @@ BEGIN
         UPDATE products f
         SET price = coalesce(lowest.price, f.price),
             compare_at_price = CASE WHEN lowest.price IS NULL THEN f.compare_at_price ELSE lowest.compare_at_price END,
+            lowest_price_30_days = CASE WHEN lowest.price IS NOT NULL THEN lowest.lowest_price_30_days END,
             variant_count = living.number
         FROM (SELECT count(*) AS number FROM products WHERE variant_of = family AND deleted_at IS NULL) living
         LEFT JOIN LATERAL (
-            SELECT price, compare_at_price FROM products
+            SELECT price, compare_at_price, lowest_price_30_days FROM products
             WHERE variant_of = family AND deleted_at IS NULL AND is_active
             ORDER BY price, "order", id LIMIT 1
         ) lowest ON true

@@ -130,9 +130,9 @@ COLUMNS = {
         ends_at, usage_limit, usage_limit_per_customer, is_stackable, is_exclusive, priority, scope, is_bulk, is_active,
         created_at, deleted_at""",
     "products": """OF id, variant_of, category_id, product_type, sku, slug, name, description, brand, price,
-        compare_at_price, tax_class, track_inventory, variant_count, "order", images, options, attributes, tags,
-        weight_grams, barcode, is_active, is_featured, seo_title, seo_description, rating_average, rating_count,
-        imported_from, created_at, deleted_at""",
+        compare_at_price, lowest_price_30_days, tax_class, track_inventory, variant_count, "order", images, options,
+        attributes, tags, weight_grams, barcode, is_active, is_featured, seo_title, seo_description, rating_average,
+        rating_count, imported_from, created_at, deleted_at""",
 }
 DETACH = "DROP TRIGGER tr_{0}_audit ON {0}; DROP TRIGGER tr_{0}_audit_update ON {0};"
 

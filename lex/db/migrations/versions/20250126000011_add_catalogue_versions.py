@@ -53,9 +53,9 @@ ALTER TABLE {0} ENABLE ALWAYS TRIGGER tr_{0}_catalogue;
 # Holding and selling stock names none of these columns.
 COLUMNS = {
     "products": """OF id, variant_of, category_id, product_type, sku, slug, name, description, brand, price,
-        compare_at_price, tax_class, track_inventory, variant_count, "order", images, options, attributes, tags,
-        weight_grams, barcode, is_active, is_featured, seo_title, seo_description, rating_average, rating_count,
-        imported_from, created_at, deleted_at""",
+        compare_at_price, lowest_price_30_days, tax_class, track_inventory, variant_count, "order", images, options,
+        attributes, tags, weight_grams, barcode, is_active, is_featured, seo_title, seo_description, rating_average,
+        rating_count, imported_from, created_at, deleted_at""",
 }
 
 # Lists tell 0, 1, 2, 3 or more units (catalog/parts.py), and of a family the sum of its variants told so: while more
