@@ -2,6 +2,7 @@
 
 import pytest
 
+from lex.db.rules import REFUSALS
 from lex.ops.models import metadata
 from lex.ops.schema_docs import NOT_AUDITED
 from tests.support.rows import Rows
@@ -85,6 +86,15 @@ def test_only_counters_of_a_product_escape_audit_and_version(rows: Rows, trigger
     )
     every = {column.name for column in metadata.tables["products"].columns}
     assert every - set(watched) == {"stock_quantity", "reserved_quantity", "updated_at", "search"}
+
+
+def test_every_sentence_belongs_to_a_rule_of_the_database(rows: Rows) -> None:
+    rules = rows.column(
+        "SELECT conname::text FROM pg_constraint UNION SELECT relname FROM pg_class UNION SELECT tgname FROM pg_trigger"
+    )
+    raised = "".join(rows.column("SELECT prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace"))
+    dynamic = {"ck_categories_cycle", "ck_service_categories_cycle"}  # the function makes them of its table's name
+    assert [name for name in REFUSALS.keys() - dynamic if name not in rules and f"'{name}'" not in raised] == []
 
 
 def test_functions_find_their_tables_under_any_search_path(rows: Rows) -> None:

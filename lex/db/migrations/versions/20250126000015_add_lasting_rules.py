@@ -178,38 +178,89 @@ CREATE TRIGGER tr_payments_moves AFTER UPDATE OF captured_amount, refunded_amoun
     ) EXECUTE FUNCTION check_payment_moves();
 """
 
+# USAGE: what a role may do at once. An administrator who could become staff is not staff until then. No setting counts:
+# whoever sends SQL may set any.
+ROLES = """
+CREATE FUNCTION public.works_as(VARIADIC roles name[]) RETURNS boolean LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_roles r WHERE r.rolname = ANY (roles) AND pg_has_role(current_user, r.oid, 'USAGE')
+    )
+$$;
+COMMENT ON FUNCTION public.works_as IS 'Whether this connection has the rights of one of these roles.';
+
+CREATE FUNCTION public.guard_role() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NOT public.works_as('lex_owner', 'lex_staff', 'lex_worker') THEN
+        RAISE EXCEPTION 'a customer''s connection cannot make somebody %', NEW.role
+            USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'users', COLUMN = 'role',
+                  CONSTRAINT = 'ck_users_promotion';
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION public.guard_role IS 'Lets the shop alone make somebody more than a customer.';
+CREATE TRIGGER tr_users_role BEFORE INSERT ON users
+    FOR EACH ROW WHEN (NEW.role NOT IN ('user', 'guest')) EXECUTE FUNCTION guard_role();
+CREATE TRIGGER tr_users_role_update BEFORE UPDATE OF role ON users
+    FOR EACH ROW WHEN (NEW.role <> OLD.role) EXECUTE FUNCTION guard_role();
+"""
+
+# Sales only lower what is on hand. It rises when the shop receives or counts, and, whoever acts, when an order gives
+# back what it took: then the movements say so.
 STOCK = """
 CREATE TRIGGER tr_products_tracked BEFORE UPDATE OF reserved_quantity ON products
     FOR EACH ROW WHEN (NEW.reserved_quantity > OLD.reserved_quantity AND NOT NEW.track_inventory)
     EXECUTE FUNCTION forbid('products', 'of a product whose stock is not tracked nothing is held');
+
+CREATE FUNCTION public.check_stock_rise() RETURNS trigger LANGUAGE plpgsql
+SET search_path = public, pg_temp AS $$
+DECLARE
+    moved bigint;
+BEGIN
+    IF works_as('lex_owner', 'lex_staff', 'lex_worker') THEN
+        RETURN NULL;
+    END IF;
+    IF TG_TABLE_NAME = 'products' THEN
+        SELECT sum(on_hand_change) - NEW.stock_quantity INTO moved FROM stock_movements WHERE product_id = NEW.id;
+    ELSE
+        SELECT -sum(on_hand_change) INTO moved FROM stock_movements
+        WHERE product_id = NEW.product_id AND order_id = NEW.order_id;
+    END IF;
+    IF moved IS NULL OR moved < 0 THEN
+        RAISE EXCEPTION 'stock rises by what the shop receives or an order gives back, not by this'
+            USING ERRCODE = '42501', SCHEMA = 'public', TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.check_stock_rise IS 'Refuses stock that nobody received and no order gave back.';
+CREATE TRIGGER tr_products_rise AFTER UPDATE OF stock_quantity ON products
+    FOR EACH ROW WHEN (NEW.stock_quantity > OLD.stock_quantity) EXECUTE FUNCTION check_stock_rise();
+CREATE TRIGGER tr_stock_movements_rise AFTER INSERT ON stock_movements
+    FOR EACH ROW WHEN (NEW.on_hand_change > 0) EXECUTE FUNCTION check_stock_rise();
 """
 
-# USAGE: what a role has at once. An administrator who may become staff is not staff until then.
 REVIEWS = """
-CREATE FUNCTION public.is_staff() RETURNS boolean LANGUAGE sql STABLE AS $$
-    SELECT EXISTS (
-        SELECT FROM pg_catalog.pg_roles r
-        WHERE r.rolname = 'lex_staff' AND pg_catalog.pg_has_role(current_user, r.oid, 'USAGE')
-    )
-$$;
-COMMENT ON FUNCTION public.is_staff IS 'Whether this connection is the back office''s: its role says so, no setting.';
-
 CREATE FUNCTION public.guard_review() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'UPDATE' AND NOT public.is_staff() AND NEW.status = OLD.status AND
-            (NEW.rating, NEW.title, NEW.body, NEW.product_id, NEW.service_id) IS DISTINCT FROM
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.status <> 'pending' THEN
+            RAISE EXCEPTION 'a review starts pending, not %', NEW.status
+                USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'reviews', COLUMN = 'status',
+                      CONSTRAINT = 'ck_reviews_pending';
+        END IF;
+    ELSIF public.works_as('lex_staff') THEN
+        RETURN NEW;
+    ELSIF NEW.status <> OLD.status AND NEW.status <> 'pending' THEN
+        RAISE EXCEPTION 'a review becomes % by staff only', NEW.status
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'reviews', COLUMN = 'status',
+                  CONSTRAINT = 'ck_reviews_moderation';
+    ELSIF (NEW.rating, NEW.title, NEW.body, NEW.product_id, NEW.service_id) IS DISTINCT FROM
             (OLD.rating, OLD.title, OLD.body, OLD.product_id, OLD.service_id) THEN
         NEW.status := 'pending';
         NEW.moderated_by := NULL;
         NEW.moderated_at := NULL;
-    ELSIF TG_OP = 'INSERT' AND NEW.status <> 'pending' THEN
-        RAISE EXCEPTION 'a review starts pending, not %', NEW.status
-            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'reviews', COLUMN = 'status',
-                  CONSTRAINT = 'ck_reviews_pending';
-    ELSIF TG_OP = 'UPDATE' AND NEW.status <> OLD.status AND NEW.status <> 'pending' AND NOT public.is_staff() THEN
-        RAISE EXCEPTION 'a review becomes % by staff only', NEW.status
-            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'reviews', COLUMN = 'status',
-                  CONSTRAINT = 'ck_reviews_moderation';
     END IF;
     RETURN NEW;
 END
@@ -303,12 +354,17 @@ DROP TRIGGER tr_bookings_seats ON bookings;
 DROP TRIGGER tr_bookings_move ON bookings;
 DROP TRIGGER tr_bookings_take ON bookings;
 DROP TRIGGER tr_reviews_guard ON reviews;
+DROP TRIGGER tr_stock_movements_rise ON stock_movements;
+DROP TRIGGER tr_products_rise ON products;
 DROP TRIGGER tr_products_tracked ON products;
+DROP TRIGGER tr_users_role_update ON users;
+DROP TRIGGER tr_users_role ON users;
 DROP TRIGGER tr_payments_moves ON payments;
 DROP TRIGGER tr_orders_number ON orders;
 DROP FUNCTION note_order_number();
 DROP TABLE order_numbers;
-DROP FUNCTION count_booked_seats(), take_booked_time(), guard_review(), is_staff(), check_payment_moves();
+DROP FUNCTION count_booked_seats(), take_booked_time(), guard_review(), check_stock_rise(), guard_role(),
+    works_as(name[]), check_payment_moves();
 """
 
 
@@ -328,7 +384,7 @@ def _keep(table: str, columns: str, reason: str) -> str:
 def upgrade() -> None:
     keep = (_keep(table, columns, reason) for table, (columns, reason) in LASTING.items())
     limits = (f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({limit})" for name, (table, limit) in LIMITS.items())
-    run(TIMEOUTS, CURRENCY, NUMBERS, FOLLOW, *limits, *keep, MONEY, STOCK, REVIEWS, BOOKINGS, ALWAYS)
+    run(TIMEOUTS, CURRENCY, NUMBERS, FOLLOW, *limits, *keep, MONEY, ROLES, STOCK, REVIEWS, BOOKINGS, ALWAYS)
 
 
 def downgrade() -> None:
