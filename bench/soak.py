@@ -34,7 +34,7 @@ console = Console(highlight=False)
 
 _BACKENDS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE usename = 'lex' AND application_name LIKE 'lex%' AND random() < 0.5
+WHERE usename ~ '^lex_' AND application_name LIKE 'lex%' AND random() < 0.5
 """
 _WAITING = """
 SELECT count(*) FROM procrastinate_jobs WHERE queue_name = 'default' AND status IN ('todo', 'doing')

@@ -8,11 +8,15 @@ import pytest
 from redis import Redis
 from sqlalchemy.engine import make_url
 
+from lex.db.roles import LOGINS
 from lex.embedded.files import Lock
 from lex.ops import migrations
 from tests.support.cluster import Cluster, shared_folder
 from tests.support.cluster import cluster as running_cluster
+from tests.support.roles import connect_as
 
+_END = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usename = current_user"
+_WHO_IS_LEFT = "SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = %s AND usename = ANY (%s)"
 PATIENCE = 120.0  # seconds the other worker may take to build the template
 
 
@@ -88,8 +92,8 @@ def create_database(admin_url: str, name: str, template: str = "template1") -> N
 def drop_database(admin_url: str, name: str) -> None:
     with psycopg.connect(admin_url, autocommit=True) as connection:
         # Not WITH (FORCE): on 13 it fails while autovacuum, which is not ours to end, looks at the database.
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND usename = current_user",
-            (name,),
-        )
+        connection.execute(_END, (name,))
+        for (role,) in connection.execute(_WHO_IS_LEFT, (name, list(LOGINS))).fetchall():
+            with connect_as(role, admin_url) as own:  # each role may end its own
+                own.execute(_END, (name,))
         connection.execute(f'DROP DATABASE IF EXISTS "{name}"')

@@ -34,7 +34,9 @@ _CHOICES = {
     "log_format": ("json", "text", "auto"),
 }
 _SCHEMES = {
-    "database_url": ("postgresql", "postgres"),
+    **dict.fromkeys(
+        ("database_url", "app_database_url", "staff_database_url", "worker_database_url"), ("postgresql", "postgres")
+    ),
     "redis_url": ("redis", "rediss", "unix"),
     "mail_url": ("smtp", "smtps"),
     "public_url": ("https", "http"),
@@ -57,6 +59,12 @@ class Settings:
     """One field a setting; the environment name is `LEX_` + the field's name unless told otherwise."""
 
     database_url: str = _setting("", "PostgreSQL address; empty starts the embedded server.", "DATABASE_URL")
+    app_database_url: str = _setting("", "Where customers' requests log in; empty derives it from DATABASE_URL.")
+    staff_database_url: str = _setting("", "Where the back office logs in; empty derives it from DATABASE_URL.")
+    worker_database_url: str = _setting("", "Where jobs and commands log in; empty derives it from DATABASE_URL.")
+    database_role_secret: str = _setting(
+        "", "Secret the passwords of the database's roles come from; empty keeps one in the home folder."
+    )
     redis_url: str = _setting("", "Redis address; empty starts the embedded server.", "REDIS_URL")
     home: str = _setting(".lex", "Folder of the embedded servers, secrets, mails and files.")
     environment: str = _setting("development", "`development` or `production`.")

@@ -26,7 +26,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from lex.core import actor, clock
-from lex.db import job_errors, sql
+from lex.db import job_errors, roles, sql
 from lex.db.session import Session
 
 _log = structlog.get_logger(__name__)
@@ -179,9 +179,9 @@ def _params(
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[procrastinate.App]:
-    """The queue of a database, for a worker or for `lex jobs`. `defer` needs none of this."""
+    """The queue of a database (DATABASE_URL), for a worker or for `lex jobs`. `defer` needs none of this."""
     connector = procrastinate.PsycopgConnector(
-        conninfo=url, min_size=1, max_size=4, kwargs={"application_name": "lex-jobs"}
+        conninfo=roles.url_of(roles.WORKER, url), min_size=1, max_size=4, kwargs={"application_name": "lex-jobs"}
     )
     with app.replace_connector(connector):
         await connector.open_async()

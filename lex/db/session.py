@@ -1,13 +1,13 @@
 """Connections and the transaction, which is the only commit in Lex.
 
-A process opens one `Database`: an engine for transactions and a pool of autocommit connections for public reads
-(`documents`). `transaction(actor)` tells PostgreSQL who acts, for this transaction only: a session-level SET would leak
-one customer's rows to the next behind a pooler.
+A process opens one `Database`: an engine for the transactions of each role (`roles`) and a pool of autocommit
+connections for public reads (`documents`). `transaction(actor)` logs in as the actor's role and tells PostgreSQL who
+acts, for this transaction only: a session-level SET would leak one customer's rows to the next behind a pooler.
 """
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from lex.core import codec
 from lex.core.actor import Actor
 from lex.core.errors import Unavailable
+from lex.db import roles
 from lex.db.rules import TRANSIENT, refusal_for
 
 Session = AsyncSession
@@ -30,6 +31,7 @@ T = TypeVar("T")
 
 _ATTEMPTS = 4  # the first and three retries
 _POOL_SECONDS = 5.0
+_ROLES = (roles.APP, roles.STAFF, roles.WORKER)
 _BEGIN = """
 SELECT set_config('lex.user_id', %s, true), set_config('lex.role', %s, true), set_config('lex.request_id', %s, true),
        set_config('lock_timeout', '3s', true), set_config('statement_timeout', '5s', true),
@@ -53,30 +55,28 @@ class CountingCursor(AsyncCursor[Any]):
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """What one process holds open."""
+    """What one process holds open: an engine for each role that transactions run as."""
 
     url: str
-    engine: AsyncEngine
+    engines: Mapping[str, AsyncEngine]
     reads: AsyncConnectionPool[AsyncConnection[Any]]
 
 
 _open: Database | None = None
 
 
-async def connect(url: str, *, pool_size: int = 10) -> Database:
-    """Open this process's database. `url` is `postgresql://…`; call `disconnect` at the end."""
+async def connect(url: str, *, pool_size: int = 10, public: bool = False) -> Database:
+    """Open this process's database; call `disconnect` at the end. `url` is DATABASE_URL, which nothing here logs in at.
+
+    A `public` process answers everybody: it reads as `lex_app`, to whom the rows of people are closed. Any other is Lex
+    itself and reads as `lex_worker`. `pool_size` is for the role most of its work runs as; the others get a few.
+    """
     global _open
-    engine = create_async_engine(
-        make_url(url).set(drivername="postgresql+psycopg"),
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=_POOL_SECONDS,
-        pool_pre_ping=False,
-        pool_use_lifo=True,  # the one used last has its statements planned and its memory warm
-        connect_args={"cursor_factory": CountingCursor, "application_name": "lex"},
-    )
+    own = roles.APP if public else roles.WORKER
+    sizes = {role: pool_size if role == own else max(2, pool_size // 4) for role in _ROLES}
+    engines = {role: _engine(roles.url_of(role, url), size) for role, size in sizes.items()}
     reads: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
-        url,
+        roles.url_of(own, url),
         min_size=1,
         max_size=pool_size,
         timeout=_POOL_SECONDS,
@@ -85,8 +85,20 @@ async def connect(url: str, *, pool_size: int = 10) -> Database:
         reset=_leave,
     )
     await reads.open()
-    _open = Database(url, engine, reads)
+    _open = Database(url, engines, reads)
     return _open
+
+
+def _engine(url: str, size: int) -> AsyncEngine:
+    return create_async_engine(
+        make_url(url).set(drivername="postgresql+psycopg"),
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=_POOL_SECONDS,
+        pool_pre_ping=False,
+        pool_use_lifo=True,  # the one used last has its statements planned and its memory warm
+        connect_args={"cursor_factory": CountingCursor, "application_name": "lex"},
+    )
 
 
 async def _leave(_: AsyncConnection[Any]) -> None:
@@ -98,7 +110,8 @@ async def disconnect() -> None:
     global _open
     if _open is not None:
         await _open.reads.close()
-        await _open.engine.dispose()
+        for engine in _open.engines.values():
+            await engine.dispose()
         _open = None
 
 
@@ -109,13 +122,20 @@ def database() -> Database:
     return _open
 
 
+def role_of(actor: Actor) -> str:
+    """The role of the database that an actor's transactions run as."""
+    if actor.is_system:
+        return roles.WORKER
+    return roles.STAFF if actor.is_staff else roles.APP
+
+
 @asynccontextmanager
 async def transaction(actor: Actor) -> AsyncIterator[Session]:
     """One transaction as `actor`: commits at the end of the block, rolls back when it raises.
 
     Raises the refusal a violated constraint stands for (`db/rules.py`), `Unavailable` when the database is gone.
     """
-    session = AsyncSession(database().engine, expire_on_commit=False, autoflush=False)
+    session = AsyncSession(database().engines[role_of(actor)], expire_on_commit=False, autoflush=False)
     try:
         driver = await driver_of(session)
         user = str(actor.user_id) if actor.user_id else ""

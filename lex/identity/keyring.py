@@ -7,14 +7,13 @@ from the database (docs/concepts/personal-data.md).
 
 import base64
 import binascii
-import os
 import secrets
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 from lex.core.errors import Invalid
 from lex.core.settings import Settings, settings
+from lex.embedded.files import keep_secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,22 +60,7 @@ def _kept(config: Settings, name: str) -> str:
     if config.environment == "production":
         variable = "LEX_" + name.replace("-", "_").upper()
         raise Invalid(variable, f"{variable} is not set; personal data cannot be read or written without it.")
-    return _make(path)
-
-
-def _make(path: Path) -> str:
-    """Write a new key once, even when two processes start together."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.touch(mode=0o600)
-    draft.write_text(f"k1:{base64.b64encode(secrets.token_bytes(32)).decode()}\n")
-    try:
-        path.hardlink_to(draft)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
-    return path.read_text()
+    return keep_secret(path, f"k1:{base64.b64encode(secrets.token_bytes(32)).decode()}\n")
 
 
 @lru_cache(maxsize=1)

@@ -13,11 +13,7 @@ from lex.db.session import Session, reading
 from lex.identity.ciphers import Cipher, WrappedKey, cipher_of
 from lex.identity.commands import API_KEY_PREFIX, hash_token
 
-_API_KEY: LiteralString = """
-SELECT k.id AS key_id, k.user_id, u.role, k.scopes FROM api_keys k JOIN users u ON u.id = k.user_id
-WHERE k.token_hash = %(hash)s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %(now)s)
-  AND u.deleted_at IS NULL AND u.is_active
-"""
+_API_KEY: LiteralString = "SELECT key_id, user_id, role, scopes FROM api_key_holder(%(hash)s, %(now)s)"
 
 _PERSON_KEY: LiteralString = "SELECT wrapped_key, key_id FROM person_keys WHERE user_id = %(user_id)s"
 

@@ -25,6 +25,8 @@ from sqlalchemy.exc import OperationalError
 
 from lex.core import clock
 from lex.core.errors import Invalid, Unavailable
+from lex.db.roles import OWNER
+from lex.ops import roles
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "db" / "migrations"
 _VERSIONS = SCRIPTS / "versions"
@@ -46,8 +48,10 @@ def upgrade(database_url: str, target: str = "head", told: Callable[[str], None]
     """Apply pending migrations up to `target`, each in its own transaction; returns what was applied, in order.
 
     A second caller waits for the first and then finds nothing to do. `told` hears each revision as it is done.
-    Raises `Unavailable` when the database does not answer and `Invalid` for an unknown target.
+    The roles are made first where they are missing. Raises `Unavailable` when the database does not answer, `Invalid`
+    for an unknown target, and a `Refusal` when the roles cannot be made.
     """
+    roles.ensure(database_url)
     return _move(database_url, alembic.command.upgrade, target, told)
 
 
@@ -121,6 +125,8 @@ def _move(
     with _plain(database_url) as guard:
         guard.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         with connect(database_url) as connection:
+            connection.exec_driver_sql(f"SET ROLE {OWNER}")  # a connection of its own: nobody comes after
+            connection.commit()
             config = _config()
             config.attributes.update(connection=connection, told=tell)
             try:

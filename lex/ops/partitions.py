@@ -16,6 +16,7 @@ from psycopg import sql
 
 from lex.core import clock, ids
 from lex.core.errors import Unavailable
+from lex.db.roles import OWNER
 
 _ATTEMPTS = 8
 _LOCK = 0x4C4558_50415254  # "LEX PART": one maker at a time
@@ -143,6 +144,7 @@ def _make(connection: psycopg.Connection[Any], partition: Partition) -> bool:
     parent, name = sql.Identifier("public", partition.table), sql.Identifier("public", partition.name)
     with connection.transaction():
         connection.execute("SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '60s'")
+        connection.execute(sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(OWNER)))
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         if connection.execute("SELECT to_regclass(%s)", (f"public.{partition.name}",)).fetchone() != (None,):
             return False

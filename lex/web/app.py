@@ -47,7 +47,7 @@ def create_app() -> Litestar:
 @asynccontextmanager
 async def _database(_: Litestar) -> AsyncIterator[None]:
     config = settings()
-    await session.connect(config.database_url, pool_size=config.pool_size)
+    await session.connect(config.database_url, pool_size=config.pool_size, public=True)
     if config.cache and config.redis_url:
         cached.connect(config.redis_url, templates.build())
     try:

@@ -3,13 +3,13 @@
 import time
 from collections.abc import AsyncIterator
 
-import psycopg
 import pytest
 
 from lex.core import actor
 from lex.core.errors import Conflict, Unavailable
 from lex.db import session, sql
 from lex.db.session import Session, transaction
+from tests.support.roles import connect_as
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ async def test_a_connection_cut_under_a_refusal_does_not_hide_it(database: str) 
 async def _cut(database_url: str, of: Session) -> None:
     """End the backend of a transaction, as a restart of the server does."""
     backend = await sql.fetch_value(of, "SELECT pg_backend_pid()")
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    with connect_as("lex_worker", database_url) as connection:
         connection.execute("SELECT pg_terminate_backend(%s)", (backend,))
         while connection.execute("SELECT FROM pg_stat_activity WHERE pid = %s", (backend,)).fetchone() is not None:
             time.sleep(0.01)  # noqa: ASYNC251

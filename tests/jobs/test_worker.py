@@ -22,6 +22,7 @@ from lex.db import job_upkeep, jobs, session
 from lex.flows import receive_webhook, send_notification
 from lex.notifications.commands import SEND
 from tests.support.queue import queued, rows
+from tests.support.roles import connect_as
 
 WAIT = 30.0
 
@@ -59,11 +60,11 @@ async def test_a_worker_reports_runs_jobs_and_stops_when_told(database: str) -> 
 async def test_a_worker_waits_for_its_database(database: str) -> None:
     async with running() as process:
         await until(lambda: rows(database, "SELECT FROM procrastinate_workers"))
-        rows(
-            database,
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        )
+        with connect_as("lex_worker", database) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
+            )
         rows(
             database,
             "INSERT INTO procrastinate_jobs (queue_name, task_name, args) VALUES ('default', %s, "

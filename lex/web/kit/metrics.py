@@ -70,9 +70,9 @@ def sample() -> None:
     size, idle = reads.get("pool_size", 0), reads.get("pool_available", 0)
     _connections.labels("reads", "used").set(size - idle)
     _connections.labels("reads", "idle").set(idle)
-    writes = pools.engine.pool
-    _connections.labels("transactions", "used").set(getattr(writes, "checkedout", int)())
-    _connections.labels("transactions", "idle").set(getattr(writes, "checkedin", int)())
+    writes = [engine.pool for engine in pools.engines.values()]
+    _connections.labels("transactions", "used").set(sum(getattr(pool, "checkedout", int)() for pool in writes))
+    _connections.labels("transactions", "idle").set(sum(getattr(pool, "checkedin", int)() for pool in writes))
 
 
 def exposition(jobs: dict[str, int]) -> bytes:

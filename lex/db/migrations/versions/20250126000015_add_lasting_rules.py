@@ -1,13 +1,13 @@
 """Owner and currency go down an order; what was sold, moved and said stays; reviews wait; bookings take their time.
 
 Revision ID: 20250126000015
-Revises: 20250126000013
+Revises: 20250126000014
 """
 
 from alembic import op
 
 revision = "20250126000015"
-down_revision = "20250126000013"
+down_revision = "20250126000014"
 branch_labels = None
 depends_on = None
 kind = "schema"
@@ -96,6 +96,23 @@ END
 $$;
 COMMENT ON FUNCTION public.note_order_number IS 'Writes down whose order a number is, for who knows the number alone.';
 CREATE TRIGGER tr_orders_number AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION note_order_number();
+
+CREATE FUNCTION public.order_of_number(number text) RETURNS uuid LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN (SELECT n.order_id FROM order_numbers n WHERE n.order_number = number);
+END
+$$;
+COMMENT ON FUNCTION public.order_of_number IS 'The id of the order with this number; who may see it is another question.';
+REVOKE EXECUTE ON FUNCTION public.order_of_number FROM PUBLIC;
+"""
+
+# Customers look one number up at a time, and see no other.
+RIGHTS = """
+GRANT SELECT ON status_transitions TO lex_app, lex_staff, lex_worker, lex_ro;
+GRANT SELECT ON order_numbers TO lex_staff, lex_worker, lex_ro;
+GRANT EXECUTE ON FUNCTION order_of_number TO lex_app, lex_staff, lex_worker;
+GRANT EXECUTE ON FUNCTION adopt_guest_orders TO lex_worker;
 """
 
 #: Limits of single values: name → table and condition
@@ -361,8 +378,10 @@ DROP TRIGGER tr_users_role_update ON users;
 DROP TRIGGER tr_users_role ON users;
 DROP TRIGGER tr_payments_moves ON payments;
 DROP TRIGGER tr_orders_number ON orders;
-DROP FUNCTION note_order_number();
+DROP FUNCTION order_of_number(text), note_order_number();
 DROP TABLE order_numbers;
+REVOKE EXECUTE ON FUNCTION adopt_guest_orders FROM lex_worker;
+REVOKE SELECT ON status_transitions FROM lex_app, lex_staff, lex_worker, lex_ro;
 DROP FUNCTION count_booked_seats(), take_booked_time(), guard_review(), check_stock_rise(), guard_role(),
     works_as(name[]), check_payment_moves();
 """
@@ -384,7 +403,7 @@ def _keep(table: str, columns: str, reason: str) -> str:
 def upgrade() -> None:
     keep = (_keep(table, columns, reason) for table, (columns, reason) in LASTING.items())
     limits = (f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({limit})" for name, (table, limit) in LIMITS.items())
-    run(TIMEOUTS, CURRENCY, NUMBERS, FOLLOW, *limits, *keep, MONEY, ROLES, STOCK, REVIEWS, BOOKINGS, ALWAYS)
+    run(TIMEOUTS, CURRENCY, NUMBERS, RIGHTS, FOLLOW, *limits, *keep, MONEY, ROLES, STOCK, REVIEWS, BOOKINGS, ALWAYS)
 
 
 def downgrade() -> None:
