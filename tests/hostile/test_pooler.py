@@ -19,9 +19,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from lex.db.roles import APP, url_of
 from sqlalchemy.engine import make_url
 
+from lex.db.roles import APP, url_of
 from tests.conftest import temporary_database
 from tests.support.cluster import Cluster
 from tests.support.rows import Rows

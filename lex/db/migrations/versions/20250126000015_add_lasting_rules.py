@@ -103,7 +103,7 @@ BEGIN
     RETURN (SELECT n.order_id FROM order_numbers n WHERE n.order_number = number);
 END
 $$;
-COMMENT ON FUNCTION public.order_of_number IS 'The id of the order with this number; who may see it is another question.';
+COMMENT ON FUNCTION public.order_of_number IS 'The id of the order with this number, whoever may see it.';
 REVOKE EXECUTE ON FUNCTION public.order_of_number FROM PUBLIC;
 """
 
