@@ -160,8 +160,8 @@ $$;
 COMMENT ON FUNCTION public.may_adopt IS
     'Whether somebody has proven to be the guest: an active account with a verified e-mail, which is the guest''s.';
 
--- What hangs on the orders follows by its foreign keys. A line of two parents is moved by one and then looked at by the
--- other, which moves a moment later: so they are looked at once all have moved.
+-- What hangs on the orders follows by its foreign keys; ways to pay do not, guests store none. A line of two parents is
+-- moved by one and then looked at by the other, which moves a moment later: so they are looked at once all have moved.
 CREATE FUNCTION public.adopt_guest_orders(person uuid) RETURNS TABLE (order_id uuid, guest_id uuid)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -181,7 +181,6 @@ BEGIN
         UPDATE orders o SET user_id = person
         FROM (SELECT w.id, w.user_id FROM orders w WHERE w.user_id = ANY (guests) ORDER BY w.id FOR UPDATE) was
         WHERE o.id = was.id RETURNING o.id, was.user_id;
-    UPDATE payment_methods m SET user_id = person WHERE m.user_id = ANY (guests);
     SET CONSTRAINTS ALL IMMEDIATE;
 END
 $$;

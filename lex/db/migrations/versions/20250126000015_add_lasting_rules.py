@@ -113,6 +113,8 @@ GRANT SELECT ON status_transitions TO lex_app, lex_staff, lex_worker, lex_ro;
 GRANT SELECT ON order_numbers TO lex_staff, lex_worker, lex_ro;
 GRANT EXECUTE ON FUNCTION order_of_number TO lex_app, lex_staff, lex_worker;
 GRANT EXECUTE ON FUNCTION adopt_guest_orders TO lex_worker;
+GRANT UPDATE (note) ON order_events TO lex_worker;
+GRANT UPDATE (recipient) ON invoices TO lex_worker;
 """
 
 #: Limits of single values: name → table and condition
@@ -381,6 +383,8 @@ DROP TRIGGER tr_orders_number ON orders;
 DROP FUNCTION order_of_number(text), note_order_number();
 DROP TABLE order_numbers;
 REVOKE EXECUTE ON FUNCTION adopt_guest_orders FROM lex_worker;
+REVOKE UPDATE (note) ON order_events FROM lex_worker;
+REVOKE UPDATE (recipient) ON invoices FROM lex_worker;
 REVOKE SELECT ON status_transitions FROM lex_app, lex_staff, lex_worker, lex_ro;
 DROP FUNCTION count_booked_seats(), take_booked_time(), guard_review(), check_stock_rise(), guard_role(),
     works_as(name[]), check_payment_moves();
