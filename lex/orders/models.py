@@ -104,14 +104,9 @@ class Order(Keyed, Touched, Base):
 
 
 class OrderNumber(Base):
-    """An order's number → whose order it is, for who knows the number alone. A trigger keeps it."""
+    """An order's number → whose order it is, for who knows the number alone. Triggers of `orders` keep it."""
 
     __tablename__ = "order_numbers"
-    __table_args__ = (
-        owned_by("orders", "order_id", "order_numbers"),
-        UniqueConstraint("order_id"),
-        Index("idx_order_numbers_user_id", "user_id"),
-    )
 
     order_number: Mapped[str] = mapped_column(primary_key=True)
     order_id: Mapped[UUID]
