@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from lex.core.errors import Refusal, Unavailable
-from lex.db.roles import LOGINS, OWNER, password_of, url_of
+from lex.db.roles import LOGINS, OWNER, make_secret, password_of, url_of
 
 _Connection = psycopg.Connection[Any]
 
@@ -80,6 +80,7 @@ def ensure(database_url: str) -> list[str]:
 
     Raises `Unavailable` when the database is gone, and a `Refusal` that says what a superuser must do.
     """
+    make_secret()
     try:
         with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
             try:

@@ -53,7 +53,7 @@ SELECT coalesce(array_agg(user_id), '{}') FROM (
 """
 _MOST_USERS = 2000
 
-_ID: LiteralString = "SELECT order_of_number(%(number)s)"
+_ID: LiteralString = "SELECT order_id FROM order_numbers WHERE order_number = %(number)s"
 
 _NUMBER: LiteralString = "SELECT order_number FROM orders WHERE id = %(order_id)s"
 

@@ -44,6 +44,7 @@ UNNAMED = {
     "lex.ops.currency._PRICED": _OF_ALL,
     "lex.orders.desk._LOCK": _BY_NUMBER,
     "lex.orders.downloads._LIST": _BY_ORDER,
+    "lex.orders.finding._ID": _BY_NUMBER,
     "lex.orders.finding._NUMBER": _BY_NUMBER,
     "lex.orders.paying._PAID_FREE": _BY_ORDER,
     "lex.orders.queries._STORY": _BY_ORDER,

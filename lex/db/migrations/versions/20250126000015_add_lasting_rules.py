@@ -101,21 +101,21 @@ CREATE TRIGGER tr_orders_number AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNC
 CREATE TRIGGER tr_orders_number_update AFTER UPDATE OF user_id ON orders
     FOR EACH ROW WHEN (OLD.user_id <> NEW.user_id) EXECUTE FUNCTION note_order_number();
 
-CREATE FUNCTION public.order_of_number(number text) RETURNS uuid LANGUAGE plpgsql STABLE
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
-BEGIN
-    RETURN (SELECT n.order_id FROM order_numbers n WHERE n.order_number = number);
-END
-$$;
-COMMENT ON FUNCTION public.order_of_number IS 'The id of the order with this number, whoever may see it.';
-REVOKE EXECUTE ON FUNCTION public.order_of_number FROM PUBLIC;
+ALTER TABLE order_numbers ENABLE ROW LEVEL SECURITY;
+ALTER TABLE order_numbers FORCE ROW LEVEL SECURITY;
+CREATE POLICY p_order_numbers_own ON order_numbers TO lex_app
+    USING (user_id = (SELECT nullif(current_setting('lex.user_id', true), '')::uuid)
+        OR order_id = ANY ((SELECT nullif(current_setting('lex.orders', true), '')::uuid[])::uuid[]))
+    WITH CHECK (user_id = (SELECT nullif(current_setting('lex.user_id', true), '')::uuid)
+        OR order_id = ANY ((SELECT nullif(current_setting('lex.orders', true), '')::uuid[])::uuid[]));
+CREATE POLICY p_order_numbers_staff ON order_numbers TO lex_staff USING (true) WITH CHECK (true);
+CREATE POLICY p_order_numbers_worker ON order_numbers TO lex_worker USING (true) WITH CHECK (true);
+CREATE POLICY p_order_numbers_owner ON order_numbers TO lex_owner USING (true) WITH CHECK (true);
+CREATE POLICY p_order_numbers_read ON order_numbers FOR SELECT TO lex_ro USING (true);
 """
 
-# Customers look one number up at a time, and see no other.
 RIGHTS = """
-GRANT SELECT ON status_transitions TO lex_app, lex_staff, lex_worker, lex_ro;
-GRANT SELECT ON order_numbers TO lex_staff, lex_worker, lex_ro;
-GRANT EXECUTE ON FUNCTION order_of_number TO lex_app, lex_staff, lex_worker;
+GRANT SELECT ON status_transitions, order_numbers TO lex_app, lex_staff, lex_worker, lex_ro;
 GRANT EXECUTE ON FUNCTION adopt_guest_orders TO lex_worker;
 GRANT UPDATE (note) ON order_events TO lex_worker;
 GRANT UPDATE (recipient) ON invoices TO lex_worker;
@@ -385,7 +385,7 @@ DROP TRIGGER tr_users_role ON users;
 DROP TRIGGER tr_payments_moves ON payments;
 DROP TRIGGER tr_orders_number_update ON orders;
 DROP TRIGGER tr_orders_number ON orders;
-DROP FUNCTION order_of_number(text), note_order_number();
+DROP FUNCTION note_order_number();
 DROP TABLE order_numbers;
 REVOKE EXECUTE ON FUNCTION adopt_guest_orders FROM lex_worker;
 REVOKE UPDATE (note) ON order_events FROM lex_worker;
