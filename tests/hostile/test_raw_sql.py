@@ -314,6 +314,7 @@ class Scene:
     def __init__(self, url: str) -> None:
         self.url = url
         self.tried: list[tuple[str, str, str]] = []
+        self.open: dict[str, psycopg.Connection[Any]] = {}
         self.ids: dict[str, Any] = {}
         self.ada: dict[str, Row] = {}
         with Rows(url) as rows:
@@ -350,25 +351,25 @@ class Scene:
         self.ids |= {name: rows.last[table]["id"] for name, table in names.items()}
         self.ids |= {"coupon": coupon["id"], "order": rows.last["payments"]["order_id"]}
 
-    def connect(self, role: str) -> psycopg.Connection[Any]:
+    def connected(self, role: str) -> psycopg.Connection[Any]:
         """Eve at this role; as the owner, somebody who administers the database."""
-        if role != OWNER:
-            return connect_as(role, self.url, self.ids["eve"])
-        connection = psycopg.connect(self.url, autocommit=True)
-        connection.execute("SET ROLE lex_owner")
-        return connection
+        if role not in self.open:
+            if role == OWNER:
+                self.open[role] = psycopg.connect(self.url, autocommit=True)
+                self.open[role].execute("SET ROLE lex_owner")
+            else:
+                self.open[role] = connect_as(role, self.url, self.ids["eve"])
+        return self.open[role]
 
     def answer(self, role: str, what: str, statement: str | sql.Composed) -> str:
         """What PostgreSQL says to it; whatever it did is taken back."""
         query = statement.encode() if isinstance(statement, str) else statement
-        with self.connect(role) as connection:
-            try:
-                with connection.transaction(force_rollback=True):
-                    cursor = connection.execute(query)
-                    rows = cursor.fetchall() if cursor.description else []
-                    said = f"{len(rows) if cursor.description else cursor.rowcount} rows"
-            except psycopg.Error as error:
-                said = f"{error.sqlstate}: {str(error).splitlines()[0]}"
+        connection = self.connected(role)
+        try:
+            with connection.transaction(force_rollback=True):
+                said = f"{connection.execute(query).rowcount} rows"
+        except psycopg.Error as error:
+            said = f"{error.sqlstate}: {str(error).splitlines()[0]}"
         self.tried.append((role, what, said))
         return said
 
@@ -385,6 +386,8 @@ def scene(cluster: Cluster, template: str, request: pytest.FixtureRequest) -> It
         roles.ensure(url)  # as whoever migrates does
         made = Scene(url)
         yield made
+        for connection in made.open.values():
+            connection.close()
         plugins = request.config.pluginmanager
         if terminal := plugins.getplugin("terminalreporter"):  # not in the workers of a parallel run
             with plugins.getplugin("capturemanager").global_and_fixture_disabled():
