@@ -64,7 +64,11 @@ class CartItem(Keyed, Touched, Base):
         CheckConstraint("seen_price >= 0", name="seen_price"),
         CheckConstraint("num_nonnulls(product_id, service_id, subscription_plan_id) = 1", name="item"),
         ForeignKeyConstraint(
-            ["cart_id", "user_id"], ["carts.id", "carts.user_id"], name="fk_cart_items_carts_user", onupdate="CASCADE"
+            ["cart_id", "user_id"],
+            ["carts.id", "carts.user_id"],
+            name="fk_cart_items_carts_user",
+            onupdate="CASCADE",
+            deferrable=True,
         ),
         Index(
             "uq_cart_items_product_id",

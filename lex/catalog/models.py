@@ -83,6 +83,8 @@ class Product(Keyed, Touched, SoftDelete, Base):
         CheckConstraint("weight_grams >= 0", name="weight_grams"),
         CheckConstraint("variant_of <> id", name="variant_of"),
         one_of("product_type", "physical", "digital"),
+        CheckConstraint("rating_average BETWEEN 1 AND 5", name="rating_average"),
+        CheckConstraint("rating_count >= 0 AND variant_count >= 0", name="counts"),
         Index("uq_products_sku", "sku", unique=True, postgresql_where=LIVING),
         Index("uq_products_slug", "slug", unique=True, postgresql_where=LIVING),
         Index("idx_products_slug", "slug"),

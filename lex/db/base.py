@@ -94,6 +94,16 @@ def reference(table: str, *, nullable: bool = False, column: str = "id", ondelet
     return mapped_column(ForeignKey(f"{table}.{column}", ondelete=ondelete), nullable=nullable)
 
 
-def owned_by(parent: str, column: str, table: str) -> ForeignKeyConstraint:
-    """(parent_id, user_id) → parent (id, user_id): a child can never hang on another customer's row."""
-    return ForeignKeyConstraint([column, "user_id"], [f"{parent}.id", f"{parent}.user_id"], name=f"fk_{table}_{parent}")
+def owned_by(parent: str, column: str, table: str, *also: str) -> ForeignKeyConstraint:
+    """(parent_id, user_id) → parent (id, user_id): a child can never hang on another customer's row.
+
+    `also` are further columns both have, such as the currency. Where a parent's owner changes, the child follows;
+    deferrable, since a child of two parents follows them one after the other.
+    """
+    return ForeignKeyConstraint(
+        [column, "user_id", *also],
+        [f"{parent}.{name}" for name in ("id", "user_id", *also)],
+        name=f"fk_{table}_{parent}",
+        onupdate="CASCADE",
+        deferrable=True,
+    )

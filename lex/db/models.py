@@ -1,6 +1,6 @@
 """Idempotency keys: the answer a repeated POST gets again. Job errors: why a job failed last. Marks of changes.
 
-Facts of the shop: what its data are to be read by.
+Facts of the shop: what its data are to be read by. The ways statuses may go.
 """
 
 from datetime import datetime
@@ -62,3 +62,14 @@ class ShopFact(Base):
 
     name: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str]
+
+
+class StatusTransition(Base):
+    """A way a status may go; the guards of orders, payments and refunds refuse every other. A migration fills it."""
+
+    __tablename__ = "status_transitions"
+    __table_args__ = (CheckConstraint("subject IN ('order', 'payment', 'refund')", name="subject"),)
+
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    from_status: Mapped[str] = mapped_column(primary_key=True)
+    to_status: Mapped[str] = mapped_column(primary_key=True)

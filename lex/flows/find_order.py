@@ -25,7 +25,8 @@ _JOB = "mail_order_link"
 
 _MAILED: LiteralString = """
 SELECT count(*) FROM notifications
-WHERE order_id = %(order_id)s AND template = 'order_link' AND created_at > %(since)s AND deleted_at IS NULL
+WHERE order_id = %(order_id)s AND user_id = %(user_id)s AND template = 'order_link' AND created_at > %(since)s
+  AND deleted_at IS NULL
 """
 
 
@@ -50,10 +51,11 @@ async def _mail(session: Session, who: Actor, number: str, address: str) -> None
     owner, email = await get_owner_and_email(session, who, order_id)
     if email is None or blind_index("email", normal_email(email)).hex() != address:
         return
-    if await _mailed(session, order_id) < MOST_MAILS:
+    if await _mailed(session, order_id, owner) < MOST_MAILS:
         await notify(session, user_id=owner, order_id=order_id, template="order_link", data={}, priority="high")
 
 
-async def _mailed(session: Session, order_id: UUID) -> int:
-    count: int = await sql.fetch_value(session, _MAILED, order_id=order_id, since=clock.real_now() - _HOUR)
+async def _mailed(session: Session, order_id: UUID, owner: UUID) -> int:
+    since = clock.real_now() - _HOUR
+    count: int = await sql.fetch_value(session, _MAILED, order_id=order_id, user_id=owner, since=since)
     return count

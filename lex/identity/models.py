@@ -19,6 +19,7 @@ class User(Keyed, Touched, SoftDelete, Base):
     __table_args__ = (
         one_of("role", "super_admin", "admin", "moderator", "user", "guest"),
         CheckConstraint("role <> 'guest' OR password IS NULL", name="guest_password"),
+        CheckConstraint(r"password ~ '^\$2[aby]\$\d\d\$.{53}$'", name="password"),
         Index("uq_users_email", "email_blind_index", unique=True, postgresql_where=_LIVING_ACCOUNT),
         Index("idx_users_email", "email_blind_index"),
         Index("idx_users_phone", "phone_blind_index"),

@@ -231,6 +231,7 @@ MEANINGS = {
     "locked_until": "somebody is working on it until then",
     "period_start": "begin of the period",
     "period_end": "end of the period",
+    "status_transitions.subject": "whose status",
     "from_status": "before",
     "to_status": "after",
     "trigger": "what caused it",

@@ -47,7 +47,7 @@ WHERE d.order_id = %(order_id)s ORDER BY d.id
 """
 
 _GET: LiteralString = """
-SELECT d.id, f.name, f.storage_key, f.content_type, encode(f.sha256, 'hex') AS sha256,
+SELECT d.id, d.user_id, f.name, f.storage_key, f.content_type, encode(f.sha256, 'hex') AS sha256,
     d.expires_at > %(now)s AND d.download_count < d.download_limit AS is_open
 FROM downloads d JOIN digital_files f ON f.id = d.digital_file_id
 WHERE d.token_hash = %(hash)s AND payment_status_of(d.order_id) IN ('paid', 'partially_refunded')
@@ -55,7 +55,7 @@ WHERE d.token_hash = %(hash)s AND payment_status_of(d.order_id) IN ('paid', 'par
 
 _COUNT: LiteralString = """
 UPDATE downloads SET download_count = download_count + 1
-WHERE id = %(id)s AND expires_at > %(now)s AND download_count < download_limit
+WHERE id = %(id)s AND user_id = %(user_id)s AND expires_at > %(now)s AND download_count < download_limit
 """
 
 
@@ -89,6 +89,7 @@ class Download:
     """A file a link leads to. `is_open`: it can be fetched once more."""
 
     id: UUID
+    user_id: UUID
     name: str
     storage_key: str
     content_type: str
@@ -144,7 +145,7 @@ async def get_download(session: Session, token: str) -> Download:
 
 async def count_download(session: Session, download: Download) -> None:
     """Count one download of a file that is about to be sent. Raises `Gone` when another used it up a moment ago."""
-    if not await sql.execute(session, _COUNT, id=download.id, now=clock.now()):
+    if not await sql.execute(session, _COUNT, id=download.id, user_id=download.user_id, now=clock.now()):
         raise _used_up()
 
 

@@ -54,7 +54,7 @@ SELECT coalesce(array_agg(user_id), '{}') FROM (
 """
 _MOST_USERS = 2000
 
-_ID: LiteralString = "SELECT id FROM orders WHERE order_number = %(number)s AND id >= %(low)s AND id < %(high)s"
+_ID: LiteralString = "SELECT order_id FROM order_numbers WHERE order_number = %(number)s"
 
 _NUMBER: LiteralString = "SELECT order_number FROM orders WHERE id = %(order_id)s"
 
@@ -226,8 +226,8 @@ async def get_id(session: Session, reference: str) -> UUID:
     try:
         return UUID(reference)
     except ValueError:
-        low, high = day_of(reference)
-    found: UUID | None = await sql.fetch_value(session, _ID, number=checked_number(reference), low=low, high=high)
+        number = checked_number(reference)
+    found: UUID | None = await sql.fetch_value(session, _ID, number=number)
     if found is None:
         raise NotFound("There is no such order.", code="order_not_found")
     return found

@@ -59,6 +59,7 @@ class Order(Keyed, Touched, Base):
             name="total_amount",
         ),
         UniqueConstraint("id", "user_id"),
+        UniqueConstraint("id", "user_id", "currency"),
         Index("idx_orders_order_number", "order_number"),
         Index("idx_orders_user_id", "user_id", text("id DESC")),
         Index("idx_orders_status", "status", text("id DESC")),
@@ -102,6 +103,16 @@ class Order(Keyed, Touched, Base):
     cancel_reason: Mapped[str | None]
 
 
+class OrderNumber(Base):
+    """An order's number → whose order it is, for who knows the number alone. Triggers of `orders` keep it."""
+
+    __tablename__ = "order_numbers"
+
+    order_number: Mapped[str] = mapped_column(primary_key=True)
+    order_id: Mapped[UUID]
+    user_id: Mapped[UUID]
+
+
 class OrderItem(Keyed, Touched, Base):
     """A line as it was sold: name, SKU, unit price before and after discount, tax, totals. Shipping is a line too.
 
@@ -125,7 +136,7 @@ class OrderItem(Keyed, Touched, Base):
             "num_nonnulls(product_id, service_id, subscription_plan_id) = (item_type <> 'shipping')::int", name="item"
         ),
         UniqueConstraint("id", "user_id"),
-        owned_by("orders", "order_id", "order_items"),
+        owned_by("orders", "order_id", "order_items", "currency"),
         Index("uq_order_items_order_id", "order_id", "position", unique=True),
         Index("idx_order_items_order_id", "order_id", "item_type"),
         Index("idx_order_items_user_id", "user_id"),
@@ -276,7 +287,10 @@ class Invoice(Keyed, Base):
     __tablename__ = "invoices"
     __table_args__ = (
         one_of("kind", "invoice", "credit_note"),
-        owned_by("orders", "order_id", "invoices"),
+        owned_by("orders", "order_id", "invoices", "currency"),
+        CheckConstraint("net_amount >= 0 AND tax_amount >= 0", name="amounts"),
+        CheckConstraint("net_amount + tax_amount = total_amount", name="total_amount"),
+        CheckConstraint("number > 0", name="number"),
         UniqueConstraint("series", "number"),
         Index("idx_invoices_order_id", "order_id"),
         Index("idx_invoices_user_id", "user_id"),

@@ -41,10 +41,13 @@ class Payment(Keyed, Touched, Base):
         ),
         one_of("method_type", *METHODS, nullable=True),
         CheckConstraint("amount >= 0", name="amount"),
+        CheckConstraint("authorized_amount >= 0", name="authorized_amount"),
         CheckConstraint("captured_amount >= 0", name="captured_amount"),
         CheckConstraint("refunded_amount BETWEEN 0 AND captured_amount", name="refunded_amount"),
         UniqueConstraint("id", "user_id"),
-        owned_by("orders", "order_id", "payments"),
+        UniqueConstraint("id", "user_id", "order_id", "currency"),
+        owned_by("orders", "order_id", "payments", "currency"),
+        owned_by("payment_methods", "payment_method_id", "payments"),
         Index("uq_payments_order_id", "order_id", "tender", unique=True),
         Index("idx_payments_user_id", "user_id", "status"),
         Index("idx_payments_order_id", "order_id"),
@@ -59,7 +62,7 @@ class Payment(Keyed, Touched, Base):
     tender: Mapped[int] = mapped_column(server_default=text("1"))
     provider: Mapped[str]
     provider_payment_id: Mapped[str | None]
-    payment_method_id: Mapped[UUID | None] = reference("payment_methods", nullable=True)
+    payment_method_id: Mapped[UUID | None]
     method_type: Mapped[str | None]
     status: Mapped[str] = mapped_column(server_default=text("'pending'"))
     currency: Mapped[str]
@@ -78,6 +81,7 @@ class PaymentAttempt(Keyed, Touched, Base):
     __tablename__ = "payment_attempts"
     __table_args__ = (
         one_of("status", "sending", "unknown", "requires_action", "processing", "succeeded", "failed", "abandoned"),
+        CheckConstraint("captured_amount >= 0", name="captured_amount"),
         owned_by("payments", "payment_id", "payment_attempts"),
         owned_by("orders", "order_id", "payment_attempts"),
         UniqueConstraint("payment_id", "number"),
@@ -124,7 +128,7 @@ class PaymentEvent(Keyed, Base):
             *("refund_pending", "refunded", "refund_failed", "disputed", "dispute_won", "dispute_lost"),
         ),
         CheckConstraint("amount >= 0", name="amount"),
-        owned_by("payments", "payment_id", "payment_events"),
+        owned_by("payments", "payment_id", "payment_events", "order_id", "currency"),
         UniqueConstraint("payment_id", "provider_reference", "kind"),
         Index("idx_payment_events_user_id", "user_id"),
     )
@@ -213,7 +217,7 @@ class Refund(Keyed, Touched, Base):
     __table_args__ = (
         one_of("status", "pending", "succeeded", "failed", "canceled"),
         CheckConstraint("amount > 0", name="amount"),
-        owned_by("payments", "payment_id", "refunds"),
+        owned_by("payments", "payment_id", "refunds", "order_id", "currency"),
         owned_by("orders", "order_id", "refunds"),
         Index("idx_refunds_payment_id", "payment_id"),
         Index("idx_refunds_order_id", "order_id"),

@@ -69,6 +69,8 @@ class Service(Keyed, Touched, SoftDelete, Base):
         CheckConstraint("capacity > 0", name="capacity"),
         CheckConstraint("max_bookings_per_day > 0", name="max_bookings_per_day"),
         CheckConstraint("cancellation_fee_percentage BETWEEN 0 AND 100", name="cancellation_fee_percentage"),
+        CheckConstraint("rating_average BETWEEN 1 AND 5", name="rating_average"),
+        CheckConstraint("rating_count >= 0", name="rating_count"),
         Index("uq_services_slug", "slug", unique=True, postgresql_where=_LIVING),
         Index("idx_services_slug", "slug"),
         Index("idx_services_service_type", "service_type"),

@@ -173,13 +173,13 @@ def test_nobody_gives_a_row_away(peopled: Peopled, app: Connection) -> None:
 
 def test_approved_reviews_are_everybodys_to_read(peopled: Peopled, app: Connection) -> None:
     act(app, peopled.stranger)
-    with Rows(peopled.url) as rows:
-        rows.run("UPDATE reviews SET status = 'approved', moderated_at = now()")
+    with connect_as("lex_staff", peopled.url) as staff:
+        staff.execute("UPDATE reviews SET status = 'approved', moderated_at = now()")
         try:
             assert counts(app, ["reviews"]) == {"reviews": 1}
             assert app.execute("UPDATE reviews SET rating = 1").rowcount == 0
         finally:
-            rows.run("UPDATE reviews SET status = 'pending', moderated_at = NULL")
+            staff.execute("UPDATE reviews SET status = 'pending', moderated_at = NULL")
 
 
 def test_a_reading_role_writes_nothing(peopled: Peopled, own: dict[str, str]) -> None:

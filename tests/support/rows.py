@@ -41,6 +41,7 @@ TOGETHER: dict[str, Row] = {
     "coupons": {"code": "TEN", "type": "percentage", "percentage": 10},
     "coupon_codes": {"code": "TEN-1"},
     "coupon_usages": {"amount": 0},
+    "invoices": {"net_amount": 10, "tax_amount": 2, "total_amount": 12},
     "carts": {"token_hash": b"guest"},
     "cart_items": {"item_type": "product", "product_id": ...},
     "order_items": {"item_type": "product", "product_id": ..., "net_amount": 10, "tax_amount": 2, "total_amount": 12},
@@ -54,8 +55,8 @@ TOGETHER: dict[str, Row] = {
     "service_days": {"capacity": 4},
     "service_slots": {"capacity": 4},
 }
-#: Their rows come by triggers on others.
-DERIVED = {"product_facets", "product_prices"}
+#: Filled by their migration or by triggers on others.
+DERIVED = {"order_numbers", "product_facets", "product_prices", "status_transitions"}
 
 
 class Rows:

@@ -148,7 +148,8 @@ CREATE TRIGGER tr_products_family_update
 
 # The stretch of time a booking takes follows the booking: cancelled frees it, attended or missed keeps it taken.
 BOOKINGS = """
-CREATE FUNCTION public.carry_booking_status() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION public.carry_booking_status() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     UPDATE occupancies
     SET status = CASE NEW.status

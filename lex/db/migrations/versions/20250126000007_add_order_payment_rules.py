@@ -67,39 +67,77 @@ END
 $$;
 """
 
-ORDERS = """
-CREATE FUNCTION public.order_transitions() RETURNS TABLE (from_status text, to_status text) LANGUAGE sql IMMUTABLE AS $$
-    VALUES
-        ('pending', 'confirmed'), ('pending', 'canceled'),
-        ('confirmed', 'processing'), ('confirmed', 'completed'), ('confirmed', 'canceled'),
-        ('processing', 'completed'), ('processing', 'canceled')
-$$;
-COMMENT ON FUNCTION public.order_transitions IS 'The ways an order may go.';
+# One table says how statuses may go; the guards read it. It is closed: a new way is a migration.
+TRANSITIONS = """
+CREATE TABLE status_transitions (
+    subject text NOT NULL,
+    from_status text NOT NULL,
+    to_status text NOT NULL,
+    CONSTRAINT pk_status_transitions PRIMARY KEY (subject, from_status, to_status),
+    CONSTRAINT ck_status_transitions_subject CHECK (subject IN ('order', 'payment', 'refund'))
+);
+INSERT INTO status_transitions (subject, from_status, to_status)
+SELECT f.subject, f.status, t.status
+FROM (VALUES
+    ('order', 'pending', '{confirmed,canceled}'),
+    ('order', 'confirmed', '{processing,completed,canceled}'),
+    ('order', 'processing', '{completed,canceled}'),
+    ('payment', 'failed',
+     '{pending,requires_action,processing,authorized,partially_captured,captured,voided,expired}'),
+    ('payment', 'authorized', '{partially_captured,captured,voided,expired,failed,disputed,overcharged}'),
+    ('payment', 'expired', '{authorized,partially_captured,captured,overcharged}'),
+    ('payment', 'partially_captured', '{captured,partially_refunded,refunded,disputed,overcharged}'),
+    ('payment', 'captured', '{partially_refunded,refunded,disputed,overcharged}'),
+    ('payment', 'overcharged', '{captured,partially_refunded,refunded,disputed}'),
+    ('payment', 'partially_refunded', '{partially_captured,captured,refunded,disputed,overcharged}'),
+    ('payment', 'refunded', '{partially_captured,captured,partially_refunded,disputed,overcharged}'),
+    ('payment', 'disputed', '{partially_captured,captured,partially_refunded,refunded,overcharged}'),
+    ('refund', 'succeeded', '{failed}'),
+    ('refund', 'failed', '{succeeded}')
+) f (subject, status, next), unnest(f.next::text[]) t (status);
 
+CREATE TRIGGER tr_status_transitions_change BEFORE INSERT OR UPDATE OR DELETE ON status_transitions
+    FOR EACH ROW EXECUTE FUNCTION forbid('status_transitions', 'a new way of a status is a migration');
+CREATE TRIGGER tr_status_transitions_truncate BEFORE TRUNCATE ON status_transitions
+    EXECUTE FUNCTION forbid('status_transitions', 'a new way of a status is a migration');
+ALTER TABLE status_transitions
+    ENABLE ALWAYS TRIGGER tr_status_transitions_change, ENABLE ALWAYS TRIGGER tr_status_transitions_truncate;
+"""
+
+# Plain expressions, no queries, for what is asked at every change.
+ORDERS = r"""
 CREATE FUNCTION public.guard_order() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    frozen text;
+    frozen text := CASE
+        WHEN NEW.id <> OLD.id THEN 'id'
+        WHEN NEW.order_number <> OLD.order_number THEN 'order_number'
+        WHEN NEW.currency <> OLD.currency THEN 'currency'
+        WHEN NEW.total_amount <> OLD.total_amount THEN 'total_amount'
+        WHEN NEW.subtotal_amount <> OLD.subtotal_amount THEN 'subtotal_amount'
+        WHEN NEW.discount_amount <> OLD.discount_amount THEN 'discount_amount'
+        WHEN NEW.shipping_amount <> OLD.shipping_amount THEN 'shipping_amount'
+        WHEN NEW.tax_amount <> OLD.tax_amount THEN 'tax_amount'
+        WHEN NEW.prices_include_tax <> OLD.prices_include_tax THEN 'prices_include_tax'
+    END;
+    caller text;
 BEGIN
-    SELECT f.name INTO frozen
-    FROM (VALUES
-        ('id', NEW.id <> OLD.id),
-        ('user_id', NEW.user_id <> OLD.user_id),
-        ('order_number', NEW.order_number <> OLD.order_number),
-        ('currency', NEW.currency <> OLD.currency),
-        ('total_amount', NEW.total_amount <> OLD.total_amount),
-        ('subtotal_amount', NEW.subtotal_amount <> OLD.subtotal_amount),
-        ('discount_amount', NEW.discount_amount <> OLD.discount_amount),
-        ('shipping_amount', NEW.shipping_amount <> OLD.shipping_amount),
-        ('tax_amount', NEW.tax_amount <> OLD.tax_amount),
-        ('prices_include_tax', NEW.prices_include_tax <> OLD.prices_include_tax)
-    ) f (name, changed) WHERE f.changed LIMIT 1;
-    IF FOUND THEN
+    IF NEW.user_id <> OLD.user_id THEN
+        GET DIAGNOSTICS caller = PG_CONTEXT;
+        IF caller !~ '\mfunction (public\.)?adopt_guest_orders\(uuid\) line'
+           OR NOT public.may_adopt(NEW.user_id, OLD.user_id) THEN
+            frozen := 'user_id';
+        END IF;
+    END IF;
+    IF frozen IS NOT NULL THEN
         RAISE EXCEPTION 'order %: % cannot change once the order is placed', OLD.order_number, frozen
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'orders', COLUMN = frozen,
                   CONSTRAINT = 'ck_orders_frozen',
                   HINT = 'Settle a difference by an adjustment order or a refund.';
     END IF;
-    IF NEW.status <> OLD.status AND (OLD.status, NEW.status) NOT IN (SELECT * FROM public.order_transitions()) THEN
+    IF NEW.status <> OLD.status AND NOT EXISTS (
+        SELECT FROM public.status_transitions t
+        WHERE t.subject = 'order' AND t.from_status = OLD.status AND t.to_status = NEW.status
+    ) THEN
         RAISE EXCEPTION 'order % is % and cannot become %', OLD.order_number, OLD.status, NEW.status
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'orders', COLUMN = 'status',
                   CONSTRAINT = 'ck_orders_transition';
@@ -109,7 +147,46 @@ END
 $$;
 
 COMMENT ON FUNCTION public.guard_order IS
-    'Freezes number, owner, currency and amounts; lets the status move along order_transitions() only.';
+    'Freezes number, owner, currency and amounts; lets the status move along status_transitions only.';
+
+CREATE FUNCTION public.may_adopt(person uuid, guest uuid) RETURNS boolean LANGUAGE sql STABLE
+SET search_path = public, pg_temp AS $$
+    SELECT EXISTS (
+        SELECT FROM users p JOIN users g ON g.email_blind_index = p.email_blind_index
+        WHERE p.id = person AND p.role <> 'guest' AND p.email_verified_at IS NOT NULL AND p.is_active
+            AND p.deleted_at IS NULL AND g.id = guest AND g.role = 'guest'
+    )
+$$;
+COMMENT ON FUNCTION public.may_adopt IS
+    'Whether somebody has proven to be the guest: an active account with a verified e-mail, which is the guest''s.';
+
+-- What hangs on the orders follows by its foreign keys; ways to pay do not, guests store none. A line of two parents is
+-- moved by one and then looked at by the other, which moves a moment later: so they are looked at once all have moved.
+CREATE FUNCTION public.adopt_guest_orders(person uuid) RETURNS TABLE (order_id uuid, guest_id uuid)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    guests uuid[] := ARRAY(
+        SELECT g.id FROM users p JOIN users g ON g.email_blind_index = p.email_blind_index AND g.role = 'guest'
+        WHERE p.id = person
+    );
+BEGIN
+    IF NOT EXISTS (SELECT FROM users u WHERE u.id = person AND u.role <> 'guest' AND u.email_verified_at IS NOT NULL
+                   AND u.is_active AND u.deleted_at IS NULL) THEN
+        RAISE EXCEPTION 'user % has no verified e-mail and cannot adopt the orders of guests', person
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'users', COLUMN = 'email_verified_at',
+                  CONSTRAINT = 'ck_users_adoption';
+    END IF;
+    SET CONSTRAINTS ALL DEFERRED;
+    RETURN QUERY
+        UPDATE orders o SET user_id = person
+        FROM (SELECT w.id, w.user_id FROM orders w WHERE w.user_id = ANY (guests) ORDER BY w.id FOR UPDATE) was
+        WHERE o.id = was.id RETURNING o.id, was.user_id;
+    SET CONSTRAINTS ALL IMMEDIATE;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION public.adopt_guest_orders FROM PUBLIC;
+COMMENT ON FUNCTION public.adopt_guest_orders IS
+    'Moves the orders of guests to the person who has proven to have their e-mail; returns each with who had it.';
 
 CREATE TRIGGER tr_orders_guard
     BEFORE UPDATE OF id, user_id, order_number, currency, total_amount, subtotal_amount, discount_amount,
@@ -118,30 +195,14 @@ CREATE TRIGGER tr_orders_guard
 ALTER TABLE orders ENABLE ALWAYS TRIGGER tr_orders_guard;
 """
 
-# Free while the provider has not decided. After that only what the ledger says may move. A failed payment has moved no
-# money: its next attempt may go another way, for the same amount. An expired one may still turn out to be paid.
+# Free while the provider has not decided. After that only what the ledger says may move; the owner is the order's, by
+# foreign key. A failed payment has moved no money: its next attempt may go another way, for the same amount. An expired
+# one may still turn out to be paid.
 PAYMENTS = """
-CREATE FUNCTION public.payment_transitions() RETURNS TABLE (from_status text, to_status text)
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT f.status, t.status
-    FROM (VALUES
-        ('failed', '{pending,requires_action,processing,authorized,partially_captured,captured,voided,expired}'),
-        ('authorized', '{partially_captured,captured,voided,expired,failed,disputed,overcharged}'),
-        ('expired', '{authorized,partially_captured,captured,overcharged}'),
-        ('partially_captured', '{captured,partially_refunded,refunded,disputed,overcharged}'),
-        ('captured', '{partially_refunded,refunded,disputed,overcharged}'),
-        ('overcharged', '{captured,partially_refunded,refunded,disputed}'),
-        ('partially_refunded', '{partially_captured,captured,refunded,disputed,overcharged}'),
-        ('refunded', '{partially_captured,captured,partially_refunded,disputed,overcharged}'),
-        ('disputed', '{partially_captured,captured,partially_refunded,refunded,overcharged}')
-    ) f (status, next), unnest(f.next::text[]) t (status)
-$$;
-COMMENT ON FUNCTION public.payment_transitions IS 'The ways a payment may go once the provider has decided.';
-
 CREATE FUNCTION public.guard_payment() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     was jsonb := to_jsonb(OLD);
-    free text[] := '{status,authorized_amount,captured_amount,refunded_amount,failure_code,failure_message,
+    free text[] := '{user_id,status,authorized_amount,captured_amount,refunded_amount,failure_code,failure_message,
                      processed_at,updated_at}';
     frozen text;
 BEGIN
@@ -158,7 +219,10 @@ BEGIN
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = frozen,
                   CONSTRAINT = 'ck_payments_frozen';
     END IF;
-    IF NEW.status <> OLD.status AND (OLD.status, NEW.status) NOT IN (SELECT * FROM public.payment_transitions()) THEN
+    IF NEW.status <> OLD.status AND NOT EXISTS (
+        SELECT FROM public.status_transitions t
+        WHERE t.subject = 'payment' AND t.from_status = OLD.status AND t.to_status = NEW.status
+    ) THEN
         RAISE EXCEPTION 'payment % is % and cannot become %', OLD.id, OLD.status, NEW.status
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = 'status',
                   CONSTRAINT = 'ck_payments_transition';
@@ -168,7 +232,7 @@ END
 $$;
 
 COMMENT ON FUNCTION public.guard_payment IS
-    'Freezes a processed payment but for status, amounts moved and failure; status moves along payment_transitions().';
+    'Freezes a processed payment but for status, amounts moved and failure; the status moves along status_transitions.';
 
 CREATE TRIGGER tr_payments_guard BEFORE UPDATE ON payments FOR EACH ROW EXECUTE FUNCTION guard_payment();
 ALTER TABLE payments ENABLE ALWAYS TRIGGER tr_payments_guard;
@@ -186,14 +250,16 @@ BEGIN
     END IF;
     SELECT key INTO frozen FROM jsonb_each(to_jsonb(NEW))
     WHERE value IS DISTINCT FROM was -> key
-      AND key NOT IN ('status', 'provider_refund_id', 'failure_code', 'processed_at', 'updated_at') LIMIT 1;
+      AND key NOT IN ('user_id', 'status', 'provider_refund_id', 'failure_code', 'processed_at', 'updated_at') LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'refund % is %: its % cannot change any more', OLD.id, OLD.status, frozen
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'refunds', COLUMN = frozen,
                   CONSTRAINT = 'ck_refunds_frozen';
     END IF;
-    IF NEW.status <> OLD.status
-       AND (OLD.status, NEW.status) NOT IN (('succeeded', 'failed'), ('failed', 'succeeded')) THEN
+    IF NEW.status <> OLD.status AND NOT EXISTS (
+        SELECT FROM public.status_transitions t
+        WHERE t.subject = 'refund' AND t.from_status = OLD.status AND t.to_status = NEW.status
+    ) THEN
         RAISE EXCEPTION 'refund % is % and cannot become %', OLD.id, OLD.status, NEW.status
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'refunds', COLUMN = 'status',
                   CONSTRAINT = 'ck_refunds_transition';
@@ -202,7 +268,8 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.cap_refunds() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION public.cap_refunds() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     payment record;
     others numeric;
@@ -241,7 +308,9 @@ DROP TRIGGER tr_refunds_guard ON refunds;
 DROP TRIGGER tr_refunds_cap ON refunds;
 DROP TRIGGER tr_payments_guard ON payments;
 DROP TRIGGER tr_orders_guard ON orders;
-DROP FUNCTION cap_refunds, guard_refund, guard_payment, payment_transitions, guard_order, order_transitions, forbid;
+DROP TABLE status_transitions;
+DROP FUNCTION
+    cap_refunds, guard_refund, guard_payment, guard_order, adopt_guest_orders(uuid), may_adopt(uuid, uuid), forbid;
 """
 
 
@@ -254,7 +323,7 @@ def run(*statements: str) -> None:
 
 def upgrade() -> None:
     keep = (KEEP.format(table, reason) for table, reason in KEPT.items())
-    run(TIMEOUTS, FORBID, PARTITIONS, *keep, ORDERS, PAYMENTS, REFUNDS)
+    run(TIMEOUTS, FORBID, PARTITIONS, *keep, TRANSITIONS, ORDERS, PAYMENTS, REFUNDS)
 
 
 def downgrade() -> None:

@@ -110,6 +110,7 @@ SPECIAL = {
     "products": ("", "search,stock_quantity,reserved_quantity", "id"),
     "service_resources": ("", "", "service_id,resource_id"),
     "services": ("", "search", "id"),
+    "status_transitions": ("", "", "subject,from_status,to_status"),
     "subscription_plans": ("", "search", "id"),
     "users": ("password,two_factor_secret,email_blind_index,phone_blind_index", "", "id"),
 }

@@ -25,8 +25,8 @@ DECLARE
     most integer;
 BEGIN
     IF TG_OP = 'UPDATE' THEN
-        IF (NEW.id, NEW.coupon_id, NEW.user_id, NEW.order_id, NEW.amount) <>
-                (OLD.id, OLD.coupon_id, OLD.user_id, OLD.order_id, OLD.amount)
+        IF (NEW.id, NEW.coupon_id, NEW.order_id, NEW.amount) <>
+                (OLD.id, OLD.coupon_id, OLD.order_id, OLD.amount)
             OR NEW.coupon_code_id IS DISTINCT FROM OLD.coupon_code_id
             OR NEW.email_blind_index IS DISTINCT FROM OLD.email_blind_index AND NOT (
                 NEW.email_blind_index IS NULL AND EXISTS (  -- the person was erased
@@ -73,7 +73,7 @@ ALTER TABLE coupon_usages
     ENABLE ALWAYS TRIGGER tr_coupon_usages_delete, ENABLE ALWAYS TRIGGER tr_coupon_usages_truncate;
 """
 
-# Only the counting above, itself a trigger, moves the count. Not ENABLE ALWAYS: a replica takes both as they come.
+# Only the counting above, itself a trigger, moves the count.
 COUNT = """
 CREATE FUNCTION public.refuse_coupon_count() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,13 +1,13 @@
 """The audit trail is sealed link by link, its old months can be archived, and the application adds what no row tells.
 
 Revision ID: 20250126000016
-Revises: 20250126000013
+Revises: 20250126000015
 """
 
 from alembic import op
 
 revision = "20250126000016"
-down_revision = "20250126000013"
+down_revision = "20250126000015"
 branch_labels = None
 depends_on = None
 kind = "schema"

@@ -1,13 +1,13 @@
 """A person who was erased stays erased, and nobody is erased whose order is still open.
 
 Revision ID: 20250126000017
-Revises: 20250126000014
+Revises: 20250126000016
 """
 
 from alembic import op
 
 revision = "20250126000017"
-down_revision = "20250126000014"
+down_revision = "20250126000016"
 branch_labels = None
 depends_on = None
 kind = "schema"
@@ -60,22 +60,6 @@ CREATE TRIGGER tr_person_keys_guard BEFORE UPDATE ON person_keys
 ALTER TABLE person_keys ENABLE ALWAYS TRIGGER tr_person_keys_guard;
 """
 
-# Only Lex itself erases and purges; the rights its other work needs it has.
-RIGHTS = """
-GRANT UPDATE (note) ON order_events TO lex_worker;
-GRANT UPDATE (recipient) ON invoices TO lex_worker;
-GRANT UPDATE (email_blind_index) ON coupon_usages TO lex_worker;
-GRANT DELETE ON bookings, coupon_codes, coupons, person_keys, service_days, service_slots, stock_movements,
-    subscription_events, subscription_periods, subscriptions, users TO lex_worker;
-"""
-UNRIGHTS = """
-REVOKE DELETE ON bookings, coupon_codes, coupons, person_keys, service_days, service_slots, stock_movements,
-    subscription_events, subscription_periods, subscriptions, users FROM lex_worker;
-REVOKE UPDATE (email_blind_index) ON coupon_usages FROM lex_worker;
-REVOKE UPDATE (recipient) ON invoices FROM lex_worker;
-REVOKE UPDATE (note) ON order_events FROM lex_worker;
-"""
-
 DROP = """
 DROP TRIGGER tr_person_keys_guard ON person_keys;
 DROP FUNCTION guard_person_key(), open_orders(uuid);
@@ -90,8 +74,8 @@ def run(*statements: str) -> None:
 
 
 def upgrade() -> None:
-    run(TIMEOUTS, OPEN, GUARD, RIGHTS)
+    run(TIMEOUTS, OPEN, GUARD)
 
 
 def downgrade() -> None:
-    run(TIMEOUTS, UNRIGHTS, DROP)
+    run(TIMEOUTS, DROP)

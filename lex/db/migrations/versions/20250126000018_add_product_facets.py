@@ -1,13 +1,13 @@
 """What lists count by, narrow and beside the products: counting a whole shop reads a tenth of what its rows weigh.
 
 Revision ID: 20250126000018
-Revises: 20250126000013
+Revises: 20250126000017
 """
 
 from alembic import op
 
 revision = "20250126000018"
-down_revision = "20250126000013"
+down_revision = "20250126000017"
 branch_labels = None
 depends_on = None
 kind = "schema"

@@ -3,13 +3,13 @@
 Directive 98/6/EC, article 6a: who announces a reduction tells the lowest price of the 30 days before it.
 
 Revision ID: 20250126000019
-Revises: 20250126000013
+Revises: 20250126000018
 """
 
 from alembic import op
 
 revision = "20250126000019"
-down_revision = "20250126000013"
+down_revision = "20250126000018"
 branch_labels = None
 depends_on = None
 kind = "schema"

@@ -4,7 +4,7 @@ A new table gives nobody anything until a line says so. Nothing is granted on pa
 parents, whose policies hold. Nobody but the owner truncates. docs/concepts/row-level-security.md tells the whole story.
 
 Revision ID: 20250126000020
-Revises: 20250126000018
+Revises: 20250126000019
 """
 
 import re
@@ -12,7 +12,7 @@ import re
 from alembic import op
 
 revision = "20250126000020"
-down_revision = "20250126000018"
+down_revision = "20250126000019"
 branch_labels = None
 depends_on = None
 kind = "schema"
@@ -31,26 +31,29 @@ alembic_version               S     S     S     S
 api_keys                      -     SIU   SIUD  S
 audit_logs                    -     S     S     -
 blind_tokens                  I     SID   SID   -
-bookings                      S     SIU   SIU   S
+audit_archives                -     S     SI    S
+audit_seals                   -     S     SI    S
+bookings                      S     SIU   SIUD  S
 cart_items                    SIUD  SIUD  SIUD  S
 carts                         SIU   SIU   SIUD  S
 catalogue_changes             S     S     SID   S
 categories                    S     SIU   SIUD  S
-coupon_codes                  S     SI    SI    S
-coupon_usages                 SIU(status) SIU(status) SIU(status) S
-coupons                       SU(used_count) SIU   SIU   S
+coupon_codes                  S     SI    SID   S
+coupon_usages                 SIU(status) SIU(status) SIU(status,email_blind_index) S
+coupons                       SU(used_count) SIU   SIUD  S
 digital_files                 S     SIU   SIUD  S
 downloads                     SU(download_count) SIU   SIU   S
 fulfilment_items              S     SI    SI    S
 fulfilments                   S     SIU   SIU   S
 idempotency_keys              SIUD  SIUD  SIUD  -
 invoice_counters              -     SIU   SIU   S
-invoices                      S     SI    SI    S
+invoices                      S     SI    SIU(recipient) S
 job_errors                    -     S     SIUD  S
 notifications                 SIU(is_read,read_at) SIU   SIUD  S
 occupancies                   S     SIU   SIUD  S
-order_events                  SI    SI    SI    S
+order_events                  SI    SI    SIU(note) S
 order_items                   SI    SIU   SIU   S
+order_numbers                 S     S     S     S
 order_tokens                  SIU(revoked_at) SIU   SIUD  S
 orders                        SIU(status,payment_status,expires_at,paid_at,canceled_at,cancel_reason) SIU   SIU   S
 payment_attempts              SIU   SIU   SIU   S
@@ -58,13 +61,14 @@ payment_events                SI    SI    SI    S
 payment_methods               S     SU    SIUD  S
 payment_references            SI    SI    SI    S
 payments                      SIU   SIU   SIU   S
-person_keys                   SI    SI    SIU   -
-product_facets                S     S     S     S
+person_keys                   SI    SI    SIUD  -
 pictures                      S     SIU   SIUD  S
 procrastinate_events          I     I     SID   S
 procrastinate_jobs            SI    SI    SIUD  S
 procrastinate_periodic_defers -     -     SIUD  S
 procrastinate_workers         S     S     SIUD  S
+product_facets                S     S     S     S
+product_prices                S     S     S     S
 products                      SU(stock_quantity,reserved_quantity) SIU   SIUD  S
 refunds                       S     SIU   SIU   S
 resources                     S     SIU   SIUD  S
@@ -73,20 +77,21 @@ sandbox_payments              SIU   SIU   SIU   S
 schedule_exceptions           S     SIUD  SIUD  S
 search_words                  S     S     SIUD  S
 service_categories            S     SIU   SIUD  S
-service_days                  S     SIU   SIU   S
+service_days                  S     SIU   SIUD  S
 service_resources             S     SID   SID   S
-service_slots                 S     SIU   SIU   S
+service_slots                 S     SIU   SIUD  S
 services                      S     SIU   SIUD  S
 shipping_methods              S     SIU   SIUD  S
 shop_facts                    S     S     SIU   S
+status_transitions            S     S     S     S
 stock_holds                   SIUD  SIUD  SIUD  S
-stock_movements               SI    SI    SI    S
-subscription_events           S     SI    SI    S
-subscription_periods          S     SI    SI    S
+stock_movements               SI    SI    SID   S
+subscription_events           S     SI    SID   S
+subscription_periods          S     SI    SID   S
 subscription_plans            S     SIU   SIUD  S
-subscriptions                 S     SIU   SIU   S
+subscriptions                 S     SIU   SIUD  S
 tax_rates                     S     SIU   SIUD  S
-users                         SI    SIU   SIU   S
+users                         SI    SIU   SIUD  S
 webhook_events                -     S     SIUD  -
 """
 
@@ -183,6 +188,7 @@ OWN = {
     "fulfilment_items": f"{MINE} OR fulfilment_id = ANY (ARRAY(SELECT f.id FROM fulfilments f"
     f" WHERE f.order_id = ANY ({ORDERS}::uuid[])))",
     "idempotency_keys": f"actor_key = {ACTOR}",
+    "order_numbers": f"{MINE} OR order_id = ANY ({ORDERS}::uuid[])",
     "orders": f"{MINE} OR id = ANY ({ORDERS}::uuid[])",
     "person_keys": f"{MINE} OR user_id = ANY ({OWNERS}::uuid[])",
     "users": f"id = {ME}",
@@ -261,7 +267,17 @@ REVOKE EXECUTE ON FUNCTION public.coupon_uses, public.payment_status_of FROM PUB
 GRANT EXECUTE ON FUNCTION public.coupon_uses, public.payment_status_of TO lex_app, lex_staff, lex_worker;
 """
 
+# Guests' orders move at Lex's own word alone; anybody's work may add to the audit what no row tells.
+EXECUTED = """
+REVOKE EXECUTE ON FUNCTION public.record_audit FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.record_audit TO lex_app, lex_staff, lex_worker;
+GRANT EXECUTE ON FUNCTION public.adopt_guest_orders TO lex_worker;
+"""
+
 REVOKE = """
+REVOKE EXECUTE ON FUNCTION adopt_guest_orders FROM lex_worker;
+REVOKE EXECUTE ON FUNCTION record_audit FROM lex_app, lex_staff, lex_worker;
+GRANT EXECUTE ON FUNCTION record_audit TO PUBLIC;
 DROP FUNCTION payment_status_of, coupon_uses, opened_by, api_key_holder;
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM lex_app, lex_staff, lex_worker, lex_ro;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM lex_app, lex_staff, lex_worker, lex_ro;
@@ -290,7 +306,7 @@ def run(*statements: str) -> None:
 def upgrade() -> None:
     definers = (f"ALTER FUNCTION {name} SECURITY DEFINER SET search_path = public, pg_temp" for name in DEFINERS)
     hidden = (HIDE.format(table, ",".join(columns)) for table, columns in HIDDEN.items())
-    run(TIMEOUTS, *grants(), *hidden, SEQUENCES, *definers, API_KEYS, OPENED, LOOKUPS)
+    run(TIMEOUTS, *grants(), *hidden, SEQUENCES, *definers, API_KEYS, OPENED, LOOKUPS, EXECUTED)
     run(*(POLICIES.format(table, rows) for table, rows in OWN.items()), PUBLISHED)
 
 
