@@ -29,10 +29,10 @@ RIGHTS = """
 addresses                     S     SIU   SIUD  S
 alembic_version               S     S     S     S
 api_keys                      -     SIU   SIUD  S
-audit_logs                    -     S     S     -
-blind_tokens                  I     SID   SID   -
 audit_archives                -     S     SI    S
+audit_logs                    -     S     S     -
 audit_seals                   -     S     SI    S
+blind_tokens                  I     SID   SID   -
 bookings                      S     SIU   SIUD  S
 cart_items                    SIUD  SIUD  SIUD  S
 carts                         SIU   SIU   SIUD  S
