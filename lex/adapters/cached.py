@@ -90,14 +90,16 @@ def begin() -> None:
     _seen.set([])
 
 
-async def find_document(kind: str, statement: LiteralString, params: Mapping[str, Any]) -> bytes | None:
+async def find_document(
+    kind: str, statement: LiteralString, params: Mapping[str, Any], *, is_quick: bool = False
+) -> bytes | None:
     """As `db.documents.find_document`, kept. Only for what the marked tables show, and of stock only what lists tell.
 
     `kind` is the name in the metrics. A `Document` when the cache is on. Raises `Unavailable`.
     """
 
     async def make() -> bytes | None:
-        return await documents.find_document(statement, params)
+        return await documents.find_document(statement, params, is_quick=is_quick)
 
     if _is_off():
         return await _bypass(kind, make)
@@ -201,9 +203,7 @@ async def _version() -> str:
     seen = _seen.get()
     if seen:
         return seen[0]
-    async with reading() as connection, connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_VERSION)
-        version = str(await cursor.fetchone())
+    version = (await documents.find_document(_VERSION, {}, is_quick=True) or b"").decode()
     if seen is not None:
         seen.append(version)
     return version

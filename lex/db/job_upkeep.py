@@ -130,7 +130,8 @@ async def retry_stalled() -> int:
 
 async def delete_old(age: timedelta, timetable: Sequence[str]) -> int:
     """Delete jobs finished longer than `age` ago, and all but the newest failure of each line of the timetable."""
-    async with reading() as connection:
+    async with reading() as connection, connection.transaction():
+        await connection.execute("SELECT set_config('statement_timeout', '10min', true)")  # a read's is short
         finished = await connection.execute(_DELETE_FINISHED, {"before": clock.real_now() - age})
         await connection.execute(_DELETE_REPEATED, {"names": list(timetable)})
         await connection.execute(_DELETE_ERRORS)

@@ -233,7 +233,12 @@ class Lanes:
         return await asked.answer
 
     async def _open(self) -> None:
-        self._lanes.append(Lane(await self._pool.getconn(), self._leave))
+        connection = await self._pool.getconn()
+        try:
+            self._lanes.append(Lane(connection, self._leave))
+        except psycopg.Error:
+            await self._pool.putconn(connection)
+            raise
 
     def _opened(self, task: asyncio.Task[None]) -> None:
         self._opening = None

@@ -86,7 +86,9 @@ async def list_services(category: str | None = None, *, limit: int = 24, cursor:
 
 async def get_service(slug: str) -> bytes:
     """A service by its slug: when, by whom, and what cancelling costs. Raises `NotFound` naming the slug."""
-    document = await find_document(_SERVICE, {"slug": slug, **_money()}) if SLUG.fullmatch(slug) else None
+    document = (
+        await find_document(_SERVICE, {"slug": slug, **_money()}, is_quick=True) if SLUG.fullmatch(slug) else None
+    )
     if document is None:
         raise NotFound(f"There is no service “{slug[:100]}”.", code="service_not_found")
     return document

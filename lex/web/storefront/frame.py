@@ -76,7 +76,7 @@ async def frame(category: str | None = None) -> Frame:
     """What every page shows around itself, and the category it is about; one statement."""
     config = settings()
     params = {"category": category, "country": config.country, "scale": 10 ** money.exponent(config.currency)}
-    return _decoder.decode(await cached.find_document("frame", _FRAME, params) or b"{}")
+    return _decoder.decode(await cached.find_document("frame", _FRAME, params, is_quick=True) or b"{}")
 
 
 def answer(request: Request[Any, Any, Any], template: str, around: Frame, **facts: Any) -> Response[str]:
