@@ -17,9 +17,8 @@ CATEGORIES: LiteralString = "SELECT id, slug, name, path FROM categories WHERE d
 #: How many products of each category itself are shown.
 BY_CATEGORY: LiteralString = "SELECT category_id, count(*) AS number FROM product_facets p WHERE p.is_shown"
 
-#: The filters as `product_facets` knows them; what is not here it knows by the name of the products' column.
+#: The filters as `product_facets` knows them, most by the names of the products' columns.
 _OF_PRODUCT: dict[str, LiteralString] = {
-    "category": BRANCH,
     "brands": OF_PRODUCT["brands"],
     "min_rating": "coalesce(p.stars >= %(min_rating)s, false)",
 }
@@ -56,6 +55,7 @@ _CHOICES: LiteralString = """
                     FROM shown p CROSS JOIN LATERAL jsonb_each_text(p.options) choice
                     WHERE NOT p.is_family AND p.options <> '{{}}' AND {fits_but_options}
                       AND p.in_category AND p.in_brand AND p.in_rating"""
+_NO_CHOICES: LiteralString = "SELECT NULL::uuid AS product_id, NULL::text AS name, NULL::text AS value WHERE false"
 _FACETS: LiteralString = """, 'facets', ({goods}, groups AS ({categories}), sums AS (
         SELECT count(*) FILTER (WHERE fits) AS total, min(lowest) AS lowest, max(highest) AS highest,
                count(*) FILTER (WHERE fits_stock) AS in_stock, count(*) FILTER (WHERE fits_sale) AS on_sale
@@ -124,13 +124,9 @@ def facets_of(
     )
 
 
-_NO_CHOICES: LiteralString = "SELECT NULL::uuid AS product_id, NULL::text AS name, NULL::text AS value WHERE false"
-
-
 def _shown(used: frozenset[str], *, within: bool) -> dict[str, LiteralString]:
     """The products that are looked at; `within` the category asked for only."""
-    asked = [_of_words(used), *([BRANCH] if within else [])]
-    asked = [condition for condition in asked if condition]
+    asked = [*_of_words(used), *([BRANCH] if within else [])]
     return {
         # Kept where few remain and finding them costs something; all of the shop is read in passing.
         "kept": "MATERIALIZED" if asked else "NOT MATERIALIZED",
@@ -141,11 +137,10 @@ def _shown(used: frozenset[str], *, within: bool) -> dict[str, LiteralString]:
     }
 
 
-def _of_words(used: frozenset[str]) -> LiteralString:
-    """What only the products themselves can tell."""
+def _of_words(used: frozenset[str]) -> list[LiteralString]:
+    """What only the products themselves can tell, if that is asked."""
     asked = [OF_PRODUCT[name] for name in ("q", "tags", "featured") if name in used]
-    found: LiteralString = " AND ".join([LISTED, *asked])
-    return f"p.product_id IN (SELECT p.id FROM products p WHERE {found})" if asked else ""
+    return [f"p.product_id IN (SELECT p.id FROM products p WHERE {' AND '.join([LISTED, *asked])})"] if asked else []
 
 
 def _fitting(used: frozenset[str]) -> dict[str, LiteralString]:
@@ -165,10 +160,10 @@ def _fitting(used: frozenset[str]) -> dict[str, LiteralString]:
 
 
 def _products_by_category(used: frozenset[str]) -> LiteralString:
-    conditions = [_OF_PRODUCT[name] for name in ("brands", "min_rating") if name in used]
+    conditions = [*_of_words(used), *(_OF_PRODUCT[name] for name in ("brands", "min_rating") if name in used)]
     fitting = _fitting(used)
     if fitting["fits"] != "true":
         conditions.append(f"""CASE WHEN p.is_family THEN EXISTS (
             SELECT FROM product_facets v WHERE v.variant_of = p.product_id AND {fitting["v_fits"]})
             ELSE {fitting["fits"]} END""")
-    return " AND ".join([BY_CATEGORY, *([_of_words(used)] if _of_words(used) else []), *conditions]) + " GROUP BY 1"
+    return " AND ".join([BY_CATEGORY, *conditions]) + " GROUP BY 1"

@@ -90,7 +90,6 @@ class Product(Keyed, Touched, SoftDelete, Base):
         Index("idx_products_slug", "slug"),
         Index("idx_products_sku", "sku"),
         Index("idx_products_lower_sku", text("lower(sku)")),
-        Index("idx_products_shown_as", text("coalesce(variant_of, id)")),
         Index("idx_products_barcode", "barcode", postgresql_where=text("barcode IS NOT NULL")),
         Index("idx_products_category_id", "category_id"),
         Index("idx_products_variant_of", "variant_of"),

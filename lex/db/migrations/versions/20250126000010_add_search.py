@@ -32,7 +32,6 @@ CREATE INDEX idx_products_listed_rating ON products (coalesce(rating_average, 0)
 CREATE INDEX idx_products_listed_words ON products USING gin (to_tsvector('public.lex_text'::regconfig, name))
     WHERE variant_of IS NULL AND deleted_at IS NULL AND is_active;
 CREATE INDEX idx_products_lower_sku ON products (lower(sku));
-CREATE INDEX idx_products_shown_as ON products (coalesce(variant_of, id));
 """
 
 WORDS = """
@@ -105,7 +104,7 @@ CREATE TRIGGER tr_{0}_words_update AFTER UPDATE OF {2} ON {0} FOR EACH ROW
 DETACH = "DROP TRIGGER tr_{0}_words ON {0}; DROP TRIGGER tr_{0}_words_update ON {0};"
 DROP = """
 DROP INDEX idx_products_barcode, idx_products_listed_prefix, idx_products_listed_rating, idx_products_listed_words,
-    idx_products_lower_sku, idx_products_shown_as;
+    idx_products_lower_sku;
 DROP FUNCTION note_search_words();
 DROP TABLE search_words;
 DROP FUNCTION words_of(text[]), word_shapes(text), search_query(text);
