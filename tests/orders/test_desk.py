@@ -123,7 +123,7 @@ async def test_the_timeline_is_one_statement_and_tells_who(shop: Shop, statement
     statements.clear()
     events = (await shop.client.get(desk(order, "/timeline"), headers=headers)).json()["events"]
     assert len([s for s in statements if "order_events" in s]) == 1
-    assert len(statements) <= 3  # the key, who acts, the timeline
+    assert len(statements) <= 4  # the key, who acts, the timeline, that it was read
     assert [e["kind"] for e in events] == ["placed", "paid", "note", "note"]
     assert [e["note"] for e in events] == [None, None, *texts]
     assert [e["actor_role"] for e in events] == ["guest", "guest", "admin", "admin"]
