@@ -14,7 +14,7 @@ from lex.core.actor import Actor, Role
 from lex.core.errors import Conflict, Gone, NotFound
 from lex.db import sql
 from lex.db.session import Session, transact
-from lex.identity.people import Found, find_people, is_email
+from lex.identity.people import Found, find_people, is_exact
 from lex.identity.policy import Permission, demand
 
 # Orders before the person, as everywhere: who pays an order meanwhile waits, and so does who places one.
@@ -106,10 +106,10 @@ async def plan_erasure(actor: Actor, who: str) -> list[Candidate]:
 
 
 async def _plan(session: Session, who: str) -> list[Candidate]:
-    found = await find_people(session, who, limit=10_000)
+    found = await find_people(session, who, limit=10_000, with_deleted=True) if is_exact(who) else []
     if found and found[0].erased_at is not None:
         raise Gone(f"This person was erased on {found[0].erased_at:%Y-%m-%d}.", code="person_erased")
-    if not found or not (is_email(who) or len(found) == 1):
+    if not found:
         raise NotFound("Nobody has this id or e-mail; lex people find looks for names.", code="person_not_found")
     return [Candidate(person, await _standing(session, person.id)) for person in found]
 

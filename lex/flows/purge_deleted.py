@@ -13,6 +13,8 @@ from functools import partial
 from typing import LiteralString
 from uuid import UUID
 
+import structlog
+
 from lex.adapters.files import private
 from lex.core import clock
 from lex.core.actor import Actor
@@ -24,6 +26,8 @@ from lex.flows.erase_person import erase_person
 from lex.identity.policy import Permission, demand
 
 BATCH = 500
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,8 @@ async def purge(
     for table, parts in DELETED.items():
         report.append(await _purge_deleted(actor, table, parts, now, config.keep_deleted_days, dry_run))
         told(len(report), len(AGED) + len(DELETED))
+    if not dry_run:
+        _log.info("purged", **{line.kind: line.removed for line in report if line.removed})
     return report
 
 

@@ -15,23 +15,18 @@ _PERSON: LiteralString = """
 SELECT u.id, u.role, u.email, u.first_name, u.last_name, u.phone, u.created_at, k.wrapped_key, k.key_id,
        k.destroyed_at AS erased_at
 FROM users u JOIN person_keys k ON k.user_id = u.id
+WHERE (u.deleted_at IS NULL OR %(with_deleted)s)
 """
 
-# An erased person is deleted too, and still found by id: somebody asks whether it was done.
-_BY_ID: LiteralString = _PERSON + "WHERE u.id = %(id)s AND (u.deleted_at IS NULL OR k.destroyed_at IS NOT NULL)"
+_BY_ID: LiteralString = f"{_PERSON} AND u.id = %(id)s"
 
-_BY_EMAIL: LiteralString = (
-    _PERSON + "WHERE u.deleted_at IS NULL AND u.email_blind_index = %(index)s ORDER BY u.id DESC LIMIT %(most)s"
-)
+_BY_EMAIL: LiteralString = f"{_PERSON} AND u.email_blind_index = %(index)s ORDER BY u.id DESC LIMIT %(most)s"
 
-_BY_WORDS: LiteralString = (
-    _PERSON
-    + """WHERE u.deleted_at IS NULL AND u.id IN (
+_BY_WORDS: LiteralString = f"""{_PERSON} AND u.id IN (
     SELECT t.user_id FROM blind_tokens t WHERE t.token = ANY(%(tokens)s)
     GROUP BY t.user_id HAVING count(*) = cardinality(%(tokens)s::bytea[]))
 ORDER BY u.id DESC LIMIT %(most)s
 """
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,27 +56,32 @@ class _Row:
     erased_at: datetime | None
 
 
-async def find_people(session: Session, who: str, *, limit: int = 50) -> list[Found]:
+async def find_people(session: Session, who: str, *, limit: int = 50, with_deleted: bool = False) -> list[Found]:
     """People by id, by exact e-mail, or by whole words of name, mail domain or phone; newest first.
 
+    With an id, those who were erased are found too: somebody asks whether it was done.
     Raises `Invalid` for a text without a word in it.
     """
     if (user_id := _id_of(who)) is not None:
-        rows = await sql.fetch_all(session, _BY_ID, _Row, id=user_id)
-    elif is_email(who):
+        rows = await sql.fetch_all(session, _BY_ID, _Row, id=user_id, with_deleted=True)
+    elif _is_email(who):
         index = blind_index("email", normal_email(who))
-        rows = await sql.fetch_all(session, _BY_EMAIL, _Row, index=index, most=limit)
+        rows = await sql.fetch_all(session, _BY_EMAIL, _Row, index=index, most=limit, with_deleted=with_deleted)
     else:
         words = sought_words(who)
         if not words:
             raise Invalid("who", "Give an e-mail, an id, or whole words of the name, mail domain or phone number.")
         tokens = [blind_index("word", word) for word in sorted(words)]
-        rows = await sql.fetch_all(session, _BY_WORDS, _Row, tokens=tokens, most=limit)
+        rows = await sql.fetch_all(session, _BY_WORDS, _Row, tokens=tokens, most=limit, with_deleted=with_deleted)
     return [_opened(row) for row in rows]
 
 
-def is_email(who: str) -> bool:
-    """Whether a text names one mailbox and not a whole domain."""
+def is_exact(who: str) -> bool:
+    """Whether a text names somebody, by id or e-mail, and does not look for them."""
+    return _is_email(who) or _id_of(who) is not None
+
+
+def _is_email(who: str) -> bool:
     return "@" in who.strip()[1:]
 
 

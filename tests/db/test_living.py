@@ -40,7 +40,7 @@ NAMES_THEM_ALL = {
         "over rows of the statement before": """
             ops.seeding.goods._RECEIVE ops.seeding.orders.TAKE ops.seeding.statements.TAKE
             ops.seeding.statements._ORDERS""",
-        "a part; what is put in, or behind it, says so": "catalog.facets._GOODS identity.people._PERSON",
+        "a part; what is put in says so": "catalog.facets._GOODS",
     }.items()
     for name in names.split()
 }

@@ -82,6 +82,8 @@ async def test_every_personal_cell_is_empty_and_the_key_is_gone(shop: Shop, sold
     async with transaction(system()) as session:
         with pytest.raises(Gone, match="erased"):
             await get_cipher(session, user_id)
+    there = shop.one("SELECT request ->> 'token' AS token, return_url, card ->> 'brand' AS brand FROM sandbox_payments")
+    assert there == {"token": None, "return_url": None, "brand": "visa"}
     key = shop.one("SELECT wrapped_key, destroyed_at FROM person_keys WHERE user_id = %s", (user_id,))
     assert (key["wrapped_key"], key["destroyed_at"] is None) == (None, False)
 
@@ -284,6 +286,15 @@ async def test_only_who_may_and_only_once(shop: Shop, sold: Order) -> None:
     for nobody in (EMAIL, "Ada", "nobody@example.org"):
         with pytest.raises(NotFound):
             await plan_erasure(system(), nobody)
+
+
+async def test_nobody_is_erased_by_a_word_and_a_deleted_account_by_its_mail(shop: Shop, sold: Order) -> None:
+    for word in ("Ada", "Lovelace", "@analytical.example", "+49 421 123456"):
+        with pytest.raises(NotFound, match="people find"):
+            await plan_erasure(system(), word)
+    shop.db.execute("UPDATE users SET deleted_at = now()")
+    [planned] = await plan_erasure(system(), EMAIL)
+    assert planned.person.id == person_of(shop, sold)
 
 
 async def test_a_customer_account_goes_with_its_keys_and_carts(shop: Shop, customer: Any) -> None:

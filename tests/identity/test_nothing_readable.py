@@ -1,11 +1,13 @@
 """Nothing personal can be read where the shop's data lie: tables, WAL, dumps, logs, statistics, queue, Redis.
 
 Somebody buys with words that are found nowhere else, through the production server with its worker, while the database
-logs every statement. Then all of it is searched for these words, as they are and in the codings programs use.
+logs every statement with its parameters, as no server of a shop should. Then all of it is searched for these words, as
+they are and in the codings programs use.
 """
 
 import base64
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,12 +71,15 @@ def checked() -> None:
 
 @pytest.fixture
 def root(cluster: Cluster, database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    """The superuser in the test's database, which logs all it is told."""
+    """The superuser in the test's database, which logs all it is told, parameters too."""
     if not cluster.superuser_url:
         pytest.skip("LEX_TEST_SUPERUSER_URL is not set")
     name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
     with psycopg.connect(with_database(cluster.superuser_url, str(name)), autocommit=True) as connection:
-        for setting, value in (("log_statement", "all"), ("log_min_duration_statement", "0")):
+        for setting, value in (
+            *(("log_statement", "all"), ("log_min_duration_statement", "0")),
+            *(("log_parameter_max_length", "-1"), ("log_parameter_max_length_on_error", "-1")),
+        ):
             statement = sql.SQL("ALTER DATABASE {} SET {} = {}")
             connection.execute(statement.format(sql.Identifier(str(name)), sql.Identifier(setting), value))
         if has_statistics(connection):
@@ -136,6 +141,7 @@ async def test_what_a_buyer_says_is_readable_nowhere(
         *("files", "wal", "dump", "table orders"),
     }
     assert b"INSERT INTO users" in searched["database log"]
+    assert re.search(rb"(?i)(detail|parameters): .*\$1 = ", searched["database log"])
     assert b'"event": "request"' in searched["Lex's log"] or b"lex.web.access" in searched["Lex's log"]
     assert len(searched["Redis"]) > 20
     assert b"notification_id" in searched["table procrastinate_jobs"]

@@ -129,10 +129,12 @@ async def test_one_that_lost_its_job_gets_another(shop: Shop, database_url: str,
 
 
 async def test_nobody_writes_to_an_erased_person(shop: Shop, database_url: str, web_home: Path) -> None:
-    notification_id = await tell(shop, await shop.order())
+    order = await shop.order()
+    assert (await shop.client.post(f"{order.path}/cancel", headers=order.headers)).status_code == 200
+    notification_id = await tell(shop, order)
     rows(database_url, "UPDATE person_keys SET wrapped_key = NULL, destroyed_at = now()")
     await send_notification(actor.system(), notification_id=notification_id)
-    assert shop.one("SELECT status, last_error FROM notifications") == {
+    assert shop.one("SELECT status, last_error FROM notifications WHERE id = %s", (notification_id,)) == {
         "status": "expired",
         "last_error": "the person was erased",
     }
