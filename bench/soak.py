@@ -24,6 +24,7 @@ from rich.console import Console
 
 from bench.buyers import Line, Market
 from bench.verdict import figures, judge
+from lex.cli.exported import exported
 from lex.embedded import Servers, servers
 from lex.ops import migrations
 from tests.support.server import WEB, WORKER, Server, serving
@@ -84,7 +85,11 @@ def main() -> int:
     parser.add_argument("--buyers", type=int, default=24)
     parser.add_argument("--history", type=Path, default=None, help="where to keep the history")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="lex-soak-") as folder, servers(Path(folder)) as started:
+    with (
+        tempfile.TemporaryDirectory(prefix="lex-soak-") as folder,
+        exported({"LEX_HOME": folder}),
+        servers(Path(folder)) as started,
+    ):
         migrations.upgrade(started.database_url)
         shop = Shop(None, started.database_url)
         skus = [shop.product(stock=200).sku for _ in range(12)]

@@ -12,6 +12,7 @@ from bench import goods
 from bench.cpu import Meter
 from bench.goods import Goods
 from bench.statements import Counter
+from lex.cli.exported import exported
 from lex.embedded import Servers, servers
 from lex.ops import migrations
 from tests.support.server import WEB, Server, serving
@@ -60,6 +61,10 @@ class Ground:
 @contextmanager
 def ground() -> Iterator[Ground]:
     """A fresh database with the goods."""
-    with tempfile.TemporaryDirectory(prefix="lex-bench-") as folder, servers(Path(folder)) as started:
+    with (
+        tempfile.TemporaryDirectory(prefix="lex-bench-") as folder,
+        exported({"LEX_HOME": folder}),  # the secret of the database's roles is kept there
+        servers(Path(folder)) as started,
+    ):
         migrations.upgrade(started.database_url)
         yield Ground(Path(folder), started, goods.load(started.database_url))

@@ -11,16 +11,9 @@ OFFERS: LiteralString = """(
         'buy_quantity', k.buy_quantity, 'get_quantity', k.get_quantity,
         'minimum_amount', (k.minimum_amount * %(scale)s)::bigint, 'starts_at', k.starts_at, 'ends_at', k.ends_at,
         'usage_limit', k.usage_limit, 'usage_limit_per_customer', k.usage_limit_per_customer,
-        'used_count', k.used_count - (SELECT count(*) FROM coupon_usages u WHERE u.coupon_id = k.id
-            AND u.order_id = c.order_id AND u.status <> 'released'),
-        'customer_uses', CASE WHEN k.usage_limit_per_customer IS NOT NULL THEN (
-            SELECT count(*) FROM coupon_usages u
-            WHERE u.coupon_id = k.id AND u.status <> 'released' AND u.order_id IS DISTINCT FROM c.order_id
-              AND (u.email_blind_index = %(mailbox)s OR u.user_id IN (
-                SELECT p.id FROM users p WHERE p.id = c.user_id OR p.email_blind_index IN (
-                    %(email_index)s, (SELECT o.email_blind_index FROM users o WHERE o.id = c.user_id))))) END,
-        'is_spent', EXISTS (SELECT FROM coupon_usages u WHERE u.coupon_code_id = x.id AND u.status <> 'released'
-            AND u.order_id IS DISTINCT FROM c.order_id),
+        'used_count', k.used_count - u.by_order,
+        'customer_uses', CASE WHEN k.usage_limit_per_customer IS NOT NULL THEN u.by_customer END,
+        'is_spent', u.is_spent,
         'is_stackable', k.is_stackable, 'is_exclusive', k.is_exclusive, 'priority', k.priority, 'is_bulk', k.is_bulk,
         'is_active', k.is_active,
         'lines', (
@@ -41,4 +34,5 @@ OFFERS: LiteralString = """(
     LEFT JOIN coupon_codes x ON x.code = e.code
         AND NOT EXISTS (SELECT FROM coupons n WHERE n.code = e.code AND n.deleted_at IS NULL)
     LEFT JOIN coupons k ON k.deleted_at IS NULL AND (k.id = x.coupon_id OR k.code = e.code)
+    LEFT JOIN LATERAL coupon_uses(k.id, x.id, c.order_id, c.user_id, %(mailbox)s, %(email_index)s) u ON k.id IS NOT NULL
 )"""

@@ -11,8 +11,9 @@ from rich.table import Column, Table
 
 from lex.cli.context import environment, run_connected
 from lex.cli.progress import advance, bar
+from lex.db.roles import LOGINS, url_of
 from lex.flows import purge_deleted
-from lex.ops import migrations, schema_docs
+from lex.ops import migrations, roles, schema_docs
 from lex.ops.currency import keep_currency
 
 app = typer.Typer(help="Migrations and the description of the schema.", no_args_is_help=True)
@@ -69,6 +70,20 @@ def new(
 ) -> None:
     """Write an empty migration, schema or data, after the newest one."""
     _say(str(migrations.new(name, data=data)))
+
+
+@app.command(name="roles")
+def mend_roles(
+    urls: Annotated[bool, typer.Option("--urls", help="Print where each role logs in, passwords and all.")] = False,
+) -> None:
+    """Make the roles of the database, or mend them. The login of DATABASE_URL needs CREATEROLE and is no superuser."""
+    with environment(cache=False, migrate=False) as settings:
+        done = roles.ensure(settings.database_url)
+        for sentence in done or ["Nothing to do: every role is there and can log in."]:
+            _say(sentence)
+        if urls:
+            for role in LOGINS:
+                typer.echo(f"{role} {url_of(role, settings.database_url)}")
 
 
 @app.command()

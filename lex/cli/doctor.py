@@ -20,10 +20,11 @@ from rich.console import Console
 from lex.core.clock import real_now
 from lex.core.errors import Refusal
 from lex.core.settings import Settings, settings
+from lex.db.roles import LOGINS
 from lex.embedded import find
 from lex.embedded.programs import NEWEST, OLDEST, find_postgres, find_valkey
 from lex.identity import keyring
-from lex.ops import migrations
+from lex.ops import migrations, roles
 from lex.ops.currency import other_currency
 
 LEAST_SPACE = 1_000  # MB; below half of it nothing starts well
@@ -180,6 +181,7 @@ def _database(url: str, currency: str) -> Iterator[Finding]:
             yield _extensions(connection)
             yield _clock(connection)
             yield _currency(connection, currency)
+        yield _roles(url)
         yield _migrations(url)
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[0]
@@ -238,6 +240,16 @@ def _currency(connection: psycopg.Connection[Any], wanted: str) -> Finding:
         return Finding("currency", True, f"{wanted}.")
     detail = f"Prices and orders are in {other}, LEX_CURRENCY is {wanted}."
     return Finding("currency", False, detail, f"Set LEX_CURRENCY={other}.")
+
+
+def _roles(database_url: str) -> Finding:
+    try:
+        kept_out = roles.missing(database_url)
+    except Refusal as refusal:  # there is no secret yet
+        return Finding("roles", False, refusal.message, "Run lex db roles.")
+    if kept_out:
+        return Finding("roles", False, f"Cannot log in: {'; '.join(kept_out)}.", "Run lex db roles.")
+    return Finding("roles", True, f"{', '.join(LOGINS)} log in.")
 
 
 def _migrations(database_url: str) -> Finding:

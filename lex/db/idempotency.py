@@ -17,14 +17,16 @@ from lex.core import clock, ids
 from lex.core.actor import Actor
 from lex.core.errors import Conflict, Invalid
 from lex.db import sql
-from lex.db.session import Session, reading
+from lex.db.session import Session, reading, transaction
 
 LEASE = timedelta(seconds=60)
 
+# It says itself who claims, before the first row is looked at; the setting ends with the statement.
 _CLAIM: LiteralString = """
 WITH claimed AS (
     INSERT INTO idempotency_keys AS known (id, actor_key, key, request_hash, user_id, locked_until, expires_at)
-    VALUES (%(id)s, %(actor_key)s, %(key)s, %(hash)s, %(user_id)s, %(until)s, %(expires)s)
+    SELECT %(id)s, %(actor_key)s, %(key)s, %(hash)s, %(user_id)s::uuid, %(until)s::timestamptz, %(expires)s::timestamptz
+    FROM set_config('lex.actor_key', %(actor_key)s, true)
     ON CONFLICT (actor_key, key) DO UPDATE
         SET locked_until = excluded.locked_until, request_hash = excluded.request_hash,
             response_status = NULL, response_body = NULL, expires_at = excluded.expires_at
@@ -48,7 +50,9 @@ WHERE id = %(id)s AND locked_until = %(until)s
 
 _DELETE_EXPIRED: LiteralString = "DELETE FROM idempotency_keys WHERE expires_at < %(now)s"
 
-_RELEASE: LiteralString = "DELETE FROM idempotency_keys WHERE id = %s AND locked_until = %s AND response_status IS NULL"
+_RELEASE: LiteralString = """
+DELETE FROM idempotency_keys WHERE id = %(id)s AND locked_until = %(until)s AND response_status IS NULL
+"""
 
 
 class KeyReused(Invalid):
@@ -133,10 +137,10 @@ async def keep(session: Session, held: Claim, answer: Answer) -> None:
         raise Conflict("This took too long, and the same request came again; wait for its answer.", code="in_flight")
 
 
-async def release(held: Claim) -> None:
+async def release(actor: Actor, held: Claim) -> None:
     """Give the key back: nothing was done under it."""
-    async with reading() as connection:
-        await connection.execute(_RELEASE, (held.id, held.locked_until))
+    async with transaction(actor) as session:
+        await sql.execute(session, _RELEASE, id=held.id, until=held.locked_until)
 
 
 async def delete_expired(session: Session) -> int:

@@ -10,9 +10,11 @@ import base64
 import hashlib
 import hmac
 import secrets
+from pathlib import Path
 
 from sqlalchemy.engine import make_url
 
+from lex.core.errors import Invalid
 from lex.core.settings import Settings, settings
 from lex.embedded.files import keep_secret
 
@@ -45,5 +47,22 @@ def _password(role: str, config: Settings) -> str:
 def _secret(config: Settings) -> str:
     if config.database_role_secret:
         return config.database_role_secret
-    path = config.home_path / "secrets" / "database-roles"
-    return (path.read_text() if path.exists() else keep_secret(path, secrets.token_urlsafe(32))).strip()
+    path = _kept(config)
+    if not path.exists():
+        raise Invalid(
+            "LEX_DATABASE_ROLE_SECRET",
+            f"LEX_DATABASE_ROLE_SECRET is not set, and {path} is not there: nobody can log in to the database. Set it, "
+            "or run lex db roles, which makes one.",
+        )
+    return path.read_text().strip()
+
+
+def make_secret() -> None:
+    """Make the secret the passwords come from, in the home folder, unless there is one."""
+    config = settings()
+    if not config.database_role_secret and not _kept(config).exists():
+        keep_secret(_kept(config), secrets.token_urlsafe(32))
+
+
+def _kept(config: Settings) -> Path:
+    return config.home_path / "secrets" / "database-roles"

@@ -10,7 +10,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
@@ -20,7 +20,7 @@ from sqlalchemy import exc
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
-from lex.core import codec
+from lex.core import clock, codec
 from lex.core.actor import Actor
 from lex.core.errors import Unavailable
 from lex.db import roles
@@ -33,11 +33,19 @@ T = TypeVar("T")
 _ATTEMPTS = 4  # the first and three retries
 _POOL_SECONDS = 5.0
 _ROLES = (roles.APP, roles.STAFF, roles.WORKER)
-_BEGIN = """
-SELECT set_config('lex.user_id', %s, true), set_config('lex.role', %s, true), set_config('lex.request_id', %s, true),
+# What the policies and the audit read. One statement, the first of every transaction; all of it ends with it.
+_BEGIN: LiteralString = """
+SELECT set_config('lex.user_id', %(user_id)s, true), set_config('lex.role', %(role)s, true),
+       set_config('lex.request_id', %(request_id)s, true), set_config('lex.actor_key', %(actor_key)s, true),
        set_config('lock_timeout', '3s', true), set_config('statement_timeout', '5s', true),
-       set_config('idle_in_transaction_session_timeout', '15s', true)
-"""
+       set_config('idle_in_transaction_session_timeout', '15s', true)"""
+_BEGIN_WITH_TOKENS: LiteralString = (
+    _BEGIN
+    + """,
+       set_config('lex.tokens', %(tokens)s::bytea[]::text, true), set_config('lex.carts', carts::text, true),
+       set_config('lex.orders', orders::text, true), set_config('lex.owners', owners::text, true)
+FROM opened_by(%(tokens)s, %(now)s)"""
+)
 
 set_json_dumps(codec.encode)
 set_json_loads(codec.decode)
@@ -130,6 +138,19 @@ def role_of(actor: Actor) -> str:
     return roles.STAFF if actor.is_staff else roles.APP
 
 
+def _settings(actor: Actor) -> tuple[LiteralString, dict[str, Any]]:
+    """The statement that tells who acts. Tokens open something to customers and guests; the others see it anyway."""
+    told = {
+        "user_id": str(actor.user_id) if actor.user_id else "",
+        "role": actor.role.value,
+        "request_id": actor.request_id,
+        "actor_key": actor.key,
+    }
+    if actor.tokens and role_of(actor) == roles.APP:
+        return _BEGIN_WITH_TOKENS, told | {"tokens": list(actor.tokens), "now": clock.now()}
+    return _BEGIN, told
+
+
 @asynccontextmanager
 async def transaction(actor: Actor) -> AsyncIterator[Session]:
     """One transaction as `actor`: commits at the end of the block, rolls back when it raises.
@@ -140,8 +161,7 @@ async def transaction(actor: Actor) -> AsyncIterator[Session]:
     session = AsyncSession(engine, expire_on_commit=False, autoflush=False, sync_session_class=Living)
     try:
         driver = await driver_of(session)
-        user = str(actor.user_id) if actor.user_id else ""
-        await driver.execute(_BEGIN, (user, actor.role.value, actor.request_id))
+        await driver.execute(*_settings(actor))
         yield session
         await session.commit()
     except exc.DBAPIError as error:

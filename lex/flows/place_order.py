@@ -110,4 +110,5 @@ async def _buyer(session: Session, actor: Actor, checkout: Checkout, email: str)
         last_name=checkout.last_name,
         phone=checkout.phone,
         known_as=[x.recipient_name for x in (checkout.shipping_address, checkout.billing_address) if x],
+        acting=not actor.is_staff,
     )

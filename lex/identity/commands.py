@@ -28,7 +28,8 @@ API_KEY_PREFIX = "lex_"
 _INSERT_PERSON: LiteralString = """
 WITH person AS (
     INSERT INTO users (id, role, email, email_blind_index, first_name, last_name, phone, phone_blind_index)
-    VALUES (%(id)s, %(role)s, %(email)s, %(email_index)s, %(first_name)s, %(last_name)s, %(phone)s, %(phone_index)s)
+    SELECT %(id)s, %(role)s, %(email)s, %(email_index)s, %(first_name)s, %(last_name)s, %(phone)s, %(phone_index)s
+    FROM set_config('lex.user_id', coalesce(%(acting)s, current_setting('lex.user_id', true), ''), true)
     RETURNING id
 ), key AS (
     INSERT INTO person_keys (user_id, wrapped_key, key_id) SELECT id, %(wrapped_key)s, %(key_id)s FROM person
@@ -79,10 +80,12 @@ async def create_user(
     last_name: str | None = None,
     phone: str | None = None,
     known_as: Sequence[str | None] = (),
+    acting: bool = False,
 ) -> Person:
     """A new person with a key of their own, in one statement. A guest is made so at every checkout.
 
-    `known_as` are further names staff can find the person by, such as that on the parcel; they are not stored.
+    `known_as` are further names staff can find the person by, such as that on the parcel; they are not stored. When
+    `acting`, whoever acts in this transaction is this person from here on.
 
     Raises `Conflict` (`email_taken`) when a living account has the address, `Invalid` when it is malformed.
     """
@@ -102,6 +105,7 @@ async def create_user(
         phone_index=blind_index("phone", normal_phone(phone)) if phone else None,
         wrapped_key=cipher.wrapped.wrapped_key,
         key_id=cipher.wrapped.key_id,
+        acting=str(user_id) if acting else None,
         tokens=blind_tokens(first_name, last_name, address, phone, *known_as),
     )
     return Person(user_id, cipher)

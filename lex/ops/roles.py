@@ -1,7 +1,7 @@
 """Makes and mends the roles of a database with nothing but CREATEROLE: `lex db roles`, and whatever migrates.
 
 Roles belong to the whole server, not to one database: two shops on one server share them and need the same secret.
-Looking changes nothing, so that doing it twice at the same moment is safe.
+Where all is well nothing is changed.
 """
 
 from collections.abc import Iterator
@@ -11,8 +11,9 @@ import psycopg
 from psycopg import sql
 
 from lex.core.errors import Refusal, Unavailable
-from lex.db.roles import LOGINS, OWNER, password_of, url_of
+from lex.db.roles import LOGINS, OWNER, make_secret, password_of, url_of
 
+_LOCK = 0x4C4558_524F4C45  # "LEX ROLE": whoever else starts on this database waits
 _Connection = psycopg.Connection[Any]
 
 _ROLE: LiteralString = """
@@ -80,12 +81,11 @@ def ensure(database_url: str) -> list[str]:
 
     Raises `Unavailable` when the database is gone, and a `Refusal` that says what a superuser must do.
     """
+    make_secret()
     try:
         with psycopg.connect(database_url, autocommit=True, connect_timeout=10) as connection:
-            try:
-                return list(_mended(connection, database_url))
-            except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation, psycopg.errors.InternalError_):
-                return list(_mended(connection, database_url))  # somebody else did the same in this moment
+            connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+            return list(_mended(connection, database_url))
     except psycopg.errors.InsufficientPrivilege as error:
         reason = str(error).strip().splitlines()[0]
         raise Refusal(

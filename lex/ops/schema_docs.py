@@ -9,7 +9,7 @@ from typing import Any
 
 from lex.core.errors import Conflict
 from lex.db.base import Base
-from lex.ops import personal_columns, schema_facts
+from lex.ops import personal_columns, schema_facts, schema_rights
 from lex.ops.models import MODULES, metadata
 from lex.ops.schema_facts import Facts, TableFacts
 from lex.ops.schema_meanings import MEANINGS
@@ -51,7 +51,11 @@ def pages(database_url: str) -> dict[str, str]:
     facts = schema_facts.read(database_url)
     if metadata.tables.keys() - facts.tables.keys():
         raise Conflict("The database lacks tables of this version; run: lex db migrate", code="not_migrated")
-    made = {"README.md": _index(facts), "personal-data.md": f"{_MADE}\n{personal_columns.page()}"}
+    made = {
+        "README.md": _index(facts),
+        "rights.md": schema_rights.page(database_url, _MADE),
+        "personal-data.md": f"{_MADE}\n{personal_columns.page()}",
+    }
     for module in MODULES:
         models = _models(module)
         if models:
@@ -77,7 +81,8 @@ def _index(facts: Facts) -> str:
     lines += [
         f"{len(facts.tables)} tables in {len(MODULES)} domains. `orders` is partitioned by quarter, `audit_logs` by",
         "month: see [partitions](../concepts/partitions.md). How the schema changes stands in",
-        "[migrations](../concepts/migrations.md), what changed in the [history](history.md).",
+        "[migrations](../concepts/migrations.md), what changed in the [history](history.md), which role may do",
+        "what with each table in [rights](rights.md).",
         "",
         "## Overview",
         "",

@@ -49,8 +49,8 @@ WHERE d.order_id = %(order_id)s ORDER BY d.id
 _GET: LiteralString = """
 SELECT d.id, f.name, f.storage_key, f.content_type, encode(f.sha256, 'hex') AS sha256,
     d.expires_at > %(now)s AND d.download_count < d.download_limit AS is_open
-FROM downloads d JOIN digital_files f ON f.id = d.digital_file_id JOIN orders o ON o.id = d.order_id
-WHERE d.token_hash = %(hash)s AND o.payment_status IN ('paid', 'partially_refunded')
+FROM downloads d JOIN digital_files f ON f.id = d.digital_file_id
+WHERE d.token_hash = %(hash)s AND payment_status_of(d.order_id) IN ('paid', 'partially_refunded')
 """
 
 _COUNT: LiteralString = """
@@ -129,7 +129,10 @@ async def list_downloads(session: Session, order_id: UUID) -> list[DownloadLink]
 
 
 async def get_download(session: Session, token: str) -> Download:
-    """What a link leads to. Raises `NotFound` for an unknown token, `Gone` when it expired or was used up."""
+    """What a link leads to; the session's actor holds its token.
+
+    Raises `NotFound` for an unknown token, `Gone` when it expired or was used up.
+    """
     found = await sql.fetch_one(session, _GET, Download, hash=hash_token(token), now=clock.now())
     if found is None:
         raise NotFound("There is no such download.", code="download_not_found")

@@ -22,6 +22,7 @@ from lex.embedded import find, servers
 from lex.embedded.files import Lock
 from lex.ops import roles
 
+PROGRAMS = Path(os.environ["LEX_TEST_POSTGRES"]) if "LEX_TEST_POSTGRES" in os.environ else None
 TURN = 120.0  # seconds
 ROLE_SECRET = "the roles of servers that only tests use"  # the same in every run: roles belong to the server
 
@@ -47,13 +48,12 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     """The servers run inside the block; the last worker to leave stops and removes them, however it leaves."""
     database_url = os.environ.get("DATABASE_URL", "")
     redis_url = os.environ.get("LEX_TEST_REDIS_URL") or os.environ.get("REDIS_URL", "")
-    programs = Path(os.environ["LEX_TEST_POSTGRES"]) if "LEX_TEST_POSTGRES" in os.environ else None
     home = folder / "cluster"
     os.environ["LEX_DATABASE_ROLE_SECRET"] = ROLE_SECRET
     settings.cache_clear()
     with Lock(folder / "cluster.lock") as turn:  # nobody enters while the last one clears up
         turn.take(patience=TURN)
-        with servers(home, database=not database_url, cache=not redis_url, fast=True, programs=programs) as started:
+        with servers(home, database=not database_url, cache=not redis_url, fast=True, programs=PROGRAMS) as started:
             roles.ensure(database_url or started.database_url)
             turn.release()
             yield Cluster(

@@ -9,6 +9,13 @@ from psycopg.rows import TupleRow
 
 from lex.db.roles import url_of
 
+_OPEN = """
+SELECT set_config('lex.tokens', %s::bytea[]::text, false), set_config('lex.carts', carts::text, false),
+       set_config('lex.orders', orders::text, false), set_config('lex.owners', owners::text, false)
+FROM opened_by(%s, now())
+"""
+_CLOSE = "SELECT set_config('lex.' || name, '', false) FROM unnest('{tokens,carts,orders,owners}'::text[]) name"
+
 
 def connect_as(
     role: str, database: str, user_id: UUID | str | None = None, tokens: Iterable[bytes] = ()
@@ -24,8 +31,10 @@ def connect_as(
 
 
 def act(connection: psycopg.Connection[Any], user_id: UUID | str | None = None, tokens: Iterable[bytes] = ()) -> None:
-    """From now on the connection is this person's, with these tokens."""
-    held = "{" + ",".join(f'"\\\\x{token.hex()}"' for token in tokens) + "}"
-    connection.execute(
-        "SELECT set_config('lex.user_id', %s, false), set_config('lex.tokens', %s, false)", (str(user_id or ""), held)
-    )
+    """From now on the connection is this person's, with these tokens and what they open."""
+    connection.execute("SELECT set_config('lex.user_id', %s, false)", (str(user_id or ""),))
+    held = list(tokens)
+    if held:
+        connection.execute(_OPEN, (held, held))
+    else:
+        connection.execute(_CLOSE)

@@ -112,7 +112,7 @@ async def test_a_request_that_outlived_its_lease_leaves_the_key_to_the_next(
     monkeypatch.setattr(clock, "real_now", lambda: datetime.now(UTC) + timedelta(seconds=61))
     second = await idempotency.claim(who, key, b"POST /x")
     assert second.id == slow.id
-    await idempotency.release(slow)
+    await idempotency.release(who, slow)
     with pytest.raises(Conflict):
         await transact(who, lambda session: idempotency.keep(session, slow, Answer(201, b"slow")))
     await transact(who, lambda session: idempotency.keep(session, second, Answer(201, b"second")))

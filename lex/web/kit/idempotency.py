@@ -100,16 +100,16 @@ async def idempotent(request: Request[Any, Any, Any], actor: Actor, key: str | N
     try:
         yield once
     except Exception:
-        await _give_back(claim)
+        await _give_back(actor, claim)
         raise
     if not once.is_kept:
-        await _give_back(claim)
+        await _give_back(actor, claim)
 
 
-async def _give_back(claim: Claim) -> None:
+async def _give_back(actor: Actor, claim: Claim) -> None:
     """An unreleased key opens again after its lease, so a failure here must not hide the one before it."""
     try:
-        await idempotency.release(claim)
+        await idempotency.release(actor, claim)
     except Refusal as refusal:
         log.warning("idempotency key not released", reason=refusal.message)
 

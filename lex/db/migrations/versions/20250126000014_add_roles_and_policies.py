@@ -1,7 +1,7 @@
-"""What each role may do: lex_app serves customers, lex_staff the back office, lex_worker is Lex itself, lex_ro reports.
+"""What each role may do, and whose rows it sees: lex_app for customers, lex_staff, lex_worker for Lex itself, lex_ro.
 
 A new table gives nobody anything until a line says so. Nothing is granted on partitions: they are reached through their
-parents, whose policies hold. Nobody but the owner truncates.
+parents, whose policies hold. Nobody but the owner truncates. docs/concepts/row-level-security.md tells the whole story.
 
 Revision ID: 20250126000014
 Revises: 20250126000013
@@ -32,7 +32,7 @@ api_keys                      -     SIU   SIUD  S
 audit_logs                    -     S     S     -
 blind_tokens                  I     SID   SID   -
 bookings                      S     SIU   SIU   S
-cart_items                    SIUD  S     SIUD  S
+cart_items                    SIUD  SIUD  SIUD  S
 carts                         SIU   SIU   SIUD  S
 catalogue_changes             S     S     SID   S
 categories                    S     SIU   SIUD  S
@@ -151,8 +151,117 @@ REVOKE EXECUTE ON FUNCTION public.api_key_holder FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.api_key_holder TO lex_app, lex_worker;
 """
 
+# Settings of a transaction, as values: who acts, under which idempotency name, and what the tokens shown open. In a
+# SELECT of their own they are read once a statement, not once a row. Without them all are null and nothing is seen.
+ME, ACTOR, CARTS, ORDERS, OWNERS, TOKENS = (
+    f"(SELECT nullif(current_setting('lex.{name}', true), ''){cast})"
+    for name, cast in (
+        ("user_id", "::uuid"),
+        ("actor_key", ""),
+        ("carts", "::uuid[]"),
+        ("orders", "::uuid[]"),
+        ("owners", "::uuid[]"),
+        ("tokens", "::bytea[]"),
+    )
+)
+MINE = f"user_id = {ME}"
+OF_PEOPLE = "addresses api_keys blind_tokens payment_methods reviews subscription_events subscriptions"
+OF_ORDERS = """
+    bookings coupon_usages fulfilments invoices notifications order_events order_items order_tokens payment_attempts
+    payment_events payment_references payments refunds subscription_periods
+"""
+
+#: Tables that belong to somebody, and which of their rows a customer or a guest has. Only = and = ANY of uuid, text and
+#: bytea: these leak nothing and can be looked up in an index.
+OWN = {
+    **dict.fromkeys(OF_PEOPLE.split(), MINE),
+    **dict.fromkeys(OF_ORDERS.split(), f"{MINE} OR order_id = ANY ({ORDERS}::uuid[])"),
+    "cart_items": f"{MINE} OR cart_id = ANY ({CARTS}::uuid[])",
+    "carts": f"{MINE} OR id = ANY ({CARTS}::uuid[])",
+    "downloads": f"{MINE} OR order_id = ANY ({ORDERS}::uuid[]) OR token_hash = ANY ({TOKENS}::bytea[])",
+    "fulfilment_items": f"{MINE} OR fulfilment_id = ANY (ARRAY(SELECT f.id FROM fulfilments f"
+    f" WHERE f.order_id = ANY ({ORDERS}::uuid[])))",
+    "idempotency_keys": f"actor_key = {ACTOR}",
+    "orders": f"{MINE} OR id = ANY ({ORDERS}::uuid[])",
+    "person_keys": f"{MINE} OR user_id = ANY ({OWNERS}::uuid[])",
+    "users": f"id = {ME}",
+}
+
+# Definer functions and data migrations are the owner's: without a policy of its own they would see nothing, and say so
+# to nobody.
+POLICIES = """
+ALTER TABLE {0} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE {0} FORCE ROW LEVEL SECURITY;
+CREATE POLICY p_{0}_own ON {0} TO lex_app USING ({1}) WITH CHECK ({1});
+CREATE POLICY p_{0}_staff ON {0} TO lex_staff USING (true) WITH CHECK (true);
+CREATE POLICY p_{0}_worker ON {0} TO lex_worker USING (true) WITH CHECK (true);
+CREATE POLICY p_{0}_owner ON {0} TO lex_owner USING (true) WITH CHECK (true);
+CREATE POLICY p_{0}_read ON {0} FOR SELECT TO lex_ro USING (true);
+"""
+PUBLISHED = "CREATE POLICY p_reviews_published ON reviews FOR SELECT TO lex_app USING (status = 'approved')"
+UNPOLICIES = """
+DROP POLICY p_{0}_read ON {0};
+DROP POLICY p_{0}_owner ON {0};
+DROP POLICY p_{0}_worker ON {0};
+DROP POLICY p_{0}_staff ON {0};
+DROP POLICY p_{0}_own ON {0};
+ALTER TABLE {0} NO FORCE ROW LEVEL SECURITY;
+ALTER TABLE {0} DISABLE ROW LEVEL SECURITY;
+"""
+
+# Looked up once when a transaction begins, so that the policies compare ids. The key of a cart opens the order that the
+# cart became; a link that is good once opens its order until it is used.
+OPENED = """
+CREATE FUNCTION public.opened_by(tokens bytea[], instant timestamptz,
+    OUT carts uuid[], OUT orders uuid[], OUT owners uuid[])
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    SELECT coalesce(array_agg(c.id), '{}'), coalesce(array_agg(c.order_id) FILTER (WHERE c.order_id IS NOT NULL), '{}'),
+           coalesce(array_agg(c.user_id) FILTER (WHERE c.order_id IS NOT NULL), '{}')
+    INTO carts, orders, owners FROM carts c WHERE c.token_hash = ANY (tokens) AND c.deleted_at IS NULL;
+    SELECT orders || coalesce(array_agg(t.order_id), '{}'), owners || coalesce(array_agg(t.user_id), '{}')
+    INTO orders, owners FROM order_tokens t
+    WHERE t.token_hash = ANY (tokens) AND t.revoked_at IS NULL AND t.expires_at > instant;
+END
+$$;
+COMMENT ON FUNCTION public.opened_by IS 'The carts and orders that hashes of tokens open, and whose the orders are.';
+REVOKE EXECUTE ON FUNCTION public.opened_by FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.opened_by TO lex_app;
+"""
+
+# What the price of a cart, and a file, depend on beyond what its buyer may see.
+LOOKUPS = """
+CREATE FUNCTION public.coupon_uses(coupon uuid, code uuid, placed uuid, owner uuid, mailbox bytea, email_index bytea,
+    OUT by_order integer, OUT by_customer integer, OUT is_spent boolean)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    SELECT count(*) FILTER (WHERE u.order_id = placed),
+           count(*) FILTER (WHERE u.order_id IS DISTINCT FROM placed AND (
+               u.email_blind_index = mailbox OR u.user_id IN (
+                   SELECT p.id FROM users p WHERE p.id = owner OR p.email_blind_index IN (
+                       email_index, (SELECT o.email_blind_index FROM users o WHERE o.id = owner)))))
+    INTO by_order, by_customer FROM coupon_usages u WHERE u.coupon_id = coupon AND u.status <> 'released';
+    is_spent := EXISTS (SELECT FROM coupon_usages u WHERE u.coupon_code_id = code AND u.status <> 'released'
+        AND u.order_id IS DISTINCT FROM placed);
+END
+$$;
+COMMENT ON FUNCTION public.coupon_uses IS
+    'How often an order and a customer, by account or mailbox, use a coupon, and whether a unique code is spent.';
+
+CREATE FUNCTION public.payment_status_of(placed uuid) RETURNS text LANGUAGE plpgsql STABLE
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    RETURN (SELECT payment_status FROM orders WHERE id = placed);
+END
+$$;
+COMMENT ON FUNCTION public.payment_status_of IS 'Whether an order is paid, for whoever holds a link to a file of it.';
+
+REVOKE EXECUTE ON FUNCTION public.coupon_uses, public.payment_status_of FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.coupon_uses, public.payment_status_of TO lex_app, lex_staff, lex_worker;
+"""
+
 REVOKE = """
-DROP FUNCTION api_key_holder(bytea, timestamptz);
+DROP FUNCTION payment_status_of, coupon_uses, opened_by, api_key_holder;
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM lex_app, lex_staff, lex_worker, lex_ro;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM lex_app, lex_staff, lex_worker, lex_ro;
 """
@@ -180,9 +289,11 @@ def run(*statements: str) -> None:
 def upgrade() -> None:
     definers = (f"ALTER FUNCTION {name} SECURITY DEFINER SET search_path = public, pg_temp" for name in DEFINERS)
     hidden = (HIDE.format(table, ",".join(columns)) for table, columns in HIDDEN.items())
-    run(TIMEOUTS, *grants(), *hidden, SEQUENCES, *definers, API_KEYS)
+    run(TIMEOUTS, *grants(), *hidden, SEQUENCES, *definers, API_KEYS, OPENED, LOOKUPS)
+    run(*(POLICIES.format(table, rows) for table, rows in OWN.items()), PUBLISHED)
 
 
 def downgrade() -> None:
     invokers = (f"ALTER FUNCTION {name} SECURITY INVOKER" for name in DEFINERS)
-    run(TIMEOUTS, *invokers, REVOKE)
+    run(TIMEOUTS, "DROP POLICY p_reviews_published ON reviews", *(UNPOLICIES.format(table) for table in OWN))
+    run(*invokers, REVOKE)
