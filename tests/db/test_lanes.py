@@ -10,7 +10,9 @@ import pytest
 from lex.core.errors import Unavailable
 from lex.db import lanes, session
 from lex.db.documents import find_document
+from lex.db.roles import WORKER
 from lex.db.session import CountingCursor, Database
+from tests.support.roles import connect_as
 
 _TEN = "SELECT to_json(%(number)s::int * 10)"
 
@@ -120,5 +122,5 @@ async def test_more_than_a_socket_holds_gets_through(database: Database) -> None
 
 
 def _end(database: Database, backend: int) -> None:
-    with psycopg.connect(database.url, autocommit=True) as connection:
+    with connect_as(WORKER, database.url) as connection:
         connection.execute("SELECT pg_terminate_backend(%s)", (backend,))

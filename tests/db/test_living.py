@@ -24,13 +24,15 @@ NAMES_THEM_ALL = {
     name: why
     for why, names in {
         "the row was read, checked and locked before": """
-            carts.commands._BUMP carts.commands._SET_QUANTITY carts.commands._REMOVE carts.commands._CHOOSE
-            carts.commands._ACCEPT carts.couponing._SET_CODES carts.couponing._CARRY_CODES carts.merging._ADOPT
-            carts.merging._MERGE coupons.commands._UPDATE coupons.commands._DEACTIVATE notifications.commands._MARK
-            orders.placing._PLACE stock.holding._LOCK_FOR_CART stock.holding._HOLD""",
+            carts.commands._BUMP carts.commands._SET_QUANTITY carts.commands._REMOVE carts.couponing._SET_CODES
+            carts.couponing._CARRY_CODES carts.merging._ADOPT carts.merging._MERGE coupons.commands._UPDATE
+            coupons.commands._DEACTIVATE notifications.commands._MARK orders.placing._PLACE orders.placing._PLACE_PLAIN
+            orders.placing._PLACE_WITH_COUPONS stock.holding._LOCK_FOR_CART stock.holding.HOLD""",
         "an order goes on with what it sold, taken off the shelf or not": """
-            coupons.holding._LOCK_FOR_ORDER orders.downloads._LIST orders.downloads._GET stock.holding._LOCK_FOR_ORDER
-            stock.holding._SELL stock.releasing._SELL_UNHELD stock.releasing._RELEASE stock.releasing._RETURN""",
+            coupons.holding._LOCK_FOR_ORDER orders.queries._PAGE orders.queries._PAGE_PARTS orders.downloads._LIST
+            orders.downloads._GET stock.holding._LOCK_FOR_ORDER stock.holding.SELL orders.paying.SELL
+            orders.paying._RECORD orders.paying._PAID_FREE stock.releasing._SELL_UNHELD stock.releasing._RELEASE
+            stock.releasing._RETURN""",
         "counters of deleted products are right too": """
             stock.commands._COUNTS stock.commands._LOCK stock.commands._CORRECT""",
         "what was deleted is erased and ends like the rest": """
@@ -39,8 +41,7 @@ NAMES_THEM_ALL = {
             flows.load_demo._THERE ops.currency._PRICED ops.seeding._THERE ops.seeding.goods._CONDITIONS""",
         "over rows of the statement before": """
             ops.seeding.goods._RECEIVE ops.seeding.orders.TAKE ops.seeding.statements.TAKE
-            ops.seeding.statements._ORDERS""",
-        "a part; what is put in says so": "catalog.facets._GOODS",
+            ops.seeding.statements._PLACE""",
     }.items()
     for name in names.split()
 }

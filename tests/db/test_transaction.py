@@ -10,6 +10,7 @@ import pytest
 from lex.core.actor import Actor, Role, system
 from lex.db import roles, session, sql
 from lex.db.session import CountingCursor, database, transaction
+from tests.support.roles import connect_as
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +91,7 @@ async def test_after_a_cut_the_connections_at_rest_are_not_trusted(two_connectio
     async with transaction(system()), transaction(system()):
         pass
     assert database().transactions[roles.WORKER].idle == 2
-    with psycopg.connect(two_connections, autocommit=True) as connection:
+    with connect_as(roles.WORKER, two_connections) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND application_name = 'lex'"

@@ -54,6 +54,7 @@ CREATE FUNCTION public.fill_product_facets() RETURNS void LANGUAGE sql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
     {ROWS} AND NOT EXISTS (SELECT FROM product_facets f WHERE f.product_id = p.id)
 $$;
+REVOKE EXECUTE ON FUNCTION public.fill_product_facets FROM PUBLIC;
 COMMENT ON FUNCTION public.fill_product_facets IS 'Adds the rows of products that have none yet.';
 """
 
