@@ -6,7 +6,7 @@ import pytest
 from psycopg.errors import CheckViolation
 
 from lex.ops.schema_docs import NOT_AUDITED
-from tests.support.rows import FILLED, Rows
+from tests.support.rows import DERIVED, Rows
 
 _FOLLOWING = (
     "order_numbers",
@@ -28,7 +28,7 @@ def guest_with_everything(rows: Rows) -> Any:
         "cart_items": {"user_id": guest, "product_id": ...},
     }
     for table in _FOLLOWING:
-        if table not in (*rows.last, *FILLED):
+        if table not in (*rows.last, *DERIVED):
             rows.add(table, **given.get(table, {}))
     return guest
 
