@@ -6,8 +6,10 @@ from typing import LiteralString
 import psycopg
 import structlog
 
+from lex.core.actor import system
 from lex.core.errors import Refusal, Unavailable
-from lex.db.session import reading
+from lex.db import sql
+from lex.db.session import transaction
 
 _log = structlog.get_logger(__name__)
 
@@ -37,7 +39,7 @@ async def keep(job_id: int | None, error: Exception) -> None:
     text = sentence(error)
     _log.warning("job failed", error=text, exc_info=error if not isinstance(error, Refusal) else None)
     try:
-        async with reading() as connection:
-            await connection.execute(_KEEP, {"job_id": job_id, "error": text})
+        async with transaction(system()) as session:
+            await sql.execute(session, _KEEP, job_id=job_id, error=text)
     except (psycopg.Error, Unavailable) as trouble:
         _log.warning("the reason of a failed job was not kept", trouble=sentence(trouble))

@@ -55,6 +55,13 @@ def test_a_migrated_database_is_fine(database_url: str, redis_url: str) -> None:
     assert findings["migrations"]["detail"] == "All applied."
 
 
+def test_a_role_that_cannot_log_in_is_named(database_url: str, redis_url: str) -> None:
+    code, findings = _findings(DATABASE_URL=database_url, REDIS_URL=redis_url, LEX_DATABASE_ROLE_SECRET="another")
+    assert code == 1
+    assert "lex_staff: " in str(findings["roles"]["detail"])
+    assert findings["roles"]["mend"] == "Run lex db roles."
+
+
 def test_an_empty_database_needs_its_migrations(empty_database_url: str, redis_url: str) -> None:
     code, findings = _findings(DATABASE_URL=empty_database_url, REDIS_URL=redis_url)
     assert code == 1

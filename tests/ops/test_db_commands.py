@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
@@ -32,6 +33,17 @@ def test_migrate_status_rollback(lex: Lex, empty_database_url: str) -> None:
     assert {(row["kind"], row["applied"]) for row in told} == {("schema", True)}
     assert f"took back {migrations.head()}" in lex("rollback").output
     assert lex("status").exit_code == 1
+
+
+def test_roles_are_made_and_told(lex: Lex, empty_database_url: str) -> None:
+    first = lex("roles")
+    assert first.exit_code == 0, first.output
+    assert "lex_owner may make tables" in first.output
+    again = lex("roles", "--urls")
+    assert "Nothing to do" in again.output
+    addresses = dict(line.split(" ") for line in again.output.splitlines() if line.startswith("lex_"))
+    assert addresses.keys() == {"lex_app", "lex_staff", "lex_worker", "lex_ro"}
+    psycopg.connect(addresses["lex_ro"]).close()
 
 
 def test_rollback_of_everything_asks_first(lex: Lex, empty_database_url: str) -> None:

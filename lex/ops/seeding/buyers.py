@@ -14,9 +14,16 @@ FIRST = ("Ada", "Alan", "Carla", "Emil", "Frida", "Greta", "Hedy", "Jan", "Klara
 LAST = ("Bauer", "Fischer", "Huber", "Keller", "Koch", "Krause", "Lang", "Möller", "Peters", "Roth", "Schulz", "Wolf")
 PLACES = (("Bremen", "28195"), ("Berlin", "10115"), ("Hamburg", "20095"), ("Köln", "50667"), ("München", "80331"))
 
-_USERS: LiteralString = "COPY users (id, role, email, email_blind_index, first_name, last_name) FROM STDIN"
-_KEYS: LiteralString = "COPY person_keys (user_id, wrapped_key, key_id) FROM STDIN"
-_TOKENS: LiteralString = "COPY blind_tokens (user_id, token) FROM STDIN"
+_USERS: LiteralString = """
+INSERT INTO users (id, role, email, email_blind_index, first_name, last_name)
+SELECT id, 'user', email, index, first_name, last_name
+FROM unnest(%s::uuid[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[])
+    AS u (id, email, index, first_name, last_name)
+"""
+_KEYS: LiteralString = """
+INSERT INTO person_keys (user_id, wrapped_key, key_id) SELECT * FROM unnest(%s::uuid[], %s::bytea[], %s::text[])
+"""
+_TOKENS: LiteralString = "INSERT INTO blind_tokens (user_id, token) SELECT * FROM unnest(%s::uuid[], %s::bytea[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +58,17 @@ def invent(dice: random.Random, number: int, country: str, first: int = 0) -> li
 
 
 def write(connection: Connection[Any], buyers: list[Buyer]) -> None:
-    """Copy them in."""
-    with connection.cursor() as cursor:
-        with cursor.copy(_USERS) as copy:
-            for one in buyers:
-                seal = one.cipher.seal
-                index = blind_index("email", normal_email(one.email))
-                names = (
-                    seal("users.first_name", one.id, one.first_name),
-                    seal("users.last_name", one.id, one.last_name),
-                )
-                copy.write_row((one.id, "user", seal("users.email", one.id, one.email), index, *names))
-        with cursor.copy(_KEYS) as copy:
-            for one in buyers:
-                copy.write_row((one.id, one.cipher.wrapped.wrapped_key, one.cipher.wrapped.key_id))
-        with cursor.copy(_TOKENS) as copy:
-            for one in buyers:
-                for token in blind_tokens(one.first_name, one.last_name, one.email):
-                    copy.write_row((one.id, token))
+    """Insert them all; PostgreSQL copies into no table that has policies."""
+    keys = [(one.id, one.cipher.wrapped.wrapped_key, one.cipher.wrapped.key_id) for one in buyers]
+    tokens = [(one.id, token) for one in buyers for token in blind_tokens(one.first_name, one.last_name, one.email)]
+    for statement, rows in ((_USERS, [_sealed(one) for one in buyers]), (_KEYS, keys), (_TOKENS, tokens)):
+        if rows:
+            connection.execute(statement, [list(column) for column in zip(*rows, strict=True)])
+
+
+def _sealed(one: Buyer) -> tuple[UUID, bytes, bytes, bytes, bytes]:
+    def seal(column: str, text: str) -> bytes:
+        return one.cipher.seal(f"users.{column}", one.id, text)
+
+    index = blind_index("email", normal_email(one.email))
+    return one.id, seal("email", one.email), index, seal("first_name", one.first_name), seal("last_name", one.last_name)

@@ -41,7 +41,8 @@ async def add_item(request: Request[Any, Any, Any], actor: CurrentActor) -> Resp
     held = find_basket(request)
     try:
         wanted = _wanted(form)
-        basket, renewed = await transact(actor, lambda session: _add(session, actor, held, wanted))
+        owner = held.opened_by(actor) if held else actor
+        basket, renewed = await transact(owner, lambda session: _add(session, owner, held, wanted))
     except Refusal as refusal:
         if refusal.status >= 500:
             raise
@@ -66,16 +67,15 @@ def _wanted(form: Form) -> Wanted:
     return Wanted(whole_number(form, "quantity", least=1, most=MOST, missing="1"), sku=sku, field="")
 
 
-async def _add(session: Session, actor: Actor, held: Basket | None, wanted: Wanted) -> tuple[Basket, bool]:
+async def _add(session: Session, owner: Actor, held: Basket | None, wanted: Wanted) -> tuple[Basket, bool]:
     """Into the browser's cart, or a new one when it has none that is open; True when an expired one was renewed."""
     if held is not None:
-        owner = held.opened_by(actor)
         try:
             head = await lock_cart(session, owner, held.id)
             require_open(head)
             await carts.add_lines(session, head, head.user_id, [wanted])
         except Gone:
-            opened = await renew_cart(session, actor, await get_facts(session, owner, held.id))
+            opened = await renew_cart(session, owner, await get_facts(session, owner, held.id))
             await carts.add_lines(session, opened, None, [wanted])
             return new_basket(opened), True
         except (NotFound, Conflict) as refusal:
@@ -83,7 +83,7 @@ async def _add(session: Session, actor: Actor, held: Basket | None, wanted: Want
                 raise
         else:
             return held, False
-    return new_basket(await carts.open_cart(session, actor, settings().country, [wanted])), False
+    return new_basket(await carts.open_cart(session, owner, settings().country, [wanted])), False
 
 
 @post("/cart/renew", guards=[own_form], include_in_schema=False)

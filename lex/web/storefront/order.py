@@ -140,7 +140,7 @@ async def open_order(number: FromPath[str], actor: CurrentActor, token: Token = 
         return await exchange_link(session, await get_id(session, checked_number(number)), token)
 
     with closed_to_strangers():
-        kept = await transact(actor, work)
+        kept = await transact(Visitor.of_order(actor, number, token).actor, work)
     visitor = Visitor.of_order(actor, number, kept)
     answer = see_other(visitor.page)
     visitor.keep(answer)

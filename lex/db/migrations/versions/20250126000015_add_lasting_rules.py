@@ -41,38 +41,26 @@ UNFOLLOW = FOLLOW.replace(
                 || CASE found.conname WHEN 'fk_cart_items_carts_user' THEN ' ON UPDATE CASCADE' ELSE '' END""",
 )
 
-# The currency of an order is that of its lines, payments and invoices; that of a payment is its events' and refunds'.
-CURRENCY = """
+UNIQUE = """
 ALTER TABLE orders ADD CONSTRAINT uq_orders_id_user_id_currency UNIQUE (id, user_id, currency);
 ALTER TABLE payments ADD CONSTRAINT uq_payments_id_user_id_order_id_currency UNIQUE (id, user_id, order_id, currency);
-ALTER TABLE order_items DROP CONSTRAINT fk_order_items_orders, ADD CONSTRAINT fk_order_items_orders
-    FOREIGN KEY (order_id, user_id, currency) REFERENCES orders (id, user_id, currency);
-ALTER TABLE payments DROP CONSTRAINT fk_payments_orders, ADD CONSTRAINT fk_payments_orders
-    FOREIGN KEY (order_id, user_id, currency) REFERENCES orders (id, user_id, currency);
-ALTER TABLE invoices DROP CONSTRAINT fk_invoices_orders, ADD CONSTRAINT fk_invoices_orders
-    FOREIGN KEY (order_id, user_id, currency) REFERENCES orders (id, user_id, currency);
-ALTER TABLE payment_events DROP CONSTRAINT fk_payment_events_payments, ADD CONSTRAINT fk_payment_events_payments
-    FOREIGN KEY (payment_id, user_id, order_id, currency) REFERENCES payments (id, user_id, order_id, currency);
-ALTER TABLE refunds DROP CONSTRAINT fk_refunds_payments, ADD CONSTRAINT fk_refunds_payments
-    FOREIGN KEY (payment_id, user_id, order_id, currency) REFERENCES payments (id, user_id, order_id, currency);
-ALTER TABLE payments DROP CONSTRAINT fk_payments_payment_methods, ADD CONSTRAINT fk_payments_payment_methods
-    FOREIGN KEY (payment_method_id, user_id) REFERENCES payment_methods (id, user_id);
 """
-UNCURRENCY = """
-ALTER TABLE payments DROP CONSTRAINT fk_payments_payment_methods, ADD CONSTRAINT fk_payments_payment_methods
-    FOREIGN KEY (payment_method_id) REFERENCES payment_methods (id);
-ALTER TABLE refunds DROP CONSTRAINT fk_refunds_payments, ADD CONSTRAINT fk_refunds_payments
-    FOREIGN KEY (payment_id, user_id) REFERENCES payments (id, user_id);
-ALTER TABLE payment_events DROP CONSTRAINT fk_payment_events_payments, ADD CONSTRAINT fk_payment_events_payments
-    FOREIGN KEY (payment_id, user_id) REFERENCES payments (id, user_id);
-ALTER TABLE invoices DROP CONSTRAINT fk_invoices_orders, ADD CONSTRAINT fk_invoices_orders
-    FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id);
-ALTER TABLE payments DROP CONSTRAINT fk_payments_orders, ADD CONSTRAINT fk_payments_orders
-    FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id);
-ALTER TABLE order_items DROP CONSTRAINT fk_order_items_orders, ADD CONSTRAINT fk_order_items_orders
-    FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id);
+UNUNIQUE = """
 ALTER TABLE payments DROP CONSTRAINT uq_payments_id_user_id_order_id_currency;
 ALTER TABLE orders DROP CONSTRAINT uq_orders_id_user_id_currency;
+"""
+# The currency of an order is that of its lines, payments and invoices; that of a payment is its events' and refunds'.
+#: child, parent, the child's columns and the parent's, and how many of them the key had before
+KEYS = (
+    ("order_items", "orders", "order_id, user_id, currency", "id, user_id, currency", 2),
+    ("payments", "orders", "order_id, user_id, currency", "id, user_id, currency", 2),
+    ("invoices", "orders", "order_id, user_id, currency", "id, user_id, currency", 2),
+    ("payment_events", "payments", "payment_id, user_id, order_id, currency", "id, user_id, order_id, currency", 2),
+    ("refunds", "payments", "payment_id, user_id, order_id, currency", "id, user_id, order_id, currency", 2),
+    ("payments", "payment_methods", "payment_method_id, user_id", "id, user_id", 1),
+)
+KEY = """
+ALTER TABLE {0} DROP CONSTRAINT fk_{0}_{1}, ADD CONSTRAINT fk_{0}_{1} FOREIGN KEY ({2}) REFERENCES {1} ({3})
 """
 
 # Written by the orders alone, once for each: what a key of two columns would cost here buys nothing.
@@ -386,13 +374,19 @@ def _keep(table: str, columns: str, reason: str) -> str:
     return KEEP.format(table, columns, old, new, reason)
 
 
+def _first(columns: str, number: int) -> str:
+    return ", ".join(columns.split(", ")[:number])
+
+
 def upgrade() -> None:
     keep = (_keep(table, columns, reason) for table, (columns, reason) in LASTING.items())
     limits = (f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({limit})" for name, (table, limit) in LIMITS.items())
-    run(TIMEOUTS, CURRENCY, NUMBERS, FOLLOW, *limits, *keep, MONEY, ROLES, STOCK, REVIEWS, BOOKINGS, ALWAYS)
+    keys = (KEY.format(*key) for key in KEYS)
+    run(TIMEOUTS, UNIQUE, *keys, NUMBERS, FOLLOW, *limits, *keep, MONEY, ROLES, STOCK, REVIEWS, BOOKINGS, ALWAYS)
 
 
 def downgrade() -> None:
     unkeep = (UNKEEP.format(table) for table in LASTING)
     unlimit = (f"ALTER TABLE {table} DROP CONSTRAINT {name}" for name, (table, _) in LIMITS.items())
-    run(TIMEOUTS, DROP, *unkeep, *unlimit, UNFOLLOW, UNCURRENCY)
+    keys = (KEY.format(child, parent, _first(own, n), _first(its, n)) for child, parent, own, its, n in KEYS)
+    run(TIMEOUTS, DROP, *unkeep, *unlimit, UNFOLLOW, *keys, UNUNIQUE)
