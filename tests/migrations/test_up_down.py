@@ -4,6 +4,8 @@ import json
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from lex.ops import migrations
 from lex.ops.drift import drift
 from tests.support.rows import Rows, one_of_every_table
@@ -71,6 +73,7 @@ def test_all_the_way_down_leaves_nothing_and_up_again_works(database_url: str) -
     assert drift(database_url) == []
 
 
+@pytest.mark.timeout(300)  # every migration goes three ways
 def test_each_migration_goes_down_and_up_with_rows_in_place(database_url: str) -> None:
     fill(database_url)
 

@@ -19,7 +19,7 @@ NATIVE = Path(__file__).parents[2] / ".venv/postgres-13/node_modules/@embedded-p
 #: What a server must do itself: every migration up and down, every rule, every attempt to get around one.
 TESTS = (
     *("test_up_down", "test_drift", "test_conventions", "test_money_rules", "test_lasting_rules", "test_coupon_rules"),
-    *("test_audit", "test_soft_deletes", "test_adoption", "test_product_facets"),
+    *("test_audit", "test_soft_deletes", "test_adoption"),
 )
 
 
