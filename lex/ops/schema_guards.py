@@ -8,12 +8,15 @@ import psycopg
 
 _OURS: LiteralString = """c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
     AND c.relname !~ '^(procrastinate_|alembic_version$)'"""
-# The bits of tgtype are the same in every version; the text of a condition is not, so its columns are told.
+# The bits of tgtype are the same in every version; the text of a condition is not, so that there is one is all it says.
 _TRIGGERS: LiteralString = f"""
 SELECT c.relname, t.tgname, concat_ws(' ',
         CASE WHEN t.tgtype & 2 > 0 THEN 'BEFORE' ELSE 'AFTER' END,
         concat_ws(' OR ', CASE WHEN t.tgtype & 4 > 0 THEN 'INSERT' END, CASE WHEN t.tgtype & 8 > 0 THEN 'DELETE' END,
-                  CASE WHEN t.tgtype & 16 > 0 THEN 'UPDATE' END, CASE WHEN t.tgtype & 32 > 0 THEN 'TRUNCATE' END),
+                  CASE WHEN t.tgtype & 16 > 0 THEN 'UPDATE' || coalesce(' OF ' || (
+                      SELECT string_agg(a.attname, ', ' ORDER BY a.attnum) FROM pg_attribute a
+                      WHERE a.attrelid = c.oid AND a.attnum = ANY (t.tgattr::int2[])), '') END,
+                  CASE WHEN t.tgtype & 32 > 0 THEN 'TRUNCATE' END),
         CASE WHEN t.tgtype & 1 > 0 THEN 'each row' ELSE 'each statement' END,
         CASE WHEN t.tgqual IS NOT NULL THEN 'with a condition' END,
         CASE WHEN t.tgdeferrable THEN 'deferrable' END),
