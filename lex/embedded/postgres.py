@@ -135,7 +135,8 @@ class Postgres:
         new, password = self.folder / "data.new", (runtime or self.folder) / "password"
         write_private(password, self.passwords.superuser, account.ids)
         command = [str(programs.folder / "initdb"), f"--pwfile={password}", "-U", SUPERUSER, "-A", "scram-sha-256"]
-        command += ["-E", "UTF8", "--data-checksums", "--no-instructions", *(["--no-sync"] if self.fast else [])]
+        command += ["-E", "UTF8", "--data-checksums", *(["--no-sync"] if self.fast else [])]
+        command += ["--no-instructions"] if programs.major >= 14 else []
         said = ""
         try:
             for locale in postgres_settings.locales(programs.major):

@@ -6,6 +6,7 @@ run before a process serves, or from the command line.
 
 import os
 import re
+import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ from lex.ops import roles
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "db" / "migrations"
 _VERSIONS = SCRIPTS / "versions"
+_ATTEMPTS, _PAUSE = 5, 0.5  # between them whoever queued behind the migration gets on; seconds
 _LOCK = 0x4C4558_4D494752  # "LEX MIGR": one migrator at a time, whoever else starts waits
 
 
@@ -48,8 +50,9 @@ def upgrade(database_url: str, target: str = "head", told: Callable[[str], None]
     """Apply pending migrations up to `target`, each in its own transaction; returns what was applied, in order.
 
     A second caller waits for the first and then finds nothing to do. `told` hears each revision as it is done.
-    The roles are made first where they are missing. Raises `Unavailable` when the database does not answer, `Invalid`
-    for an unknown target, and a `Refusal` when the roles cannot be made.
+    The roles are made first where they are missing. A migration that writers keep from its locks is tried again.
+    Raises `Unavailable` when the database does not answer or the locks are not to be had, `Invalid` for an unknown
+    target, and a `Refusal` when the roles cannot be made.
     """
     roles.ensure(database_url)
     return _move(database_url, alembic.command.upgrade, target, told)
@@ -58,7 +61,7 @@ def upgrade(database_url: str, target: str = "head", told: Callable[[str], None]
 def rollback(database_url: str, all: bool = False, told: Callable[[str], None] | None = None) -> list[str]:
     """Take back the last migration, or all of them; returns what was taken back, in order. Data in dropped tables goes.
 
-    Raises `Invalid` when nothing is applied.
+    Raises `Invalid` when nothing is applied, `Unavailable` as `upgrade` does.
     """
     if not _applied(database_url):
         raise Invalid("target", "No migration is applied, so there is nothing to take back.", code="nothing_applied")
@@ -130,10 +133,26 @@ def _move(
             config = _config()
             config.attributes.update(connection=connection, told=tell)
             try:
-                command(config, target)
+                _patiently(lambda: command(config, target))
             except CommandError as error:
                 raise Invalid("target", f"There is no migration “{target}”.") from error
     return moved
+
+
+def _patiently(move: Callable[[], None]) -> None:
+    """Each migration is one transaction: one that did not get its locks left nothing, and what came before it stays."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            move()
+            return
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
+            if attempt == _ATTEMPTS:
+                raise Unavailable(
+                    f"Others hold the tables that the next migration changes: {str(error).splitlines()[0]}. Nothing of "
+                    "it was kept. End long transactions (select * from pg_stat_activity) and migrate again.",
+                    code="database_busy",
+                ) from error
+            time.sleep(_PAUSE)
 
 
 def _applied(database_url: str) -> set[str]:

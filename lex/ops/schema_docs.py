@@ -9,7 +9,7 @@ from typing import Any
 
 from lex.core.errors import Conflict
 from lex.db.base import Base
-from lex.ops import personal_columns, schema_facts, schema_rights
+from lex.ops import personal_columns, schema_facts, schema_guards, schema_rights
 from lex.ops.models import MODULES, metadata
 from lex.ops.schema_facts import Facts, TableFacts
 from lex.ops.schema_meanings import MEANINGS
@@ -59,6 +59,7 @@ def pages(database_url: str) -> dict[str, str]:
     made = {
         "README.md": _index(facts),
         "rights.md": schema_rights.page(database_url, _MADE),
+        "guards.md": schema_guards.page(database_url, _MADE),
         "personal-data.md": f"{_MADE}\n{personal_columns.page()}",
     }
     for module in MODULES:
@@ -87,7 +88,7 @@ def _index(facts: Facts) -> str:
         f"{len(facts.tables)} tables in {len(MODULES)} domains. `orders` is partitioned by quarter, `audit_logs` by",
         "month: see [partitions](../concepts/partitions.md). How the schema changes stands in",
         "[migrations](../concepts/migrations.md), what changed in the [history](history.md), which role may do",
-        "what with each table in [rights](rights.md).",
+        "what with each table in [rights](rights.md), what the database does by itself in [guards](guards.md).",
         "",
         "## Overview",
         "",

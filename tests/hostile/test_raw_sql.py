@@ -23,7 +23,7 @@ from lex.ops.models import metadata
 from tests.conftest import temporary_database
 from tests.support.cluster import Cluster
 from tests.support.roles import connect_as
-from tests.support.rows import Row, Rows, one_of_every_table
+from tests.support.rows import DERIVED, Row, Rows, one_of_every_table
 
 APP, STAFF, WORKER, READER, OWNER = "lex_app", "lex_staff", "lex_worker", "lex_ro", "lex_owner"
 EVERYBODY = (APP, STAFF, WORKER, READER)
@@ -326,7 +326,7 @@ class Scene:
             rows.add("audit_logs", user_id=ada)
             booking = rows.add("bookings", status="confirmed", resource_id=rows.last["resources"]["id"])
             self.ada = dict(rows.last)
-            for table in ("status_transitions", "order_numbers"):
+            for table in DERIVED:
                 query = sql.SQL("SELECT * FROM {} LIMIT 1").format(sql.Identifier(table))
                 self.ada[table] = rows.connection.execute(query).fetchone() or {}
             self.partition = rows.one("SELECT tableoid::regclass::text FROM orders LIMIT 1")

@@ -44,6 +44,22 @@ def test_a_foreign_key_names_the_table_it_references(rows: Rows) -> None:
     assert wrong == ["fk_reviews_moderators"]  # the second reference to users
 
 
+def test_every_trigger_and_policy_is_named_by_the_convention(rows: Rows) -> None:
+    triggers = rows.column(
+        f"""
+        SELECT c.relname || ' ' || t.tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+        WHERE NOT t.tgisinternal AND {_OURS} AND t.tgname NOT LIKE 'tr\\_' || c.relname || '\\_%%'
+        """
+    )
+    policies = rows.column(
+        f"""
+        SELECT c.relname || ' ' || p.polname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+        WHERE {_OURS} AND p.polname !~ ('^p_' || c.relname || '_(own|owner|published|read|staff|worker)$')
+        """
+    )
+    assert (triggers, policies) == ([], [])
+
+
 def test_every_foreign_key_has_an_index(rows: Rows) -> None:
     # (order_id, user_id): the parent's id leads and is unique by itself, so an index on it covers the pair.
     missing = rows.column(

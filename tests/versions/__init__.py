@@ -1,0 +1,1 @@
+"""The rules of the database on the versions of PostgreSQL that the embedded one is not: `make versions`."""
