@@ -72,7 +72,10 @@ class AuditArchive(Base):
     """A month of `audit_logs` that was written to a file and dropped: ids in [lower_id, upper_id)."""
 
     __tablename__ = "audit_archives"
-    __table_args__ = (UniqueConstraint("partition", name="uq_audit_archives_partition"),)
+    __table_args__ = (
+        UniqueConstraint("partition", name="uq_audit_archives_partition"),
+        CheckConstraint("row_count >= 0", name="row_count"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     partition: Mapped[str]
@@ -80,5 +83,5 @@ class AuditArchive(Base):
     upper_id: Mapped[UUID]
     file_name: Mapped[str]
     file_digest: Mapped[bytes] = mapped_column(LargeBinary)
-    row_count: Mapped[int] = mapped_column(BigInteger)
+    row_count: Mapped[int]
     created_at: Mapped[datetime]

@@ -153,7 +153,7 @@ def refused(rows: Rows, table: str, **values: Any) -> None:
 
 
 def test_every_price_and_amount_is_numeric_10_2_and_not_negative(rows: Rows) -> None:
-    money = columns(rows, "a.attname ~ '(price|amount|free_from)$' AND c.relname <> 'sandbox_payments'")
+    money = columns(rows, "a.attname ~ '(price|amount|free_from|price_30_days)$' AND c.relname <> 'sandbox_payments'")
     assert {kind for *_, kind in money} == {"numeric(10,2)"}
     assert money == columns(rows, "format_type(a.atttypid, a.atttypmod) = 'numeric(10,2)'")
     for table, name, _ in money:

@@ -1,11 +1,12 @@
 """Stories are told through the API of a real application over a real database."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, LiteralString
 
 import pytest
 
 from lex.core import actor
+from lex.db.lanes import Lanes
 from lex.db.session import CountingCursor, transaction
 from lex.identity.commands import create_api_key, create_user
 from tests.support.invariants import broken
@@ -59,5 +60,12 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         sent.append(" ".join(str(query).split()))
         return await execute(self, query, *args, **kwargs)
 
+    find = Lanes.find
+
+    async def finding(self: Lanes, statement: LiteralString, params: Mapping[str, Any]) -> bytes | None:
+        sent.append(" ".join(statement.split()))
+        return await find(self, statement, params)
+
     monkeypatch.setattr(CountingCursor, "execute", recording)
+    monkeypatch.setattr(Lanes, "find", finding)
     return sent

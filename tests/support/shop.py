@@ -145,10 +145,10 @@ class Shop:
         answer: httpx.Response = await self.client.post(path, json={"code": code}, headers=sent)
         return answer
 
-    async def couponed(self, cart: Cart, *codes: str) -> Cart:
+    async def couponed(self, cart: Cart, *codes: str, **headers: str) -> Cart:
         """The cart with these coupons."""
         for code in codes:
-            answer = await self.apply(cart, code)
+            answer = await self.apply(cart, code, **headers)
             assert answer.status_code == 201, answer.text
             cart = Cart(answer.json(), cart.headers)
         return cart

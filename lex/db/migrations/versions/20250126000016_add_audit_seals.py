@@ -39,10 +39,11 @@ CREATE TABLE audit_archives (
     upper_id uuid NOT NULL,
     file_name text NOT NULL,
     file_digest bytea NOT NULL,
-    row_count bigint NOT NULL,
+    row_count integer NOT NULL,
     created_at timestamptz NOT NULL,
     CONSTRAINT pk_audit_archives PRIMARY KEY (id),
-    CONSTRAINT uq_audit_archives_partition UNIQUE (partition)
+    CONSTRAINT uq_audit_archives_partition UNIQUE (partition),
+    CONSTRAINT ck_audit_archives_row_count CHECK (row_count >= 0)
 );
 """
 
