@@ -19,7 +19,8 @@ JOIN pg_class r ON r.oid = f.conrelid
 JOIN LATERAL unnest(f.conkey, f.confkey) AS k (own, theirs) ON true
 JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.own
 JOIN pg_attribute t ON t.attrelid = f.confrelid AND t.attnum = k.theirs AND t.attname = 'id'
-WHERE f.contype = 'f' AND f.confdeltype <> 'c' AND f.conparentid = 0 AND NOT r.relispartition AND f.confrelid = %(table)s::text::regclass
+WHERE f.contype = 'f' AND f.confdeltype <> 'c' AND f.conparentid = 0 AND NOT r.relispartition
+  AND f.confrelid = %(table)s::text::regclass
 ORDER BY 1, 2
 """
 

@@ -134,7 +134,7 @@ def page(database_url: str, head: str) -> str:
     lines += ["", "## Tables without policies", "", "| table | why |", "| --- | --- |"]
     lines += [f"| `{table}` | {why} |" for table, why in WITHOUT_POLICIES.items()]
     lines += ["", "## Functions that do more than their caller may", "", "| function | for |", "| --- | --- |"]
-    lines += [f"| `{name}` | {', '.join(roles)} |" for name, roles in definers]
+    lines += [f"| `{name}` | {', '.join(roles) or 'the owner alone'} |" for name, roles in definers]
     return "\n".join(lines) + "\n"
 
 

@@ -21,6 +21,7 @@ OWN_CONNECTIONS = {
     "embedded/postgres.py": "makes the embedded server's roles",
     "ops/migrations.py": "migrates as lex_owner",
     "ops/schema_facts.py": "describes the schema",
+    "ops/schema_guards.py": "describes the schema",
     "ops/schema_rights.py": "describes the schema",
     "ops/seeding/__init__.py": "loads invented orders",
 }

@@ -153,10 +153,14 @@ def refused(rows: Rows, table: str, **values: Any) -> None:
 
 
 def test_every_price_and_amount_is_numeric_10_2_and_not_negative(rows: Rows) -> None:
-    money = columns(rows, "a.attname ~ '(price|amount|free_from|price_30_days)$' AND c.relname <> 'sandbox_payments'")
+    # The sandbox keeps a provider's units; what triggers copy was refused where it comes from.
+    ours = "c.relname NOT IN ('sandbox_payments', 'product_facets', 'product_prices')"
+    money = columns(rows, f"a.attname ~ '(price|amount|free_from|price_30_days)$' AND {ours}")
     assert {kind for *_, kind in money} == {"numeric(10,2)"}
-    assert money == columns(rows, "format_type(a.atttypid, a.atttypmod) = 'numeric(10,2)'")
+    assert money == columns(rows, f"format_type(a.atttypid, a.atttypmod) = 'numeric(10,2)' AND {ours}")
     for table, name, _ in money:
+        if name == "lowest_price_30_days":
+            continue  # a trigger writes it, whatever is sent
         refused(rows, table, **{name: Decimal("-0.01")})
     assert len(money) > 30
 

@@ -1,6 +1,7 @@
 """A coupon that is worth something to few, and many who enter it."""
 
 import random
+from ipaddress import ip_network
 
 from lex.flows.cancel_order import expire_unpaid_orders
 from tests.race.conftest import at_once, cancel, codes, order_of, statuses
@@ -20,6 +21,9 @@ def uses(shop: Shop, code: str) -> dict[str, int]:
     return {"counter": count, **{row["status"]: row["number"] for row in counted}}
 
 
+_ADDRESSES = ip_network("198.18.0.0/15").hosts()
+
+
 async def couponed(shop: Shop, number: int, *codes: str, product: Product | None = None) -> list[Cart]:
     """Carts with these coupons, filled a few at a time: only placing them is the race."""
     carts: list[Cart] = []
@@ -27,7 +31,7 @@ async def couponed(shop: Shop, number: int, *codes: str, product: Product | None
         lamp = product or shop.product(stock=500)
         some = await at_once(shop.cart((lamp, 1)) for _ in range(start, min(start + 10, number)))
         # Each from an address of its own: from a single one so many look like guessing.
-        buyers = [{"X-Forwarded-For": f"198.18.{start // 10}.{n}"} for n in range(len(some))]
+        buyers = [{"X-Forwarded-For": str(next(_ADDRESSES))} for _ in some]
         carts += await at_once(shop.couponed(cart, *codes, **buyer) for cart, buyer in zip(some, buyers, strict=True))
     return carts
 

@@ -358,6 +358,7 @@ async def test_who_asks_learns_nothing(browser: Browser, shop: Shop, database_ur
     for path in (settings().home_path / "mail").glob("*"):
         path.unlink()
     answers, sent = set(), []
+    await find(browser, "LEX-20261105-7F3K9QTB", "bob@example.org")  # the page's frame is at hand from now on
     for number, email in (
         (order.data["order_number"], "ada@example.org"),
         (order.data["order_number"], "eve@example.org"),
