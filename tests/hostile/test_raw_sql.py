@@ -100,6 +100,25 @@ ATTEMPTS = [
         " VALUES (public.uuid_v7(), {ada_order}, {eve}, 'paid', 'user')",
         "fk_order_events_orders",
     ),
+    Attempt(
+        "give an order away in the words of the adoption",
+        (STAFF, WORKER),
+        "UPDATE /*\nPL/pgSQL function adopt_guest_orders(uuid) line 1 */ orders SET user_id = {ada} WHERE id = {order}",
+        "cannot change once the order is placed",
+    ),
+    Attempt(
+        "stop the sealing of the audit",
+        (APP,),
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock, scheduled_at)"
+        " VALUES ('default', 'seal_audit', 'seal_audit', '2100-01-01')",
+        "holds no other job up",
+    ),
+    Attempt(
+        "invent a seal",
+        (APP, STAFF, WORKER),
+        "INSERT INTO audit_seals VALUES (999, 1, 2, 0, '', '', 'k1', '', now())",
+        "permission denied",
+    ),
     Attempt("adopt orders for somebody", (APP, STAFF, READER), "SELECT adopt_guest_orders({eve})", "permission denied"),
     # Money
     Attempt(

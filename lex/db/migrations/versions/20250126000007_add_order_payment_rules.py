@@ -123,7 +123,8 @@ DECLARE
 BEGIN
     IF NEW.user_id <> OLD.user_id THEN
         GET DIAGNOSTICS caller = PG_CONTEXT;
-        IF caller !~ '\mfunction (public\.)?adopt_guest_orders\(uuid\) line'
+        -- The context holds the text of statements too: who runs as the owner is asked as well.
+        IF current_user <> 'lex_owner' OR caller !~ '(?n)^PL/pgSQL function (public\.)?adopt_guest_orders\(uuid\) line'
            OR NOT public.may_adopt(NEW.user_id, OLD.user_id) THEN
             frozen := 'user_id';
         END IF;

@@ -29,9 +29,9 @@ RIGHTS = """
 addresses                     S     SIU   SIUD  S
 alembic_version               S     S     S     S
 api_keys                      -     SIU   SIUD  S
-audit_archives                -     S     SI    S
+audit_archives                -     S     S     S
 audit_logs                    -     S     S     -
-audit_seals                   -     S     SI    S
+audit_seals                   -     S     S     S
 blind_tokens                  I     SID   SID   -
 bookings                      S     SIU   SIUD  S
 cart_items                    SIUD  SIUD  SIUD  S
@@ -274,6 +274,26 @@ GRANT EXECUTE ON FUNCTION public.record_audit TO lex_app, lex_staff, lex_worker;
 GRANT EXECUTE ON FUNCTION public.adopt_guest_orders TO lex_worker;
 """
 
+# A job with the lock of a line of the timetable, put off for a century, would stop that line.
+JOBS = """
+CREATE FUNCTION public.guard_job() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF current_user = 'lex_app' THEN
+        RAISE EXCEPTION 'a customer''s work holds no other job up: it locks its notifications alone'
+            USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'procrastinate_jobs';
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION public.guard_job IS 'Keeps customers'' work from locking others'' jobs out.';
+CREATE TRIGGER tr_procrastinate_jobs_guard BEFORE INSERT ON procrastinate_jobs
+    FOR EACH ROW
+    WHEN (NEW.queue_name <> 'default' OR NEW.queueing_lock IS NOT NULL OR NEW.lock NOT LIKE 'notification:%')
+    EXECUTE FUNCTION guard_job();
+ALTER TABLE procrastinate_jobs ENABLE ALWAYS TRIGGER tr_procrastinate_jobs_guard;
+"""
+UNJOBS = "DROP TRIGGER tr_procrastinate_jobs_guard ON procrastinate_jobs; DROP FUNCTION guard_job()"
+
 REVOKE = """
 REVOKE EXECUTE ON FUNCTION adopt_guest_orders FROM lex_worker;
 REVOKE EXECUTE ON FUNCTION record_audit FROM lex_app, lex_staff, lex_worker;
@@ -306,11 +326,11 @@ def run(*statements: str) -> None:
 def upgrade() -> None:
     definers = (f"ALTER FUNCTION {name} SECURITY DEFINER SET search_path = public, pg_temp" for name in DEFINERS)
     hidden = (HIDE.format(table, ",".join(columns)) for table, columns in HIDDEN.items())
-    run(TIMEOUTS, *grants(), *hidden, SEQUENCES, *definers, API_KEYS, OPENED, LOOKUPS, EXECUTED)
+    run(TIMEOUTS, *grants(), *hidden, SEQUENCES, *definers, API_KEYS, OPENED, LOOKUPS, EXECUTED, JOBS)
     run(*(POLICIES.format(table, rows) for table, rows in OWN.items()), PUBLISHED)
 
 
 def downgrade() -> None:
     invokers = (f"ALTER FUNCTION {name} SECURITY INVOKER" for name in DEFINERS)
     run(TIMEOUTS, "DROP POLICY p_reviews_published ON reviews", *(UNPOLICIES.format(table) for table in OWN))
-    run(*invokers, REVOKE)
+    run(*invokers, UNJOBS, REVOKE)
