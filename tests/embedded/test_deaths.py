@@ -33,7 +33,7 @@ def test_the_program_dies_and_its_servers_end(home: Path, hold: Hold, number: si
     holder = hold(home)
     _write(holder.said.split()[1])
     os.killpg(holder.process.pid, number)
-    assert eventually(lambda: processes_of(home) == [], seconds=90)
+    assert eventually(lambda: processes_of(home) == [])
     assert not (home / "postgres/data/postmaster.pid").exists()  # a clean end, even so
     with servers(home) as again:
         assert _count(again.database_url) == 1
@@ -43,7 +43,7 @@ def test_the_keeper_dies_and_its_server_ends(home: Path, hold: Hold) -> None:
     holder = hold(home)
     for lock in home.glob("*/keeper.lock"):
         os.kill(int(lock.read_text()), signal.SIGKILL)
-    assert eventually(lambda: processes_of(home) == [], seconds=90)
+    assert eventually(lambda: processes_of(home) == [])
     with servers(home) as again:  # the holder still counts as a user; a new keeper serves both
         _write(holder.said.split()[1])
         assert _count(again.database_url) == 1
@@ -71,7 +71,7 @@ def test_after_everything_was_killed_the_next_start_repairs(home: Path, hold: Ho
     os.kill(holder.process.pid, signal.SIGSTOP)
     kill(sorted(processes_of(home), key=lambda process: process.pid))  # keepers and postmaster first
     holder.process.kill()
-    assert eventually(lambda: processes_of(home) == [], seconds=90)
+    assert eventually(lambda: processes_of(home) == [])
     assert (home / "postgres/data/postmaster.pid").exists()
     assert find(home) is None
     with servers(home) as again:

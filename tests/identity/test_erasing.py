@@ -313,8 +313,10 @@ async def test_the_command_says_what_it_will_do_and_does_it(
     shop: Shop, sold: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("TERM", "xterm")  # a dumb terminal is 80 columns wide, whatever is said
     found = await typed("people", "find", "lovelace ada")
     assert "Ada Lovelace" in found.stdout
+    assert EMAIL in found.stdout
     asked = await typed("people", "erase", EMAIL, told="n\n")
     assert (asked.exit_code, "1 orders stay" in asked.stdout) == (1, True), asked.stdout
     done = await typed("people", "erase", EMAIL, "--yes")

@@ -73,7 +73,7 @@ def checked() -> None:
 def root(cluster: Cluster, database_url: str) -> Iterator[psycopg.Connection[Any]]:
     """The superuser in the test's database, which logs all it is told, parameters too."""
     if not cluster.superuser_url:
-        pytest.skip("LEX_TEST_SUPERUSER_URL is not set")
+        pytest.skip("only a superuser reads the server's files and log: set LEX_TEST_SUPERUSER_URL beside DATABASE_URL")
     name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
     with psycopg.connect(with_database(cluster.superuser_url, str(name)), autocommit=True) as connection:
         for setting, value in (
