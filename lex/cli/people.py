@@ -1,12 +1,13 @@
 """`lex people`: find people, and erase a person's data for good."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from lex.cli.context import run_connected
 from lex.core import codec
@@ -74,7 +75,8 @@ def _people(number: int) -> str:
 
 
 def _table(found: Sequence[Found]) -> Table:
-    table = Table("Id", "Role", "Name", "E-mail", "Phone", "Since", box=None)
+    whole = partial(Column, overflow="fold")  # an id or an address with its end cut off cannot be copied
+    table = Table(whole("Id"), "Role", "Name", whole("E-mail"), "Phone", "Since", box=None)
     for one in found:
         shown = "(erased)" if one.erased_at else None
         texts = [escape(for_terminal(text or shown or "")) for text in (one.name, one.email, one.phone)]

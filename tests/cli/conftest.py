@@ -11,10 +11,9 @@ from lex.core.settings import settings
 def own_shop(
     database_url: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """The environment names the database, and tables are printed wide."""
+    """The environment names the database."""
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("LEX_HOME", str(tmp_path_factory.getbasetemp() / "cli-home"))
-    monkeypatch.setenv("COLUMNS", "200")
     settings.cache_clear()
     yield
     settings.cache_clear()

@@ -309,11 +309,7 @@ async def test_a_customer_account_goes_with_its_keys_and_carts(shop: Shop, custo
     assert (await customer(EMAIL)) != headers  # the address is free again
 
 
-async def test_the_command_says_what_it_will_do_and_does_it(
-    shop: Shop, sold: Order, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
-    monkeypatch.setenv("TERM", "xterm")  # a dumb terminal is 80 columns wide, whatever is said
+async def test_the_command_says_what_it_will_do_and_does_it(shop: Shop, sold: Order) -> None:
     found = await typed("people", "find", "lovelace ada")
     assert "Ada Lovelace" in found.stdout
     assert EMAIL in found.stdout
