@@ -7,7 +7,7 @@ reaches. A row of a transaction that commits late has an older id and belongs to
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, LiteralString
@@ -21,7 +21,7 @@ from lex.core import clock
 from lex.core.errors import Conflict, Invalid, Unavailable
 
 COPY_NAME = "audit-seals.jsonl"  # in the home folder
-LOCK = 0x4C4558_5345414C  # "LEX SEAL": one sealer at a time; who archives or verifies keeps it away from the chain
+PATIENCE = "5s"  # with whoever holds a table
 _STEP = 20_000  # transactions of a seal at most
 _LONGEST = 4096  # bytes that hold the last line of a copy
 
@@ -30,6 +30,8 @@ SELECT number, from_transaction, until_transaction, row_count, entries, previous
 FROM audit_seals ORDER BY number DESC LIMIT 2
 """
 _HORIZON: LiteralString = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+# One sealer at a time. Not by an advisory lock: those anybody may hold who is connected.
+_ALONE: LiteralString = "LOCK TABLE audit_seals IN SHARE ROW EXCLUSIVE MODE"
 _NEXT: LiteralString = """
 SELECT min(transaction_id) FROM audit_logs WHERE transaction_id >= %s AND transaction_id < %s
 """
@@ -64,7 +66,8 @@ def transaction(connection: psycopg.Connection[Any]) -> Iterator[None]:
     with connection.transaction():
         connection.execute(
             "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true),"
-            " set_config('statement_timeout', '10min', true), set_config('lock_timeout', '5s', true)"
+            " set_config('statement_timeout', '10min', true), set_config('lock_timeout', %s, true)",
+            (PATIENCE,),
         )
         yield
 
@@ -87,7 +90,7 @@ def seal(database_url: str, ring: Mapping[str, bytes]) -> int:
     filled from a dump.
     """
     rows = 0
-    with connected(database_url) as connection:
+    with connected(database_url) as connection, suppress(psycopg.errors.LockNotAvailable):
         while (sealed := _seal_next(connection, ring)) is not None:
             rows += sealed
     return rows
@@ -96,8 +99,7 @@ def seal(database_url: str, ring: Mapping[str, bytes]) -> int:
 def _seal_next(connection: psycopg.Connection[Any], ring: Mapping[str, bytes]) -> int | None:
     """Write the next seal; None when nothing is left for one."""
     with transaction(connection):
-        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOCK,)).fetchone() != (True,):
-            return None
+        connection.execute(_ALONE)
         last = _last(connection, ring)
         horizon = _number(connection, _HORIZON)
         assert horizon is not None
