@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from lex.cli.main import app
 from lex.core.settings import settings
 from tests.embedded.conftest import processes_of
+from tests.support.rows import Rows
 
 
 @pytest.fixture(autouse=True)
@@ -53,6 +54,17 @@ def test_a_migrated_database_is_fine(database_url: str, redis_url: str) -> None:
     code, findings = _findings(DATABASE_URL=database_url, REDIS_URL=redis_url)
     assert code == 0, findings
     assert findings["migrations"]["detail"] == "All applied."
+
+
+def test_sealing_that_stands_still_is_named(database_url: str, redis_url: str) -> None:
+    _, findings = _findings(DATABASE_URL=database_url, REDIS_URL=redis_url)
+    assert findings["sealing"] == {"name": "sealing", "is_fine": True, "detail": "Nothing was sealed yet.", "mend": ""}
+    with Rows(database_url) as rows:
+        rows.run("INSERT INTO procrastinate_jobs (queue_name, task_name, status) VALUES ('x', 'seal_audit', 'failed')")
+    code, findings = _findings(DATABASE_URL=database_url, REDIS_URL=redis_url)
+    assert code == 1
+    assert "Sealing the audit failed; nothing was sealed yet." in str(findings["sealing"]["detail"])
+    assert findings["sealing"]["mend"] == "Run lex jobs run seal_audit and lex audit verify."
 
 
 def test_a_role_that_cannot_log_in_is_named(database_url: str, redis_url: str) -> None:
