@@ -182,7 +182,7 @@ def _database(url: str, config: Settings) -> Iterator[Finding]:
             yield _extensions(connection)
             yield _clock(connection)
             yield _currency(connection, config.currency)
-            yield from _sealing(connection, config.seal_minutes)
+            yield _sealing(connection, config.seal_minutes)
         yield _roles(url)
         yield _migrations(url)
     except psycopg.OperationalError as error:
@@ -244,12 +244,14 @@ def _currency(connection: psycopg.Connection[Any], wanted: str) -> Finding:
     return Finding("currency", False, detail, f"Set LEX_CURRENCY={other}.")
 
 
-def _sealing(connection: psycopg.Connection[Any], minutes: int) -> Iterator[Finding]:
-    if _row(connection, "SELECT to_regclass('public.audit_seals')") == (None,):
-        return  # nothing is migrated yet
-    standing = seal_watch.Standing(*_row(connection, seal_watch.STANDING))
+def _sealing(connection: psycopg.Connection[Any], minutes: int) -> Finding:
+    try:
+        standing = seal_watch.Standing(*_row(connection, seal_watch.STANDING))
+    except psycopg.ProgrammingError as error:  # not migrated so far, or without the roles
+        reason = str(error).splitlines()[0]
+        return Finding("sealing", False, f"It cannot be read: {reason}.", "Run lex db roles and lex db migrate.")
     is_fine, sentence = seal_watch.told(standing, real_now(), minutes)
-    yield Finding("sealing", is_fine, sentence, "" if is_fine else "Run lex jobs run seal_audit and lex audit verify.")
+    return Finding("sealing", is_fine, sentence, "" if is_fine else "Run lex jobs run seal_audit and lex audit verify.")
 
 
 def _roles(database_url: str) -> Finding:

@@ -78,6 +78,7 @@ def test_an_empty_database_needs_its_migrations(empty_database_url: str, redis_u
     code, findings = _findings(DATABASE_URL=empty_database_url, REDIS_URL=redis_url)
     assert code == 1
     assert findings["migrations"]["mend"] == "Run lex db migrate."
+    assert findings["sealing"]["detail"] == 'It cannot be read: relation "audit_seals" does not exist.'
 
 
 def test_a_taken_port_that_was_asked_for() -> None:
