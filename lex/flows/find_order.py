@@ -37,7 +37,7 @@ async def ask_for_link(actor: Actor, number: str, email: str) -> None:
     await transact(actor, lambda session: jobs.defer(session, _JOB, number=order_number, address=address))
 
 
-@jobs.job(_JOB)
+@jobs.job(_JOB, customers=True)
 async def mail_order_link(who: Actor, *, number: str, address: str) -> None:
     """Mail the link, unless there is no such order, the e-mail is another, or it had enough of them."""
     await transact(who, lambda session: _mail(session, who, number, address))

@@ -1,10 +1,12 @@
 """Find people as staff do: by e-mail, by whole words of name, mail domain or phone, or by id."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
+from lex.audit import commands as audit
 from lex.core.errors import Invalid
 from lex.db import sql
 from lex.db.session import Session
@@ -74,6 +76,12 @@ async def find_people(session: Session, who: str, *, limit: int = 50, with_delet
         tokens = [blind_index("word", word) for word in sorted(words)]
         rows = await sql.fetch_all(session, _BY_WORDS, _Row, tokens=tokens, most=limit, with_deleted=with_deleted)
     return [_opened(row) for row in rows]
+
+
+async def record_list(session: Session, people: Sequence[Found]) -> None:
+    """Say in the audit whose data a list shows, 500 ids at most. What was looked for may be a name and is not said."""
+    listed = [str(one.id) for one in people[:500]]
+    await audit.record(session, "read", "users", None, {"listed": listed, "number": len(people)})
 
 
 def is_exact(who: str) -> bool:

@@ -273,6 +273,8 @@ MEANINGS = {
     "upper_id": "first id after it",
     "file_name": "the file in the archive's folder",
     "file_digest": "SHA-256 of the file",
+    "audit_archives.key_id": "which key of LEX_AUDIT_KEY",
+    "signature": "HMAC-SHA256 over all of it",
     # the sandbox provider's books
     "sandbox_payments.id": "the provider's id",
     "sandbox_payments.status": "state of the payment at the provider",
