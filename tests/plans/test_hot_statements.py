@@ -185,6 +185,22 @@ def test_what_few_orders_are_is_not_looked_for_in_all_of_them(seeded: Database, 
     assert plan.scanned == set(), plan
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"status": "canceled", "payment_status": "paid"},
+        {"status": "completed", "fulfilment_status": "unfulfilled"},
+        {"payment_status": "voided", "fulfilment_status": "fulfilled"},
+    ],
+)
+def test_a_pair_of_states_that_hardly_exists_is_told_from_an_index(seeded: Database, given: dict[str, str]) -> None:
+    plan = found_by(seeded, **given)
+    assert (plan.sorts, plan.scanned) == (False, set()), plan
+    conditions = [node["Index Cond"] for node in plan.nodes if _PARTITION.fullmatch(node.get("Relation Name", ""))]
+    assert conditions, plan
+    assert all(f"{kind} = " in condition for condition in conditions for kind in given), plan
+
+
 def test_a_time_range_touches_its_partition(seeded: Database) -> None:
     end = clock.real_now() - timedelta(days=200)
     end = end.replace(month=(end.month - 1) // 3 * 3 + 2, day=20)
