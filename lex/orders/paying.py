@@ -107,7 +107,7 @@ _RECORD: LiteralString = (
         provider_payment_id = CASE WHEN status IN ('pending', 'requires_action', 'processing', 'failed')
             THEN coalesce(%(provider_payment_id)s, provider_payment_id) ELSE provider_payment_id END,
         failure_code = %(failure_code)s, failure_message = %(failure_message)s,
-        processed_at = CASE WHEN %(is_finished)s THEN %(now)s ELSE processed_at END
+        processed_at = CASE WHEN %(is_finished)s AND captured_amount = 0 THEN %(now)s ELSE processed_at END
     WHERE id = %(payment_id)s AND user_id = %(user_id)s
 ), told AS (
     INSERT INTO order_events (id, order_id, user_id, kind, data, actor_id, actor_role, request_id)
