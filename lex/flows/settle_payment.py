@@ -18,7 +18,7 @@ from lex.orders.paying import lock_standing, mark_free_order_paid, record
 from lex.orders.timeline import tell
 from lex.payments.queries import Attempt, get_attempt
 from lex.payments.rules import Move, Settled, Standing, move, settled_as
-from lex.stock import holding, releasing
+from lex.stock import releasing
 
 #: Time a buyer gets for another try after a declined payment.
 RETRY_TIME = timedelta(minutes=15)
@@ -58,7 +58,6 @@ async def _settle(
     also: Also | None,
     keep: Keep | None,
 ) -> Settled:
-    await holding.lock_for_order(session, attempt.order_id)
     standing = await lock_standing(session, attempt.order_id, attempt.id, attempt.currency)
     change = move(standing, snapshot)
     if change:

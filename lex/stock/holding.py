@@ -1,8 +1,9 @@
 """Holds: keep units for an order before it is paid, then sell them; `releasing` gives them back.
 
 Lock the products first (`lock_for_cart`, `lock_for_order`), always by id: carts that share items then queue instead of
-deadlocking. `HOLD` is a part of the statement that places an order, `SELL` of those that mark it paid: the counters,
-the hold and the movement change together, and cost no statement more.
+deadlocking. `LOCKED` does it within the statement that locks an order. `HOLD` is a part of the statement that places
+one, `SELL` of those that mark it paid: the counters, the hold and the movement change together, and cost no statement
+more.
 """
 
 from collections.abc import Mapping
@@ -21,6 +22,9 @@ _LOCK_FOR_ORDER: LiteralString = """
 SELECT p.id FROM products p WHERE p.id IN (SELECT product_id FROM order_items WHERE order_id = %(order_id)s)
 ORDER BY p.id FOR NO KEY UPDATE OF p
 """
+
+#: Locks the products of an order, by id, as `goods`; whoever joins `count(*)` of it locks its own rows after them.
+LOCKED: LiteralString = "goods AS MATERIALIZED (" + _LOCK_FOR_ORDER + ")"
 
 #: Keeps what there is of `wanted` and lists it as `held`. Further parameters: `order_id`, `expires_at`, `actor_id`.
 HOLD: LiteralString = """wanted AS (
