@@ -53,6 +53,7 @@ class PersonKey(Base):
     __tablename__ = "person_keys"
     __table_args__ = (
         CheckConstraint("(wrapped_key IS NULL) = (destroyed_at IS NOT NULL)", name="destroyed_at"),
+        CheckConstraint("octet_length(wrapped_key) = 60", name="wrapped_key"),
         Index("idx_person_keys_key_id", "key_id"),
     )
 

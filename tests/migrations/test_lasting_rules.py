@@ -116,22 +116,6 @@ def test_staff_approve_and_what_is_rewritten_waits_again(own_rows: Rows, databas
         staff.execute("UPDATE reviews SET status = 'rejected', moderated_at = now()")
 
 
-def test_stock_rises_by_what_an_order_gives_back_and_no_more(own_rows: Rows, database_url: str) -> None:
-    given = {"product": own_rows.add("products", stock_quantity=5)["id"], "order": ids.new_id()}
-    own_rows.add("stock_movements", kind="receive", on_hand_change=5)
-    move = (
-        "WITH moved AS (UPDATE products SET stock_quantity = stock_quantity + %(change)s WHERE id = %(product)s)"
-        " INSERT INTO stock_movements (id, product_id, order_id, kind, on_hand_change)"
-        " VALUES (uuid_v7(), %(product)s, %(order)s, 'return', %(change)s)"
-    )
-    with connect_as("lex_app", database_url) as app:
-        for change in (-2, 1, 1):
-            app.execute(move, {**given, "change": change})
-        for order in (given["order"], ids.new_id(), None):
-            with pytest.raises(InsufficientPrivilege, match="stock rises by what the shop receives"):
-                app.execute(move, {**given, "order": order, "change": 1})
-
-
 def test_nobody_moderates_their_own_review(rows: Rows) -> None:
     rows.add("reviews")
     with pytest.raises(CheckViolation, match="ck_reviews_moderated_by"):

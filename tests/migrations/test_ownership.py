@@ -50,8 +50,6 @@ UNNAMED = {
     "lex.orders.paying._PAID_FREE": _BY_ORDER,
     "lex.payments.queries._STALE": _OF_ALL,
     "lex.stock.holding._LOCK_FOR_ORDER": _BY_ORDER,
-    "lex.stock.releasing._SELL_UNHELD": _BY_ORDER,
-    "lex.stock.releasing._RETURN": _BY_ORDER,
 }
 _TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE|JOIN)\s+(?:public\.)?(\w+)")
 

@@ -99,7 +99,8 @@ CREATE TABLE person_keys (
     destroyed_at timestamptz,
     CONSTRAINT pk_person_keys PRIMARY KEY (user_id),
     CONSTRAINT fk_person_keys_users FOREIGN KEY (user_id) REFERENCES users (id),
-    CONSTRAINT ck_person_keys_destroyed_at CHECK ((wrapped_key IS NULL) = (destroyed_at IS NOT NULL))
+    CONSTRAINT ck_person_keys_destroyed_at CHECK ((wrapped_key IS NULL) = (destroyed_at IS NOT NULL)),
+    CONSTRAINT ck_person_keys_wrapped_key CHECK (octet_length(wrapped_key) = 60)
 );
 CREATE INDEX idx_person_keys_key_id ON person_keys (key_id);
 

@@ -23,7 +23,7 @@ ROLES = ("lex_app", "lex_staff", "lex_worker", "lex_ro")
 VERBS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
 
 # Table, then the rights of the four roles in the order above: Select, Insert, Update, Delete, - none; columns in
-# brackets. A checkout locks the rows of coupons and products, which takes the right to update some column of them.
+# brackets. A checkout locks rows of coupons and products, which takes the right to update some column: none gets through.
 # lex_ro sees no secret, no key and no hash (HIDDEN): what it reads of people is ciphertext it cannot open.
 RIGHTS = """
 addresses                     S     SIU   SIUD  S
@@ -40,7 +40,7 @@ catalogue_changes             S     S     SID   S
 categories                    S     SIU   SIUD  S
 coupon_codes                  S     SI    SID   S
 coupon_usages                 SIU(status) SIU(status) SIU(status,email_blind_index) S
-coupons                       SU(used_count) SIU   SIUD  S
+coupons                       SU(updated_at) SIU   SIUD  S
 digital_files                 S     SIU   SIUD  S
 downloads                     SU(download_count) SIU   SIU   S
 fulfilment_items              S     SI    SI    S
@@ -69,7 +69,7 @@ procrastinate_periodic_defers -     -     SIUD  S
 procrastinate_workers         S     S     SIUD  S
 product_facets                S     S     S     S
 product_prices                S     S     S     S
-products                      SU(stock_quantity,reserved_quantity) SIU   SIUD  S
+products                      SU(updated_at) SIU   SIUD  S
 refunds                       S     SIU   SIU   S
 resources                     S     SIU   SIUD  S
 reviews                       SIU   SIU   SIUD  S
@@ -84,8 +84,8 @@ services                      S     SIU   SIUD  S
 shipping_methods              S     SIU   SIUD  S
 shop_facts                    S     S     SIU   S
 status_transitions            S     S     S     S
-stock_holds                   SIUD  SIUD  SIUD  S
-stock_movements               SI    SI    SID   S
+stock_holds                   SIU(expires_at)D SIU(expires_at)D SIU(expires_at)D S
+stock_movements               S     SI    SID   S
 subscription_events           S     SI    SID   S
 subscription_periods          S     SI    SID   S
 subscription_plans            S     SIU   SIUD  S
@@ -272,6 +272,7 @@ EXECUTED = """
 REVOKE EXECUTE ON FUNCTION public.record_audit FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.record_audit TO lex_app, lex_staff, lex_worker;
 GRANT EXECUTE ON FUNCTION public.adopt_guest_orders TO lex_worker;
+GRANT EXECUTE ON FUNCTION public.sell_unheld_stock, public.take_back_stock TO lex_app, lex_staff, lex_worker;
 """
 
 # A job with the lock of a line of the timetable, put off for a century, would stop that line.
@@ -295,6 +296,7 @@ ALTER TABLE procrastinate_jobs ENABLE ALWAYS TRIGGER tr_procrastinate_jobs_guard
 UNJOBS = "DROP TRIGGER tr_procrastinate_jobs_guard ON procrastinate_jobs; DROP FUNCTION guard_job()"
 
 REVOKE = """
+REVOKE EXECUTE ON FUNCTION sell_unheld_stock, take_back_stock FROM lex_app, lex_staff, lex_worker;
 REVOKE EXECUTE ON FUNCTION adopt_guest_orders FROM lex_worker;
 REVOKE EXECUTE ON FUNCTION record_audit FROM lex_app, lex_staff, lex_worker;
 GRANT EXECUTE ON FUNCTION record_audit TO PUBLIC;
