@@ -60,6 +60,7 @@ class PersonKey(Base):
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
     wrapped_key: Mapped[bytes | None]
     key_id: Mapped[str]
+    blind_key_id: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     destroyed_at: Mapped[datetime | None]
 

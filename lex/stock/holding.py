@@ -1,8 +1,8 @@
 """Holds: keep units for an order before it is paid, then sell them; `releasing` gives them back.
 
 Lock the products first (`lock_for_cart`, `lock_for_order`), always by id: carts that share items then queue instead of
-deadlocking. `HOLD` is a part of the statement that places an order, `SELL` of those that mark it paid. The database moves
-the counters with the holds and writes the movements (`move_held_stock`), by what became of the order in that statement.
+deadlocking. `HOLD` is a part of the statement that places an order, `SELL` of those that mark it paid. The database
+moves the counters with the holds and writes the movements (`move_held_stock`), by what it made of the order.
 """
 
 from collections.abc import Mapping

@@ -47,8 +47,8 @@ ATTEMPTS = [
     Attempt(
         "give an erased person a key",
         (APP, STAFF, WORKER, OWNER),
-        "INSERT INTO person_keys (user_id, wrapped_key, key_id)"
-        " VALUES ({erased}, decode(repeat('00', 60), 'hex'), 'k1')",
+        "INSERT INTO person_keys (user_id, wrapped_key, key_id, blind_key_id)"
+        " VALUES ({erased}, decode(repeat('00', 60), 'hex'), 'k1', 'k1')",
         "pk_person_keys|row-level security",
     ),
     Attempt(
@@ -194,7 +194,7 @@ def test_what_is_tried_is_refused(scene: StockScene, attempt: Attempt, role: str
 
 def test_a_key_goes_with_its_person_alone(scene: StockScene) -> None:
     """Asked at the end of the transaction, so that purging may take both away; a key put in again is no way round."""
-    for again in ("", "; INSERT INTO person_keys SELECT id, decode(repeat('00', 60), 'hex'), 'k1' FROM users"):
+    for again in ("", "; INSERT INTO person_keys SELECT id, decode(repeat('00', 60), 'hex'), 'k1', 'k1' FROM users"):
         with connect_as(WORKER, scene.url) as worker, pytest.raises(psycopg.errors.RestrictViolation, match="erasing"):
             worker.execute(f"DELETE FROM person_keys{again}".encode())
 

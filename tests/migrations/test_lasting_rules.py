@@ -7,11 +7,9 @@ from psycopg.errors import (
     CheckViolation,
     ExclusionViolation,
     ForeignKeyViolation,
-    InsufficientPrivilege,
     RestrictViolation,
 )
 
-from lex.core import ids
 from tests.support.roles import connect_as
 from tests.support.rows import START, Row, Rows
 

@@ -95,6 +95,7 @@ CREATE TABLE person_keys (
     user_id uuid NOT NULL,
     wrapped_key bytea,
     key_id text NOT NULL,
+    blind_key_id text NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     destroyed_at timestamptz,
     CONSTRAINT pk_person_keys PRIMARY KEY (user_id),

@@ -266,7 +266,8 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION public.guard_hold IS 'Lets customers move the time of their own holds alone: the policies say whose.';
+COMMENT ON FUNCTION public.guard_hold IS
+    'Lets customers move the time of their own holds alone: the policies say whose.';
 CREATE TRIGGER tr_stock_holds_guard BEFORE UPDATE ON stock_holds
     FOR EACH ROW WHEN (current_user = 'lex_app') EXECUTE FUNCTION guard_hold();
 """
@@ -367,7 +368,8 @@ BEGIN
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION public.check_stock_told IS 'Refuses counters without their movements, and movements without theirs.';
+COMMENT ON FUNCTION public.check_stock_told IS
+    'Refuses counters without their movements, and movements without theirs.';
 CREATE TRIGGER tr_products_told_insert AFTER INSERT ON products FOR EACH ROW
     WHEN (current_user IN ('lex_staff', 'lex_worker') AND NEW.stock_quantity <> 0)
     EXECUTE FUNCTION check_stock_told('id');

@@ -77,7 +77,8 @@ BEGIN
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION public.keep_person_key IS 'Lets the row of a key go with its person alone: so none is put in again.';
+COMMENT ON FUNCTION public.keep_person_key IS
+    'Lets the row of a key go with its person alone: so none is put in again.';
 CREATE CONSTRAINT TRIGGER tr_person_keys_keep AFTER DELETE ON person_keys DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION keep_person_key();
 ALTER TABLE person_keys ENABLE ALWAYS TRIGGER tr_person_keys_guard, ENABLE ALWAYS TRIGGER tr_person_keys_truncate,
