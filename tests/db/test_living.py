@@ -34,6 +34,8 @@ NAMES_THEM_ALL = {
         "counters of deleted products are right too": """
             stock.commands._COUNTS stock.commands._LOCK stock.commands._CORRECT""",
         "what was deleted is erased and ends like the rest": """
+            flows.reindex_people._PERSON flows.reindex_people._NEXT flows.reindex_people._GUESTS
+            flows.reindex_people._NAMESAKES flows.reindex_people._ONE flows.reindex_people._WRITE
             flows.erase_person._LOCK_PERSON flows.erase_person._ERASURES carts.commands._EXPIRE""",
         "what was there once is not made again; what was priced once has a currency": """
             flows.load_demo._THERE ops.currency._PRICED ops.seeding._THERE ops.seeding.goods._CONDITIONS""",
