@@ -43,6 +43,7 @@ UNNAMED = {
     "lex.ops.currency._KEPT": _OF_ALL,
     "lex.ops.currency._PRICED": _OF_ALL,
     "lex.identity.queries._KEYS": _OF_ALL,
+    "lex.identity.queries._BLIND_KEYS": _OF_ALL,
     "lex.orders.desk._LOCK": _BY_NUMBER,
     "lex.orders.downloads._LIST": _BY_ORDER,
     "lex.orders.finding._ID": _BY_NUMBER,
