@@ -89,7 +89,7 @@ class Settings:
         "", "Keys for personal data, `id:base64,…`, newest first; empty keeps one in the home folder."
     )
     blind_index_key: str = _setting(
-        "", "Key personal data is looked up by, `id:base64`; empty keeps one in the home folder."
+        "", "Keys personal data is looked up by, `id:base64,…`, newest first; empty keeps one in the home folder."
     )
     audit_key: str = _setting(
         "", "Keys the audit is sealed under, `id:base64,…`, newest first; empty keeps one in the home folder."

@@ -87,7 +87,7 @@ async def _follow(session: Session, actor: Actor, standing: Standing, change: Mo
 
 async def _sell_late(session: Session, actor: Actor, standing: Standing) -> None:
     """Money that came after the hold had gone: sell what is free, and tell staff what is short."""
-    short = await releasing.sell_unheld(session, standing.order_id, actor.user_id)
+    short = await releasing.sell_unheld(session, standing.order_id)
     if short:
         await tell(session, actor, standing.order_id, standing.user_id, "stock_short", products=short)
 

@@ -60,6 +60,7 @@ MEANINGS = {
     "last_used_at": "last use",
     "wrapped_key": "the person's key under the key ring; none once destroyed",
     "key_id": "which key of the ring wraps it",
+    "blind_key_id": "which key of the blind indexes' ring the person is found by",
     "destroyed_at": "when the person was erased",
     "token_hash": "hash of the secret; the secret itself is nowhere",
     "prefix": "first characters of the key, to recognise it",

@@ -1,13 +1,13 @@
 """Owner and currency go down an order; what was sold, moved and said stays; reviews wait; bookings take their time.
 
 Revision ID: 20250126000015
-Revises: 20250126000013
+Revises: 20250126000014
 """
 
 from alembic import op
 
 revision = "20250126000015"
-down_revision = "20250126000013"
+down_revision = "20250126000014"
 branch_labels = None
 depends_on = None
 kind = "schema"
@@ -93,6 +93,7 @@ CREATE TRIGGER tr_orders_number_update AFTER UPDATE OF user_id ON orders
 
 #: Limits of single values: name → table and condition
 LIMITS = {
+    "ck_person_keys_wrapped_key": ("person_keys", "octet_length(wrapped_key) = 60"),
     "ck_users_password": ("users", r"password ~ '^\$2[aby]\$\d\d\$.{53}$'"),
     "ck_products_rating_average": ("products", "rating_average BETWEEN 1 AND 5"),
     "ck_products_counts": ("products", "rating_count >= 0 AND variant_count >= 0"),
@@ -322,41 +323,6 @@ CREATE TRIGGER tr_users_role_update BEFORE UPDATE OF role ON users
     FOR EACH ROW WHEN (NEW.role <> OLD.role) EXECUTE FUNCTION guard_role();
 """
 
-# Sales only lower what is on hand. It rises when the shop receives or counts, and, whoever acts, when an order gives
-# back what it took: then the movements say so.
-STOCK = """
-CREATE TRIGGER tr_products_tracked BEFORE UPDATE OF reserved_quantity ON products
-    FOR EACH ROW WHEN (NEW.reserved_quantity > OLD.reserved_quantity AND NOT NEW.track_inventory)
-    EXECUTE FUNCTION forbid('products', 'of a product whose stock is not tracked nothing is held');
-
-CREATE FUNCTION public.check_stock_rise() RETURNS trigger LANGUAGE plpgsql
-SET search_path = public, pg_temp AS $$
-DECLARE
-    moved bigint;
-BEGIN
-    IF works_as('lex_owner', 'lex_staff', 'lex_worker') THEN
-        RETURN NULL;
-    END IF;
-    IF TG_TABLE_NAME = 'products' THEN
-        SELECT sum(on_hand_change) - NEW.stock_quantity INTO moved FROM stock_movements WHERE product_id = NEW.id;
-    ELSE
-        SELECT -sum(on_hand_change) INTO moved FROM stock_movements
-        WHERE product_id = NEW.product_id AND order_id = NEW.order_id;
-    END IF;
-    IF moved IS NULL OR moved < 0 THEN
-        RAISE EXCEPTION 'stock rises by what the shop receives or an order gives back, not by this'
-            USING ERRCODE = '42501', SCHEMA = 'public', TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
-    END IF;
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION public.check_stock_rise IS 'Refuses stock that nobody received and no order gave back.';
-CREATE TRIGGER tr_products_rise AFTER UPDATE OF stock_quantity ON products
-    FOR EACH ROW WHEN (NEW.stock_quantity > OLD.stock_quantity) EXECUTE FUNCTION check_stock_rise();
-CREATE TRIGGER tr_stock_movements_rise AFTER INSERT ON stock_movements
-    FOR EACH ROW WHEN (NEW.on_hand_change > 0) EXECUTE FUNCTION check_stock_rise();
-"""
-
 REVIEWS = """
 CREATE FUNCTION public.guard_review() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -470,9 +436,6 @@ DROP TRIGGER tr_bookings_seats ON bookings;
 DROP TRIGGER tr_bookings_move ON bookings;
 DROP TRIGGER tr_bookings_take ON bookings;
 DROP TRIGGER tr_reviews_guard ON reviews;
-DROP TRIGGER tr_stock_movements_rise ON stock_movements;
-DROP TRIGGER tr_products_rise ON products;
-DROP TRIGGER tr_products_tracked ON products;
 DROP TRIGGER tr_users_role_update ON users;
 DROP TRIGGER tr_users_role ON users;
 DROP TRIGGER tr_order_items_placed ON order_items;
@@ -484,8 +447,8 @@ DROP TRIGGER tr_orders_number_update ON orders;
 DROP TRIGGER tr_orders_number ON orders;
 DROP FUNCTION note_order_number();
 DROP TABLE order_numbers;
-DROP FUNCTION count_booked_seats(), take_booked_time(), guard_review(), check_stock_rise(), guard_role(),
-    check_lines(), check_order_paid(), check_tender(), works_as(name[]), check_payment_moves();
+DROP FUNCTION count_booked_seats(), take_booked_time(), guard_review(), guard_role(), check_lines(),
+    check_order_paid(), check_tender(), works_as(name[]), check_payment_moves();
 """
 
 
@@ -512,7 +475,7 @@ def upgrade() -> None:
     keys = (KEY.format(*key) for key in KEYS)
     begin = (BEGIN.format(table, wrong, reason) for table, (wrong, reason) in BEGINNINGS.items())
     run(TIMEOUTS, UNIQUE, *keys, NUMBERS, FOLLOW, *limits, *keep, MONEY, ROLES, *begin, WORD, PAID, LINES)
-    run(STOCK, REVIEWS, BOOKINGS, ALWAYS)
+    run(REVIEWS, BOOKINGS, ALWAYS)
 
 
 def downgrade() -> None:

@@ -28,7 +28,7 @@ AGAIN = "(provider,status,provider_payment_id,failure_code,failure_message)"
 ATTEMPT = "(id,payment_id,order_id,user_id,number)"
 
 # Table, then the rights of the four roles in the order above: Select, Insert, Update, Delete, - none; columns in
-# brackets. A checkout locks the rows of coupons and products, which takes the right to update some column of them.
+# brackets. A checkout locks rows of coupons and products, which takes the right to update a column; no update passes.
 # lex_ro sees no secret, no key and no hash (HIDDEN): what it reads of people is ciphertext it cannot open.
 RIGHTS = f"""
 addresses                     S     SIU   SIUD  S
@@ -45,7 +45,7 @@ catalogue_changes             S     S     SID   S
 categories                    S     SIU   SIUD  S
 coupon_codes                  S     SI    SID   S
 coupon_usages                 SIU(status) SIU(status) SIU(status,email_blind_index) S
-coupons                       SU(used_count) SIU   SIUD  S
+coupons                       SU(updated_at) SIU   SIUD  S
 digital_files                 S     SIU   SIUD  S
 downloads                     SU(download_count) SIU   SIU   S
 fulfilment_items              S     SI    SI    S
@@ -74,7 +74,7 @@ procrastinate_periodic_defers -     -     SIUD  S
 procrastinate_workers         S     S     SIUD  S
 product_facets                S     S     S     S
 product_prices                S     S     S     S
-products                      SU(stock_quantity,reserved_quantity) SIU   SIUD  S
+products                      SU(updated_at) SIU   SIUD  S
 refunds                       S     SI    SIU   S
 resources                     S     SIU   SIUD  S
 reviews                       SIU   SIU   SIUD  S
@@ -89,8 +89,8 @@ services                      S     SIU   SIUD  S
 shipping_methods              S     SIU   SIUD  S
 shop_facts                    S     S     SIU   S
 status_transitions            S     S     S     S
-stock_holds                   SIUD  SIUD  SIUD  S
-stock_movements               SI    SI    SID   S
+stock_holds                   SIU(expires_at)D SIU(expires_at)D SIU(expires_at)D S
+stock_movements               S     SI    SID   S
 subscription_events           S     SI    SID   S
 subscription_periods          S     SI    SID   S
 subscription_plans            S     SIU   SIUD  S
@@ -245,15 +245,15 @@ GRANT EXECUTE ON FUNCTION public.opened_by TO lex_app;
 
 # What the price of a cart, and a file, depend on beyond what its buyer may see.
 LOOKUPS = """
-CREATE FUNCTION public.coupon_uses(coupon uuid, code uuid, placed uuid, owner uuid, mailbox bytea, email_index bytea,
-    OUT by_order integer, OUT by_customer integer, OUT is_spent boolean)
+CREATE FUNCTION public.coupon_uses(coupon uuid, code uuid, placed uuid, owner uuid, mailboxes bytea[],
+    email_indexes bytea[], OUT by_order integer, OUT by_customer integer, OUT is_spent boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     SELECT count(*) FILTER (WHERE u.order_id = placed),
            count(*) FILTER (WHERE u.order_id IS DISTINCT FROM placed AND (
-               u.email_blind_index = mailbox OR u.user_id IN (
-                   SELECT p.id FROM users p WHERE p.id = owner OR p.email_blind_index IN (
-                       email_index, (SELECT o.email_blind_index FROM users o WHERE o.id = owner)))))
+               u.email_blind_index = ANY (mailboxes) OR u.user_id IN (
+                   SELECT p.id FROM users p WHERE p.id = owner OR p.email_blind_index = ANY (
+                       email_indexes || (SELECT o.email_blind_index FROM users o WHERE o.id = owner)))))
     INTO by_order, by_customer FROM coupon_usages u WHERE u.coupon_id = coupon AND u.status <> 'released';
     is_spent := EXISTS (SELECT FROM coupon_usages u WHERE u.coupon_code_id = code AND u.status <> 'released'
         AND u.order_id IS DISTINCT FROM placed);
@@ -270,8 +270,24 @@ END
 $$;
 COMMENT ON FUNCTION public.payment_status_of IS 'Whether an order is paid, for whoever holds a link to a file of it.';
 
-REVOKE EXECUTE ON FUNCTION public.coupon_uses, public.payment_status_of FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.coupon_uses, public.payment_status_of TO lex_app, lex_staff, lex_worker;
+CREATE FUNCTION public.claim_email(indexes bytea[]) RETURNS void LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended(encode(i.index, 'hex'), 0))
+    FROM (SELECT index FROM unnest(indexes) index ORDER BY index) i;
+    IF EXISTS (SELECT FROM users u WHERE u.email_blind_index = ANY (indexes) AND u.role <> 'guest'
+               AND u.deleted_at IS NULL) THEN
+        RAISE EXCEPTION 'a living account has this e-mail'
+            USING ERRCODE = '23505', SCHEMA = 'public', TABLE = 'users', CONSTRAINT = 'uq_users_email';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION public.claim_email IS
+    'Refuses an e-mail that an account has under whichever blind index key, and lets one at a time ask for it.';
+
+REVOKE EXECUTE ON FUNCTION public.coupon_uses, public.payment_status_of, public.claim_email FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION public.coupon_uses, public.payment_status_of, public.claim_email
+    TO lex_app, lex_staff, lex_worker;
 """
 
 # Guests' orders move at Lex's own word alone; anybody's work may add to the audit what no row tells.
@@ -279,6 +295,7 @@ EXECUTED = """
 REVOKE EXECUTE ON FUNCTION public.record_audit FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.record_audit TO lex_app, lex_staff, lex_worker;
 GRANT EXECUTE ON FUNCTION public.adopt_guest_orders TO lex_worker;
+GRANT EXECUTE ON FUNCTION public.sell_unheld_stock, public.take_back_stock TO lex_app, lex_staff, lex_worker;
 """
 
 # A job with the lock of a line of the timetable, put off for a century, would stop that line; one of another task would
@@ -311,10 +328,11 @@ ALTER TABLE procrastinate_jobs ENABLE ALWAYS TRIGGER tr_procrastinate_jobs_guard
 UNJOBS = "DROP TRIGGER tr_procrastinate_jobs_guard ON procrastinate_jobs; DROP FUNCTION guard_job()"
 
 REVOKE = """
+REVOKE EXECUTE ON FUNCTION sell_unheld_stock, take_back_stock FROM lex_app, lex_staff, lex_worker;
 REVOKE EXECUTE ON FUNCTION adopt_guest_orders FROM lex_worker;
 REVOKE EXECUTE ON FUNCTION record_audit FROM lex_app, lex_staff, lex_worker;
 GRANT EXECUTE ON FUNCTION record_audit TO PUBLIC;
-DROP FUNCTION payment_status_of, coupon_uses, opened_by, api_key_holder;
+DROP FUNCTION claim_email, payment_status_of, coupon_uses, opened_by, api_key_holder;
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM lex_app, lex_staff, lex_worker, lex_ro;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM lex_app, lex_staff, lex_worker, lex_ro;
 """
