@@ -38,6 +38,14 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
         "stock_drifted",
         "The counters of this product are not what its movements tell; run lex stock verify --repair first.",
     ),
+    "ck_users_own_promotion": (None, "own_promotion", "Nobody raises their own role; ask another super_admin."),
+    "ck_users_standing": (None, "below", "This takes a higher role than yours; ask a super_admin."),
+    "ck_users_last_super_admin": (
+        None,
+        "last_super_admin",
+        "This is the last active super_admin; make somebody else one first.",
+    ),
+    "ck_api_keys_standing": (None, "below", "Keys of people of your rank or above are theirs to make and revoke."),
     "ck_person_keys_open_orders": (
         None,
         "open_orders",
@@ -72,6 +80,8 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
     "tr_products_tracked": (None, "stock_changed", "What is in stock changed a moment ago; look at the cart again."),
     "ck_reviews_pending": ("status", "review_pending", "A review waits until the shop has read it."),
     "ck_reviews_moderation": ("status", "review_pending", "A review waits until the shop has read it."),
+    "ck_reviews_words": (None, "review_words", "Only its author writes a review; approve or reject it."),
+    "ck_reviews_moderator": (None, "review_moderator", "Staff decide about reviews, each in their own name."),
     "ck_reviews_moderated_by": (None, "own_review", "Somebody else must decide about your own review."),
     "uq_reviews_product_id": (None, "reviewed", "You have reviewed this product; change that review instead."),
     "uq_reviews_service_id": (None, "reviewed", "You have reviewed this service; change that review instead."),

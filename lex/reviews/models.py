@@ -18,7 +18,10 @@ class Review(Keyed, Touched, SoftDelete, Base):
         CheckConstraint("rating BETWEEN 1 AND 5", name="rating"),
         CheckConstraint("num_nonnulls(product_id, service_id) = 1", name="item"),
         CheckConstraint("moderated_by <> user_id", name="moderated_by"),
-        CheckConstraint("(status = 'pending') = (moderated_at IS NULL)", name="moderated_at"),
+        CheckConstraint(
+            "(status = 'pending') = (moderated_at IS NULL) AND (status = 'pending') = (moderated_by IS NULL)",
+            name="moderated_at",
+        ),
         owned_by("order_items", "order_item_id", "reviews"),
         Index("idx_reviews_product_id", "product_id", "status", "rating"),
         Index("idx_reviews_service_id", "service_id", "status", "rating"),

@@ -20,11 +20,12 @@ CART_TOKEN, ORDER_TOKEN, FILE_TOKEN, OLD_TOKEN = (name.encode() for name in ("ca
 
 @dataclass(frozen=True)
 class Peopled:
-    """`owner` has everything, `stranger` nothing; `rows` are told as the administering login sees them."""
+    """`owner` has everything, the others nothing; `rows` are told as the administering login sees them."""
 
     url: str
     owner: UUID
     stranger: UUID
+    moderator: UUID
     order: UUID
     rows: dict[str, dict[str, Any]]
 
@@ -48,6 +49,6 @@ def _fill(rows: Rows, url: str) -> Peopled:
     rows.run("UPDATE order_tokens SET token_hash = %s, expires_at = now() + interval '1 day'", ORDER_TOKEN)
     rows.run("UPDATE downloads SET token_hash = %s", FILE_TOKEN)
     rows.add("order_tokens", token_hash=OLD_TOKEN)  # its time is over
-    stranger = ids.new_id()
-    rows.run("INSERT INTO users (id, role) VALUES (%s, 'user')", stranger)
-    return Peopled(url, owner, stranger, order, rows.last)
+    stranger, moderator = ids.new_id(), ids.new_id()
+    rows.run("INSERT INTO users (id, role) VALUES (%s, 'user'), (%s, 'moderator')", stranger, moderator)
+    return Peopled(url, owner, stranger, moderator, order, rows.last)

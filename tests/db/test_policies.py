@@ -173,13 +173,15 @@ def test_nobody_gives_a_row_away(peopled: Peopled, app: Connection) -> None:
 
 def test_approved_reviews_are_everybodys_to_read(peopled: Peopled, app: Connection) -> None:
     act(app, peopled.stranger)
-    with connect_as("lex_staff", peopled.url) as staff:
-        staff.execute("UPDATE reviews SET status = 'approved', moderated_at = now()")
+    with connect_as("lex_staff", peopled.url, peopled.moderator) as staff:
+        staff.execute(
+            "UPDATE reviews SET status = 'approved', moderated_at = now(), moderated_by = %s", (peopled.moderator,)
+        )
         try:
             assert counts(app, ["reviews"]) == {"reviews": 1}
             assert app.execute("UPDATE reviews SET rating = 1").rowcount == 0
         finally:
-            staff.execute("UPDATE reviews SET status = 'pending', moderated_at = NULL")
+            staff.execute("UPDATE reviews SET status = 'pending', moderated_at = NULL, moderated_by = NULL")
 
 
 def test_a_reading_role_writes_nothing(peopled: Peopled, own: dict[str, str]) -> None:

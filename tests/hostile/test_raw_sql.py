@@ -328,7 +328,7 @@ ATTEMPTS = [
         "approve an own review",
         (STAFF,),
         "UPDATE reviews SET status = 'approved', moderated_at = now(), moderated_by = {eve} WHERE id = {review}",
-        "ck_reviews_moderated_by",
+        "is its moderator, and one of the staff",
     ),
     # Stock, time, coupons
     Attempt(

@@ -249,7 +249,8 @@ CREATE TABLE reviews (
     CONSTRAINT ck_reviews_status CHECK (status IN ('pending', 'approved', 'rejected')),
     CONSTRAINT ck_reviews_rating CHECK (rating BETWEEN 1 AND 5),
     CONSTRAINT ck_reviews_item CHECK (num_nonnulls(product_id, service_id) = 1),
-    CONSTRAINT ck_reviews_moderated_at CHECK ((status = 'pending') = (moderated_at IS NULL))
+    CONSTRAINT ck_reviews_moderated_at CHECK ((status = 'pending') = (moderated_at IS NULL) AND
+        (status = 'pending') = (moderated_by IS NULL))
 );
 CREATE UNIQUE INDEX uq_reviews_product_id ON reviews (user_id, product_id) WHERE product_id IS NOT NULL AND
     deleted_at IS NULL;

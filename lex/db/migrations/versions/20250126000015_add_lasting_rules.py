@@ -1,4 +1,4 @@
-"""Owner and currency go down an order; what was sold, moved and said stays; reviews wait; bookings take their time.
+"""Owner and currency go down an order; what was sold, moved and said stays; bookings take their time.
 
 Revision ID: 20250126000015
 Revises: 20250126000014
@@ -305,52 +305,6 @@ SET search_path = pg_catalog, pg_temp AS $$
     )
 $$;
 COMMENT ON FUNCTION public.works_as IS 'Whether this connection has the rights of one of these roles.';
-
-CREATE FUNCTION public.guard_role() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF NOT public.works_as('lex_owner', 'lex_staff', 'lex_worker') THEN
-        RAISE EXCEPTION 'a customer''s connection cannot make somebody %', NEW.role
-            USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'users', COLUMN = 'role',
-                  CONSTRAINT = 'ck_users_promotion';
-    END IF;
-    RETURN NEW;
-END
-$$;
-COMMENT ON FUNCTION public.guard_role IS 'Lets the shop alone make somebody more than a customer.';
-CREATE TRIGGER tr_users_role BEFORE INSERT ON users
-    FOR EACH ROW WHEN (NEW.role NOT IN ('user', 'guest')) EXECUTE FUNCTION guard_role();
-CREATE TRIGGER tr_users_role_update BEFORE UPDATE OF role ON users
-    FOR EACH ROW WHEN (NEW.role <> OLD.role) EXECUTE FUNCTION guard_role();
-"""
-
-REVIEWS = """
-CREATE FUNCTION public.guard_review() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF TG_OP = 'INSERT' THEN
-        IF NEW.status <> 'pending' THEN
-            RAISE EXCEPTION 'a review starts pending, not %', NEW.status
-                USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'reviews', COLUMN = 'status',
-                      CONSTRAINT = 'ck_reviews_pending';
-        END IF;
-    ELSIF public.works_as('lex_staff') THEN
-        RETURN NEW;
-    ELSIF NEW.status <> OLD.status AND NEW.status <> 'pending' THEN
-        RAISE EXCEPTION 'a review becomes % by staff only', NEW.status
-            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'reviews', COLUMN = 'status',
-                  CONSTRAINT = 'ck_reviews_moderation';
-    ELSIF (NEW.rating, NEW.title, NEW.body, NEW.product_id, NEW.service_id) IS DISTINCT FROM
-            (OLD.rating, OLD.title, OLD.body, OLD.product_id, OLD.service_id) THEN
-        NEW.status := 'pending';
-        NEW.moderated_by := NULL;
-        NEW.moderated_at := NULL;
-    END IF;
-    RETURN NEW;
-END
-$$;
-COMMENT ON FUNCTION public.guard_review IS
-    'Reviews start pending and only staff decide about them; one that is rewritten waits again.';
-
-CREATE TRIGGER tr_reviews_guard BEFORE INSERT OR UPDATE ON reviews FOR EACH ROW EXECUTE FUNCTION guard_review();
 """
 
 # A booking of a resource takes its stretch of time, buffers included, where no two may overlap; one of a slot takes
@@ -435,9 +389,6 @@ DROP TRIGGER tr_bookings_seats_update ON bookings;
 DROP TRIGGER tr_bookings_seats ON bookings;
 DROP TRIGGER tr_bookings_move ON bookings;
 DROP TRIGGER tr_bookings_take ON bookings;
-DROP TRIGGER tr_reviews_guard ON reviews;
-DROP TRIGGER tr_users_role_update ON users;
-DROP TRIGGER tr_users_role ON users;
 DROP TRIGGER tr_order_items_placed ON order_items;
 DROP TRIGGER tr_orders_paid ON orders;
 DROP TRIGGER tr_payments_due ON payments;
@@ -447,8 +398,8 @@ DROP TRIGGER tr_orders_number_update ON orders;
 DROP TRIGGER tr_orders_number ON orders;
 DROP FUNCTION note_order_number();
 DROP TABLE order_numbers;
-DROP FUNCTION count_booked_seats(), take_booked_time(), guard_review(), guard_role(), check_lines(),
-    check_order_paid(), check_tender(), works_as(name[]), check_payment_moves();
+DROP FUNCTION count_booked_seats(), take_booked_time(), check_lines(), check_order_paid(), check_tender(),
+    works_as(name[]), check_payment_moves();
 """
 
 
@@ -475,7 +426,7 @@ def upgrade() -> None:
     keys = (KEY.format(*key) for key in KEYS)
     begin = (BEGIN.format(table, wrong, reason) for table, (wrong, reason) in BEGINNINGS.items())
     run(TIMEOUTS, UNIQUE, *keys, NUMBERS, FOLLOW, *limits, *keep, MONEY, ROLES, *begin, WORD, PAID, LINES)
-    run(REVIEWS, BOOKINGS, ALWAYS)
+    run(BOOKINGS, ALWAYS)
 
 
 def downgrade() -> None:
