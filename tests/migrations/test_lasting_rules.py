@@ -119,8 +119,6 @@ def test_staff_approve_and_what_is_rewritten_waits_again(own_rows: Rows, databas
         staff.execute(decide, ("rejected", moderator))
 
 
-
-
 def test_a_booking_takes_its_time_with_its_buffers(rows: Rows) -> None:
     rows.add("services", buffer_before_minutes=10, buffer_after_minutes=20)
     resource = rows.add("resources")["id"]
