@@ -216,7 +216,7 @@ def test_holds_go_as_the_flows_let_them_go(scene: StockScene) -> None:
                 return f"{eve.execute(last).fetchone()[0]} {counters}"  # type: ignore[index]
 
         paid = "UPDATE orders SET status = 'confirmed', payment_status = 'paid' WHERE id = %s"
-        canceled = "UPDATE orders SET status = 'canceled' WHERE id = %s"
+        canceled = "UPDATE orders SET status = 'canceled', payment_status = 'paid' WHERE id = %s"
         expired = "UPDATE stock_holds SET expires_at = now() - interval '1 minute' WHERE order_id = %s"
         assert told(canceled, release, order) == "release0-2 (5, 0)"
         assert told(expired, release, order) == "release0-2 (5, 0)"
