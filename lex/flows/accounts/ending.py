@@ -1,0 +1,52 @@
+"""End sessions: at sign-out, from the list of devices, and wherever what they say of their owner is no longer so.
+
+A change that ends sessions puts a job beside itself, in its own transaction: it ends them even when Redis is gone at
+that moment. So does the database itself when a role or standing changes, whoever changes it (`tr_users_sessions`).
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from lex.core import clock
+from lex.core.actor import Actor
+from lex.core.errors import NotFound
+from lex.db import jobs
+from lex.db.session import Session, transact
+from lex.flows.accounts.acting import Event, lex_for, note
+from lex.identity import sessions
+
+_JOB = "end_sessions"
+
+
+async def end_sessions_of(session: Session, user_id: UUID) -> None:
+    """Have every session end that somebody has begun by now, once this transaction is committed."""
+    before = clock.real_now().isoformat()
+    await jobs.defer(session, _JOB, user_id=user_id, before=before, priority=20)
+
+
+@jobs.job(_JOB)
+async def end_sessions(_: Actor, *, user_id: UUID, before: str) -> None:
+    """End the sessions of somebody that began before an instant. Tried again until Redis has heard of it."""
+    await sessions.end_all(user_id, before=datetime.fromisoformat(before).timestamp())
+
+
+async def sign_out(actor: Actor, token: str, held: sessions.Session) -> None:
+    """End the session of this browser. Raises `Unavailable`."""
+    await sessions.end(token, held)
+    await transact(lex_for(actor), lambda session: note(session, Event.SIGN_OUT, held.user_id))
+
+
+async def sign_out_there(actor: Actor, user_id: UUID, session_id: UUID) -> None:
+    """End one of one's sessions in another browser. Raises `NotFound`, `Unavailable`."""
+    if not await sessions.end_one(user_id, session_id):
+        raise NotFound("You are not signed in there any more.", code="session_not_found")
+    await transact(
+        lex_for(actor), lambda session: note(session, Event.SESSION_ENDED, user_id, session_id=str(session_id))
+    )
+
+
+async def sign_out_elsewhere(actor: Actor, user_id: UUID, but: UUID) -> int:
+    """End one's sessions in every other browser; returns how many. Raises `Unavailable`."""
+    ended = await sessions.end_all(user_id, but=but)
+    await transact(lex_for(actor), lambda session: note(session, Event.SESSION_ENDED, user_id, others=ended))
+    return ended
