@@ -37,7 +37,7 @@ from lex.flows import (
     send_notification,
 )
 from lex.flows.accounts import ending, recover, sign_in
-from lex.identity import keyring, sessions
+from lex.identity import keyring, logins, sessions
 from lex.ops import logs, partitions, sealing, searching
 
 _GRACE = 20.0  # seconds running jobs get to finish
@@ -72,6 +72,11 @@ async def _expire_carts(who: Actor) -> int:
 async def _expire_keys(who: Actor) -> int:
     async with session.transaction(who) as open_session:
         return await idempotency.delete_expired(open_session)
+
+
+async def _forget_attempts(who: Actor) -> int:
+    async with session.transaction(who) as open_session:
+        return await logins.forget_attempts(open_session)
 
 
 async def _ensure_partitions(_: Actor) -> list[str]:
@@ -128,6 +133,7 @@ TIMETABLE: tuple[Timed, ...] = (
     Timed("count_search_words", "30 2 * * *", "Count the words of what is on offer.", _count_words),
     Timed("purge", "50 2 * * *", "Remove for good what is past its time.", purge_deleted.purge),
     Timed("delete_expired_keys", "35 2 * * *", "Delete idempotency keys past their time.", _expire_keys),
+    Timed("forget_attempts", "40 2 * * *", "Drop the counters of attempts to sign in that are over.", _forget_attempts),
     Timed(
         *("delete_old_jobs", "45 * * * *", "Delete finished jobs past their time; failed ones stay."),
         lambda _: job_upkeep.delete_old(timedelta(days=settings().job_days), [line.name for line in TIMETABLE]),

@@ -160,9 +160,7 @@ def checked_account_email(email: str, field: str = "email") -> str:
     for name in unicodedata.normalize("NFKC", address).replace("@", ".").split("."):
         scripts = {unicodedata.name(letter, "?").split()[0] for letter in name if letter.isalpha()}
         if "LATIN" in scripts and scripts & _LIKE_LATIN:
-            raise Invalid(
-                field, "This address mixes letters that look alike; type it anew on one keyboard.", code="mixed"
-            )
+            raise Invalid(field, "This address mixes letters that look alike; type it anew.", code="mixed")
     return address
 
 
@@ -252,7 +250,7 @@ async def confirm_email_change(session: Session, user_id: UUID, change_id: UUID,
 
 
 async def move_to(session: Session, change: EmailChange) -> None:
-    """The account goes by its new address from here on. Raises `Conflict` (`email_taken`) when another has it by now."""
+    """The account goes by its new address from here on. Raises `Conflict` (`email_taken`): another has it now."""
     if not change.is_agreed:
         raise Conflict("Both addresses have to confirm the change.", code="email_unconfirmed")
     cipher, old = await get_cipher(session, change.user_id), await get_profile(session, change.user_id)

@@ -55,6 +55,12 @@ ON CONFLICT (subject) DO UPDATE SET failures = 0, locked_until = NULL, trusted_u
 """
 
 
+_FORGET: LiteralString = """
+DELETE FROM sign_in_attempts
+WHERE updated_at < %(before)s AND (trusted_until < %(now)s) IS NOT FALSE AND (locked_until < %(now)s) IS NOT FALSE
+"""
+
+
 class WrongCredentials(Unauthenticated):
     """One answer for an address without an account, a wrong password, and an account that is not open."""
 
@@ -152,3 +158,9 @@ async def note_success(session: Session, attempt: Attempt) -> None:
     """What was tried in vain is forgotten, and the account's lock does not hold at this address for a while."""
     trusted = [clock.now() + TRUSTED_FOR, None]
     await sql.execute(session, _CLEAR, subjects=[attempt.pair, attempt.account], trusted=trusted)
+
+
+async def forget_attempts(session: Session) -> int:
+    """Drop counters that say nothing any more; returns how many."""
+    now = clock.now()
+    return await sql.execute(session, _FORGET, now=now, before=now - FORGOTTEN_AFTER)

@@ -6,7 +6,6 @@ was given once more: who signs up with an address of somebody else's never gets 
 link. Then the orders placed as a guest with this address are theirs.
 """
 
-from collections.abc import Mapping
 from uuid import UUID
 
 from lex.core.actor import Actor, Role
@@ -35,17 +34,19 @@ async def sign_up(
     Raises `Invalid` (email, password, first_name, last_name), `Unavailable` in a flood.
     """
     address = accounts.checked_account_email(email)
-    names: Mapping[str, str | None] = {"first_name": first_name or None, "last_name": last_name or None}
-    for field, name in names.items():
+    first_name, last_name = first_name or None, last_name or None
+    for field, name in (("first_name", first_name), ("last_name", last_name)):
         if fault := fault_in_writing(name or "", longest=_LONGEST_NAME):
             raise Invalid(field, fault, code="text")
-    kept = await passwords.keep(password, known=(address, *names.values()))
+    kept = await passwords.keep(password, known=(address, first_name, last_name))
     index = blind_index("email", normal_email(address))
 
     async def work(session: Session) -> None:
         standing = await accounts.find_standing(session, index)
         if standing is None:
-            person = await create_user(session, role=Role.USER, email=address, password=kept, **names)
+            person = await create_user(
+                session, role=Role.USER, email=address, password=kept, first_name=first_name, last_name=last_name
+            )
             user_id, template, is_mailed = person.id, "verify_email", True
         else:
             user_id, template = standing.id, "account_exists"

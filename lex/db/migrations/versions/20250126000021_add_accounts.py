@@ -67,6 +67,7 @@ CREATE TABLE sign_in_attempts (
 CREATE INDEX idx_sign_in_attempts_updated_at ON sign_in_attempts (updated_at);
 CREATE TRIGGER tr_sign_in_attempts_touch BEFORE UPDATE ON sign_in_attempts
     FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
+ALTER TABLE sign_in_attempts ENABLE ALWAYS TRIGGER tr_sign_in_attempts_touch;
 """
 
 #: table → secret columns
