@@ -7,6 +7,7 @@ visit, at its last hour, at sign-out, and when what it says of its owner changes
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, Literal
 from uuid import UUID
 
@@ -50,6 +51,16 @@ class Session(msgspec.Struct, frozen=True):
     def is_complete(self) -> bool:
         """Nothing is left to be done: its holder acts."""
         return not self.waits_for
+
+    @property
+    def seen(self) -> datetime:
+        """When it was seen last."""
+        return datetime.fromtimestamp(self.seen_at, UTC)
+
+    @property
+    def began(self) -> datetime:
+        """When somebody signed in."""
+        return datetime.fromtimestamp(self.began_at, UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from lex.core.actor import Actor
 from lex.core.errors import Invalid, Unauthenticated
 from lex.db.session import Session, transact
 from lex.flows.accounts.acting import Event, lex_for, note
-from lex.flows.accounts.ending import end_sessions_of
+from lex.flows.accounts.ending import end_at_once, end_sessions_of
 from lex.flows.accounts.sign_in import may_mail, prove_again
 from lex.flows.adopt_orders import adopt_orders
 from lex.identity import accounts, passwords, sessions
@@ -34,7 +34,7 @@ async def change_password(actor: Actor, token: str, held: sessions.Session, curr
 
     await transact(lex_for(actor), work)
     fresh = await sessions.restart(token, held)
-    await sessions.end_all(user_id, but=held.id)
+    await end_at_once(user_id, but=held.id)
     return fresh
 
 
@@ -85,6 +85,7 @@ async def confirm_email_change(actor: Actor, purpose: Purpose, token: str) -> bo
 
     user_id, is_done = await transact(lex_for(actor), work)
     if is_done:
+        await end_at_once(user_id)
         await adopt_orders(user_id)
     return is_done
 
@@ -104,4 +105,4 @@ async def close_account(actor: Actor, password: str) -> None:
         await notify(session, user_id=user_id, order_id=None, template="account_closed", data={})
 
     await transact(lex_for(actor), work)
-    await sessions.end_all(user_id)
+    await end_at_once(user_id)

@@ -4,12 +4,13 @@ A change that ends sessions puts a job beside itself, in its own transaction: it
 that moment. So does the database itself when a role or standing changes, whoever changes it (`tr_users_sessions`).
 """
 
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
 from lex.core import clock
 from lex.core.actor import Actor
-from lex.core.errors import NotFound
+from lex.core.errors import NotFound, Unavailable
 from lex.db import jobs
 from lex.db.session import Session, transact
 from lex.flows.accounts.acting import Event, lex_for, note
@@ -22,6 +23,12 @@ async def end_sessions_of(session: Session, user_id: UUID) -> None:
     """Have every session end that somebody has begun by now, once this transaction is committed."""
     before = clock.real_now().isoformat()
     await jobs.defer(session, _JOB, user_id=user_id, before=before, priority=20)
+
+
+async def end_at_once(user_id: UUID, *, but: UUID | None = None) -> None:
+    """After that commit: end them now. While Redis is gone they open nothing, and the job ends them."""
+    with suppress(Unavailable):
+        await sessions.end_all(user_id, but=but)
 
 
 @jobs.job(_JOB)

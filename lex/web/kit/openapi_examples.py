@@ -16,6 +16,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "changeCartItem": {"quantity": 3},
     "changeCart": {"country": "DE", "shipping_method": "standard"},
     "applyCoupon": {"code": "WELCOME10"},
+    "signUp": {"email": "ada@example.org", "password": "lantern otter quartz", "first_name": "Ada"},
+    "signIn": {"email": "ada@example.org", "password": "lantern otter quartz"},
+    "forgotPassword": {"email": "ada@example.org"},
     "placeOrder": {
         "version": 1,
         "total_amount": 3780,

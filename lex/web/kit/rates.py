@@ -18,6 +18,8 @@ from lex.web.kit.addresses import client_address
 
 _HOUR = 60 * 60
 MOST_CODES_IN_CART, MOST_CODES_FROM_ADDRESS = 20, 100
+#: Of accounts, from one address; how often a password was tried in vain is counted in PostgreSQL too.
+MOST_OF_ACCOUNTS = {"sign-in": 200, "sign-up": 20, "forgot": 20, "link": 60}
 
 
 class TooMany(Refusal):
@@ -60,6 +62,11 @@ async def count(*limits: Limit, way_on: str = "") -> None:
                 raise TooMany(counted[1], way_on)
     finally:
         await cache.close()
+
+
+async def count_for_accounts(what: str, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Count one more of `MOST_OF_ACCOUNTS` from the client's address. Raises `TooMany`."""
+    await count(by_address(what, connection, MOST_OF_ACCOUNTS[what]))
 
 
 async def count_coupon(connection: ASGIConnection[Any, Any, Any, Any], cart_id: UUID) -> None:
