@@ -63,7 +63,6 @@ PERSONAL: dict[str, Personal] = {
     "account_tokens.token_hash": Personal(Kept.HASHED, "used up"),
     "email_changes.email": _SEALED,
     "email_changes.email_blind_index": Personal(Kept.BLIND),
-    "sign_in_attempts.subject": Personal(Kept.BLIND, "forgotten after a while"),
     "orders.email": _SEALED,
     "orders.phone": _SEALED,
     "orders.billing_address": _SEALED,
