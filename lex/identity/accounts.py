@@ -27,13 +27,6 @@ FROM users u JOIN person_keys k ON k.user_id = u.id
 WHERE u.id = %(user_id)s AND u.deleted_at IS NULL
 """
 
-# The password that was proven must still be the account's: one that was changed meanwhile opens nothing.
-_ADMIT: LiteralString = """
-UPDATE users SET last_login_at = %(now)s, password = coalesce(%(rehashed)s, password)
-WHERE id = %(user_id)s AND password = %(password)s AND is_active AND email_verified_at IS NOT NULL
-  AND deleted_at IS NULL AND role = %(role)s
-"""
-
 _SET_PASSWORD: LiteralString = """
 UPDATE users SET password = %(password)s, email_verified_at = coalesce(email_verified_at, %(proven)s)
 WHERE id = %(user_id)s AND is_active AND deleted_at IS NULL
@@ -189,12 +182,6 @@ async def get_profile(session: Session, user_id: UUID) -> Profile:
         row.last_login_at,
         row.created_at,
     )
-
-
-async def admit(session: Session, user_id: UUID, role: str, password: str, rehashed: str | None) -> bool:
-    """Write down a sign-in by the hash that was proven; whether it, and the role, are still the account's."""
-    params = {"user_id": user_id, "role": role, "password": password, "rehashed": rehashed, "now": clock.real_now()}
-    return await sql.execute(session, _ADMIT, **params) == 1
 
 
 async def set_password(session: Session, user_id: UUID, kept: str, *, is_email_proven: bool = False) -> None:

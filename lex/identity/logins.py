@@ -5,10 +5,11 @@ counted by account, by network address and by both, under HMACs: who fails often
 itself waits for everybody only after many failures, and never where its owner signed in lately; a mail opens it again.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_network
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -48,10 +49,25 @@ WITH subjects AS (
 SELECT EXISTS (SELECT FROM counted WHERE subject = %(account)s AND locked_until IS NOT NULL)
 """
 
-_CLEAR: LiteralString = """
+_SUBJECTS: LiteralString = """
 INSERT INTO sign_in_attempts AS a (subject, trusted_until)
-SELECT * FROM unnest(%(subjects)s::bytea[], %(trusted)s::timestamptz[]) AS s (subject, trusted_until) ORDER BY subject
+SELECT * FROM unnest(%(subjects)s::bytea[], %(trusted)s::timestamptz[]) AS s (subject, trusted_until)"""
+_FORGIVEN: LiteralString = """
+ORDER BY subject
 ON CONFLICT (subject) DO UPDATE SET failures = 0, locked_until = NULL, trusted_until = excluded.trusted_until
+"""
+_CLEAR: LiteralString = _SUBJECTS + _FORGIVEN
+
+# The password that was proven must still be the account's: one that was changed meanwhile opens nothing. In one
+# statement, since a sign-in is to cost little beside its hash.
+_ADMIT: LiteralString = f"""
+WITH admitted AS (
+    UPDATE users SET last_login_at = %(now)s, password = coalesce(%(rehashed)s, password)
+    WHERE id = %(user_id)s AND password = %(password)s AND is_active AND email_verified_at IS NOT NULL
+      AND deleted_at IS NULL AND role = %(role)s
+    RETURNING id
+), cleared AS ({_SUBJECTS} WHERE EXISTS (SELECT FROM admitted) {_FORGIVEN})
+SELECT record_audit('sign_in', 'users', id::text, %(details)s) FROM admitted
 """
 
 
@@ -158,6 +174,25 @@ async def note_success(session: Session, attempt: Attempt) -> None:
     """What was tried in vain is forgotten, and the account's lock does not hold at this address for a while."""
     trusted = [clock.now() + TRUSTED_FOR, None]
     await sql.execute(session, _CLEAR, subjects=[attempt.pair, attempt.account], trusted=trusted)
+
+
+async def admit(
+    session: Session, attempt: Attempt, login: Login, *, rehashed: str | None, details: Mapping[str, Any]
+) -> bool:
+    """Write down a sign-in, as `note_success` and for the audit; whether hash and role still are what was proven."""
+    entry: UUID | None = await sql.fetch_value(
+        session,
+        _ADMIT,
+        user_id=login.user_id,
+        role=login.role,
+        password=login.password,
+        rehashed=rehashed,
+        now=clock.real_now(),
+        subjects=[attempt.pair, attempt.account],
+        trusted=[clock.now() + TRUSTED_FOR, None],
+        details=sql.json(dict(details)),
+    )
+    return entry is not None
 
 
 async def forget_attempts(session: Session) -> int:

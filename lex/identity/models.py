@@ -195,7 +195,7 @@ class SignInAttempts(Base):
     __tablename__ = "sign_in_attempts"
     __table_args__ = (Index("idx_sign_in_attempts_updated_at", "updated_at"),)
 
-    subject: Mapped[BlindIndex] = mapped_column(primary_key=True)
+    subject: Mapped[bytes] = mapped_column(primary_key=True)
     failures: Mapped[Counter]
     failed_at: Mapped[datetime | None]
     locked_until: Mapped[datetime | None]

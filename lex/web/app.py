@@ -15,7 +15,7 @@ from lex.identity import sessions
 from lex.ops import logs
 from lex.web import sandbox
 from lex.web.api import api_routes
-from lex.web.kit import bodies, metrics, templates
+from lex.web.kit import bodies, metrics, rates, templates
 from lex.web.kit.actors import current_actor
 from lex.web.kit.edge import Edge
 from lex.web.kit.negotiation import refuse_unusable
@@ -53,9 +53,11 @@ async def _database(_: Litestar) -> AsyncIterator[None]:
         cached.connect(config.redis_url, templates.build())
     if config.redis_url:
         sessions.connect(config.redis_url)
+        rates.connect(config.redis_url)
     try:
         yield
     finally:
+        await rates.disconnect()
         await sessions.disconnect()
         await cached.disconnect()
         await session.disconnect()

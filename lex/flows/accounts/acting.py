@@ -11,10 +11,9 @@ from lex.db.session import Session
 
 
 class Event(StrEnum):
-    """What the audit tells of accounts beside the changes of rows."""
+    """What the audit tells of accounts beside the changes of rows, and `sign_in` (`identity/logins`)."""
 
     SIGN_UP = "sign_up"
-    SIGN_IN = "sign_in"
     SIGN_IN_FAILED = "sign_in_failed"
     SIGN_OUT = "sign_out"
     SESSION_ENDED = "session_ended"

@@ -16,10 +16,10 @@ from lex.core.errors import Conflict, Gone, NotFound, Unauthenticated
 from lex.db import jobs, sql
 from lex.db.session import Session, transact
 from lex.flows.accounts.acting import Event, lex_for, note
-from lex.identity import accounts, passwords, sessions
+from lex.identity import accounts, logins, passwords, sessions
 from lex.identity.ciphers import blind_index, normal_email
 from lex.identity.commands import checked_email
-from lex.identity.logins import Attempt, Login, WrongCredentials, find_login, note_failure, note_success
+from lex.identity.logins import Attempt, Login, WrongCredentials, find_login, note_failure
 from lex.identity.sessions import SECOND_FACTOR, Device
 from lex.notifications.commands import notify
 
@@ -106,10 +106,9 @@ async def admit(
     async def work(session: Session) -> None:
         if also is not None:
             await also(session)
-        if not await accounts.admit(session, user_id, role.value, kept, rehashed):
+        details = {"role": role.value, "waits_for": waits_for}
+        if not await logins.admit(session, attempt, login, rehashed=rehashed, details=details):
             raise WrongCredentials
-        await note_success(session, attempt)
-        await note(session, Event.SIGN_IN, user_id, role=role.value, waits_for=waits_for)
 
     try:
         await transact(lex_for(actor, user_id), work)

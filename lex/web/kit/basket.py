@@ -7,9 +7,11 @@ from uuid import UUID
 from litestar import Request, Response
 
 from lex.carts.commands import Opened
+from lex.carts.merging import find_own_cart
 from lex.carts.priced import PricedCart
-from lex.core.actor import Actor
+from lex.core.actor import Actor, Role
 from lex.core.settings import settings
+from lex.db.session import transact
 from lex.identity.commands import hash_token
 from lex.web.kit import cookies
 from lex.web.kit.templates import CART_COUNT_COOKIE
@@ -42,6 +44,15 @@ def find_basket(request: Request[Any, Any, Any]) -> Basket | None:
         return None
     cart_id, _, token = text.partition(".")
     return Basket(UUID(cart_id), "" if token == _CUSTOMERS else token)
+
+
+async def own_basket(actor: Actor) -> Basket | None:
+    """The open cart of a customer whose browser knows of none: it was filled elsewhere, or the cookie is lost."""
+    if actor.role is not Role.USER or actor.user_id is None:
+        return None
+    user_id = actor.user_id
+    own = await transact(actor, lambda session: find_own_cart(session, user_id))
+    return Basket(own.id) if own else None
 
 
 def new_basket(opened: Opened) -> Basket:

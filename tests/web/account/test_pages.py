@@ -119,6 +119,9 @@ async def test_a_new_password_ends_every_other_session(browser: Browser, other_b
     await sign_in(other_browser, ada)
     wrong = await browser.post("/account/security/password", current_password="no", password=OTHER)
     assert wrong.status_code == 422
+    for part, field in (("email", "email_password"), ("close", "close_password")):
+        await browser.post(f"/account/security/{part}", email="x@example.org", **{field: ""})
+        assert f'id="{field}-fault"' in browser.page.text
     weak = await browser.post("/account/security/password", current_password=PASSWORD, password="password1")
     assert (weak.status_code, "Take three or four words" in browser.words) == (422, True)
     before = browser.client.cookies["lex_session"]
@@ -213,6 +216,7 @@ async def test_what_lay_in_the_cart_comes_along(browser: Browser, other_browser:
     await other_browser.add(one.sku, 3)
     await other_browser.add(two.sku)
     await sign_in(other_browser, ada)
+    other_browser.client.cookies.delete("lex_cart", domain="shop.test")  # it is the account's, not the browser's
     await other_browser.open("/cart")
     assert other_browser.client.cookies["lex_cart_count"] == "4"  # the larger of both, not their sum
     await other_browser.checkout(email=ada, payment_token="tok_visa")

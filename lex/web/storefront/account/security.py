@@ -1,6 +1,7 @@
 """What keeps an account its owner's: password, address, where it is signed in, and its end."""
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -38,7 +39,10 @@ async def _show(
     refusal: Refusal | None = None,
     part: str = "",
 ) -> Response[Any]:
-    """The page; `part` is the form whose refusal is told."""
+    """The page; `part` is the form whose refusal is told, beside its own field for the password."""
+    if refusal is not None and part in ("email", "close"):
+        names = {"password": f"{part}_password"}
+        refusal.errors = tuple(replace(fault, field=names.get(fault.field, fault.field)) for fault in refusal.errors)
     held = await _held(request)
     profile = await transact(lex_for(actor), lambda session: accounts.get_profile(session, held.user_id))
     devices = await sessions.list_of(held.user_id)
