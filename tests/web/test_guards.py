@@ -92,6 +92,7 @@ async def test_metrics_need_a_key_in_production(client: Client, key: Any, web_se
     headers = await key("super_admin")
     web_settings.setenv("LEX_ENVIRONMENT", "production")
     web_settings.setenv("LEX_PAYMENT_PROVIDER", "stripe")
+    web_settings.setenv("LEX_PASSWORD_COST", "12")
     settings.cache_clear()
     assert (await client.get("/metrics")).status_code == 401
     assert (await client.get("/metrics", headers=headers)).status_code == 200

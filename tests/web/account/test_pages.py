@@ -45,11 +45,12 @@ async def test_whoever_signs_up_with_anothers_address_never_gets_in(
 
 async def test_the_header_tells_whether_one_is_in(browser: Browser, ada: str) -> None:
     await browser.open("/")
-    assert browser.page.text.count('href="/account"') == 2
+    assert browser.page.text.count('href="/account/sign-in"') == 2
     assert "Sign in" in browser.words
     await sign_in(browser, ada)
     await browser.open("/")
     assert "Sign in" not in browser.words
+    assert browser.page.text.count('href="/account"') == 2
     await browser.post("/account/sign-out")
     assert "You are signed out" in browser.words
     assert (await browser.open("/account")).url.path == "/account/sign-in"
