@@ -133,7 +133,7 @@ END
 $$;
 COMMENT ON FUNCTION public.end_sessions IS 'Has the sessions of somebody end whose role or standing changed.';
 CREATE TRIGGER tr_users_sessions AFTER UPDATE OF role, is_active, deleted_at ON users
-    FOR EACH ROW WHEN (OLD.password IS NOT NULL AND (
+    FOR EACH ROW WHEN (OLD.role <> 'guest' AND (
         NEW.role <> OLD.role OR OLD.is_active AND NOT NEW.is_active OR NEW.deleted_at IS DISTINCT FROM OLD.deleted_at))
     EXECUTE FUNCTION end_sessions();
 ALTER TABLE users ENABLE ALWAYS TRIGGER tr_users_sessions;
