@@ -9,7 +9,7 @@ link. Then the orders placed as a guest with this address are theirs.
 from uuid import UUID
 
 from lex.core.actor import Actor, Role
-from lex.core.errors import Invalid
+from lex.core.errors import Conflict, Invalid
 from lex.core.texts import fault_in_writing
 from lex.db import jobs
 from lex.db.session import Session, transact
@@ -55,7 +55,12 @@ async def sign_up(
             await notify(session, user_id=user_id, order_id=None, template=template, data={}, priority="high")
         await note(session, Event.SIGN_UP, user_id, is_new=standing is None)
 
-    await transact(lex_for(actor), work)
+    try:
+        await transact(lex_for(actor), work)
+    except Conflict as refusal:
+        if refusal.code != "email_taken":
+            raise
+        await transact(lex_for(actor), work)  # somebody was first a moment ago: now there is one to tell
 
 
 async def verify_email(actor: Actor, token: str, password: str, device: Device) -> Admitted:

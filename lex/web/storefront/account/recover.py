@@ -17,6 +17,8 @@ from lex.web.storefront.account.pages import show
 from lex.web.storefront.visitor import see_other
 
 Side = Literal["old", "new"]
+#: Pages that a mail leads to with a key.
+_KEYED = ("reset", "unlock", "verify")
 
 
 @get("/account/forgot", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
@@ -37,10 +39,11 @@ async def forgot(request: Request[Any, Any, Any], actor: CurrentActor) -> Respon
     return see_other("/account/forgot?sent")
 
 
-@get("/account/reset", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
-async def show_reset(request: Request[Any, Any, Any]) -> Response[Any]:
-    """Where the mail's link leads."""
-    return await show(request, "reset", {"token": request.query_params.get("token", "")}, is_over=False)
+@get([f"/account/{name}" for name in _KEYED], guards=[public], include_in_schema=False, media_type=MediaType.HTML)
+async def show_keyed(request: Request[Any, Any, Any]) -> Response[Any]:
+    """Where a mail's link leads: the key is used by a button, for mail programs follow links on their own."""
+    name = request.scope["path"].rpartition("/")[2]
+    return await show(request, name, {"token": request.query_params.get("token", "")}, is_over=False)
 
 
 @post("/account/reset", guards=[own_form], include_in_schema=False)
@@ -55,12 +58,6 @@ async def reset(request: Request[Any, Any, Any], actor: CurrentActor) -> Respons
     answer = see_other("/account/sign-in?done=reset")
     forget_session(answer)
     return answer
-
-
-@get("/account/unlock", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
-async def show_unlock(request: Request[Any, Any, Any]) -> Response[Any]:
-    """Where the mail's link leads."""
-    return await show(request, "unlock", {"token": request.query_params.get("token", "")}, is_over=False)
 
 
 @post("/account/unlock", guards=[own_form], include_in_schema=False)
@@ -97,4 +94,4 @@ async def confirm(request: Request[Any, Any, Any], side: FromPath[Side], actor: 
     return see_other("/account/sign-in?done=email" if is_done else f"/account/email/{side}?done=half")
 
 
-routes = [show_forgot, forgot, show_reset, reset, show_unlock, unlock, show_confirm, confirm]
+routes = [show_forgot, forgot, show_keyed, reset, unlock, show_confirm, confirm]

@@ -34,12 +34,6 @@ async def ask(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[
     return see_other("/account/sign-up?sent")
 
 
-@get("/account/verify", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
-async def show_verify(request: Request[Any, Any, Any]) -> Response[Any]:
-    """Where the mail's link leads: the key is used by a button, for mail programs follow links on their own."""
-    return await show(request, "verify", {"token": request.query_params.get("token", "")}, is_over=False)
-
-
 @post("/account/verify", guards=[own_form], include_in_schema=False)
 async def verify(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
     """Confirm the address with the key and the password chosen; signs in."""
@@ -52,4 +46,4 @@ async def verify(request: Request[Any, Any, Any], actor: CurrentActor) -> Respon
     return await enter(request, actor, admitted, "/account?done=verified")
 
 
-routes = [show_sign_up, ask, show_verify, verify]
+routes = [show_sign_up, ask, verify]
