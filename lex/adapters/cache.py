@@ -34,6 +34,7 @@ _SET_IN = """
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('SADD', KEYS[2], ARGV[3])
 if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KEYS[2], ARGV[4]) end
+return redis.call('SCARD', KEYS[2])
 """
 
 
@@ -74,11 +75,11 @@ class Cache:
         """Their values in order, None for what is not there."""
         return cast("list[bytes | None] | Gone", await self._ask("MGET", *(self._prefix + key for key in keys)))
 
-    async def set_in(self, group: str, key: str, value: bytes, seconds: float, *, group_seconds: float) -> bool:
-        """Keep a value and remember its key in a group, both or neither; whether they were kept."""
+    async def set_in(self, group: str, key: str, value: bytes, seconds: float, *, group_seconds: float) -> int | Gone:
+        """Keep a value and remember its key in a group, both or neither; how many keys the group has then."""
         keys = (self._prefix + key, self._prefix + group)
         terms = (value, _milliseconds(seconds), key, _milliseconds(group_seconds))
-        return await self._ask("EVAL", _SET_IN, 2, *keys, *terms) is not UNAVAILABLE
+        return cast("int | Gone", await self._ask("EVAL", _SET_IN, 2, *keys, *terms))
 
     async def keys_in(self, group: str) -> list[str] | Gone:
         """The keys of a group; what was kept under some of them may be gone."""

@@ -24,6 +24,8 @@ _HOUR, _DAY = 3600.0, 86400.0
 #: How often a visit is written down, in seconds: a session is read at each request and written at few.
 _SEEN_EVERY = 60.0
 _LONGEST_TOKEN = 100
+#: Sessions of one account; with one more the one that was not seen the longest ends.
+_MOST = 50
 SECOND_FACTOR: Final = "second_factor"
 Unheard = Literal[Trouble.UNAVAILABLE]
 
@@ -120,12 +122,15 @@ async def begin(user_id: UUID, role: Role, device: Device, *, factors: tuple[str
 async def _keep_new(session: Session) -> str:
     token = ids.new_token()
     cache = _cache()
-    kept = await cache.set_in(
+    number = await cache.set_in(
         *(_group(session.user_id), _key(token), msgspec.json.encode(session), _idle(session)),
         group_seconds=session.ends_at - time.time(),
     )
-    if not kept:
+    if isinstance(number, Trouble):
         raise trouble()
+    if number > _MOST:
+        for old in (await list_of(session.user_id))[_MOST:]:
+            await end_one(session.user_id, old.id)
     return token
 
 

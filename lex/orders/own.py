@@ -13,8 +13,9 @@ from lex.db.session import Session
 _OWN: LiteralString = """
 SELECT o.id, o.order_number, o.created_at, o.status, o.payment_status, o.fulfilment_status, o.currency, o.total_amount,
        array(SELECT i.name FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id
-             ORDER BY i.position LIMIT 3) AS names,
-       (SELECT count(*)::int FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id) AS lines
+             AND i.item_type <> 'shipping' ORDER BY i.position LIMIT 3) AS names,
+       (SELECT count(*)::int FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id
+            AND i.item_type <> 'shipping') AS lines
 FROM orders o WHERE o.user_id = %(user_id)s AND (%(before)s::uuid IS NULL OR o.id < %(before)s)
 ORDER BY o.id DESC LIMIT %(limit)s
 """

@@ -95,6 +95,15 @@ async def test_all_of_somebody_end_but_those_that_are_kept() -> None:
     assert await sessions.find(other) is not None
 
 
+async def test_an_account_has_so_many_and_the_oldest_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "_MOST", 2)
+    user_id = ids.new_id()
+    first, *newer = [await begin(user_id) for _ in range(4)][1:]
+    assert await sessions.find(first) is None
+    assert [isinstance(await sessions.find(token), Session) for token in newer] == [True, True]
+    assert len(await sessions.list_of(user_id)) == 2
+
+
 async def test_without_redis_nothing_is_found_and_nothing_begins() -> None:
     await sessions.disconnect()
     sessions.connect("redis://127.0.0.1:1/0")

@@ -224,6 +224,7 @@ async def test_what_lay_in_the_cart_comes_along(browser: Browser, other_browser:
     assert "/orders/" in other_browser.page.url.path
     await browser.open("/account")
     assert "Being prepared" in browser.words
+    assert "Parcel" not in browser.words  # the way it goes is nothing one bought
     number = browser.page.text.partition('href="/orders/LEX-')[2].partition('"')[0]
     assert (await browser.open(f"/orders/LEX-{number}")).status_code == 200
     await browser.post("/account/sign-out")
