@@ -61,6 +61,8 @@ SELECT used.user_id, used.email_change_id, u.email_blind_index AS email_index, u
 FROM used JOIN users u ON u.id = used.user_id WHERE u.is_active AND u.deleted_at IS NULL
 """
 
+_REVOKE: LiteralString = "UPDATE account_tokens SET used_at = %(now)s WHERE user_id = %(user_id)s AND used_at IS NULL"
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -103,6 +105,11 @@ async def open_token(session: Session, purpose: Purpose, token: str) -> Opened:
 async def use_token(session: Session, purpose: Purpose, token: str) -> Opened:
     """Use it up, with those of the same purpose. Of two who use it at once one is told `Gone` (`link_used`)."""
     return await _opened(session, _USE, purpose, token)
+
+
+async def revoke_tokens(session: Session, user_id: UUID) -> None:
+    """Every key that was mailed before opens nothing any more: who reads old mail, or asked for it, stays outside."""
+    await sql.execute(session, _REVOKE, user_id=user_id, now=clock.now())
 
 
 async def _opened(session: Session, statement: LiteralString, purpose: Purpose, token: str) -> Opened:

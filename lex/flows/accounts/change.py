@@ -6,12 +6,12 @@ from lex.core.actor import Actor
 from lex.core.errors import Invalid, Unauthenticated
 from lex.db.session import Session, transact
 from lex.flows.accounts.acting import Event, lex_for, note
-from lex.flows.accounts.ending import end_at_once, end_sessions_of
+from lex.flows.accounts.ending import end_at_once, end_ways_in
 from lex.flows.accounts.sign_in import may_mail, prove_again
 from lex.flows.adopt_orders import adopt_orders
 from lex.identity import accounts, passwords, sessions
 from lex.identity.ciphers import blind_index, normal_email
-from lex.identity.tokens import Purpose, use_token
+from lex.identity.tokens import Purpose, revoke_tokens, use_token
 from lex.notifications.commands import notify
 
 
@@ -29,7 +29,7 @@ async def change_password(actor: Actor, token: str, held: sessions.Session, curr
     async def work(session: Session) -> None:
         await accounts.set_password(session, user_id, kept)
         await note(session, Event.PASSWORD_CHANGED, user_id)
-        await end_sessions_of(session, user_id)
+        await end_ways_in(session, user_id)
         await notify(session, user_id=user_id, order_id=None, template="password_changed", data={})
 
     await transact(lex_for(actor), work)
@@ -79,7 +79,7 @@ async def confirm_email_change(actor: Actor, purpose: Purpose, token: str) -> bo
         if change.is_agreed:
             await accounts.move_to(session, change)
             await note(session, Event.EMAIL_CHANGED, opened.user_id)
-            await end_sessions_of(session, opened.user_id)
+            await end_ways_in(session, opened.user_id)
             await notify(session, user_id=opened.user_id, order_id=None, template="email_changed", data={})
         return opened.user_id, change.is_agreed
 
@@ -101,6 +101,7 @@ async def close_account(actor: Actor, password: str) -> None:
 
     async def work(session: Session) -> None:
         await accounts.set_active(session, user_id, is_active=False)
+        await revoke_tokens(session, user_id)
         await note(session, Event.ACCOUNT_CLOSED, user_id)
         await notify(session, user_id=user_id, order_id=None, template="account_closed", data={})
 

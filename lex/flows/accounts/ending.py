@@ -15,12 +15,15 @@ from lex.db import jobs
 from lex.db.session import Session, transact
 from lex.flows.accounts.acting import Event, lex_for, note
 from lex.identity import sessions
+from lex.identity.tokens import revoke_tokens
 
 _JOB = "end_sessions"
 
 
-async def end_sessions_of(session: Session, user_id: UUID) -> None:
-    """Have every session end that somebody has begun by now, once this transaction is committed."""
+async def end_ways_in(session: Session, user_id: UUID) -> None:
+    """With a new password or address: keys mailed before open nothing, and every session that somebody has begun by
+    now ends, once this transaction is committed."""
+    await revoke_tokens(session, user_id)
     before = clock.real_now().isoformat()
     await jobs.defer(session, _JOB, user_id=user_id, before=before, priority=20)
 

@@ -7,7 +7,7 @@ from lex.core.actor import Actor
 from lex.db import jobs
 from lex.db.session import Session, transact
 from lex.flows.accounts.acting import Event, lex_for, note
-from lex.flows.accounts.ending import end_at_once, end_sessions_of
+from lex.flows.accounts.ending import end_at_once, end_ways_in
 from lex.flows.accounts.sign_in import may_mail
 from lex.flows.accounts.sign_up import note_verified
 from lex.flows.adopt_orders import adopt_orders
@@ -60,7 +60,7 @@ async def reset_password(actor: Actor, token: str, password: str) -> None:
         await accounts.set_password(session, opened.user_id, kept)
         await note_success(session, Attempt.of(opened.email_index, actor.address))
         await note(session, Event.PASSWORD_RESET, opened.user_id)
-        await end_sessions_of(session, opened.user_id)
+        await end_ways_in(session, opened.user_id)
         await notify(session, user_id=opened.user_id, order_id=None, template="password_changed", data={})
 
     await transact(lex_for(actor, profile.id), work)

@@ -115,7 +115,9 @@ async def test_devices_are_listed_and_ended(browser: Browser, other_browser: Bro
     assert browser.page.status_code == 200
 
 
-async def test_a_new_password_ends_every_other_session(browser: Browser, other_browser: Browser, ada: str) -> None:
+async def test_a_new_password_ends_every_other_session_and_link(
+    browser: Browser, other_browser: Browser, mailbox: Mailbox, ada: str
+) -> None:
     await sign_in(browser, ada)
     await sign_in(other_browser, ada)
     wrong = await browser.post("/account/security/password", current_password="no", password=OTHER)
@@ -126,8 +128,12 @@ async def test_a_new_password_ends_every_other_session(browser: Browser, other_b
     weak = await browser.post("/account/security/password", current_password=PASSWORD, password="password1")
     assert (weak.status_code, "Take three or four words" in browser.words) == (422, True)
     before = browser.client.cookies["lex_session"]
+    await other_browser.post("/account/forgot", email=ada)
+    asked_before = await mailbox.token(ada, "reset")
     await browser.post("/account/security/password", current_password=PASSWORD, password=OTHER)
     assert "Your new password counts" in browser.words
+    late = await other_browser.post("/account/reset", token=asked_before, password="one more of these")
+    assert late.status_code == 410
     assert browser.client.cookies["lex_session"] != before
     assert (await other_browser.open("/account")).url.path == "/account/sign-in"
     assert (await sign_in(other_browser, ada)).status_code == 422
@@ -150,9 +156,13 @@ async def test_another_address_once_both_have_said_yes(
     await other_browser.post(other_browser.page.url.path, token=other_browser.hidden("token"))
     assert "The other address has a mail too" in other_browser.words
     assert (await sign_in(other_browser, new)).status_code == 422
+    await other_browser.post("/account/forgot", email=ada)
+    of_old_mailbox = await mailbox.token(ada, "reset")
     await browser.open(await mailbox.link(ada, "email/old"))
     await browser.post(browser.page.url.path, token=browser.hidden("token"))
     assert "Your e-mail address was changed" in browser.words
+    late = await other_browser.post("/account/reset", token=of_old_mailbox, password=OTHER)
+    assert late.status_code == 410
     assert (await sign_in(browser, ada)).status_code == 422
     assert (await sign_in(browser, new)).url.path == "/account"
     assert "Your e-mail address was changed" in await mailbox.subjects(new)
