@@ -239,3 +239,20 @@ async def test_what_lay_in_the_cart_comes_along(browser: Browser, other_browser:
     assert (await browser.open(f"/orders/LEX-{number}")).status_code == 200
     await browser.post("/account/sign-out")
     assert (await browser.open(f"/orders/LEX-{number}")).status_code == 404
+
+
+async def test_what_was_ordered_as_a_guest_comes_along_once_the_address_is_proven(
+    browser: Browser, other_browser: Browser, shop: Shop, mailbox: Mailbox, address: str
+) -> None:
+    await other_browser.add(shop.product().sku)
+    await other_browser.checkout(email=address, payment_token="tok_visa")
+    number = other_browser.page.url.path.rpartition("/")[2]
+    owner = "SELECT u.role FROM orders o JOIN users u ON u.id = o.user_id WHERE o.order_number = %s"
+    await browser.post("/account/sign-up", email=address, password=PASSWORD)
+    verify = await mailbox.link(address, "verify")
+    assert shop.one(owner, (number,)) == {"role": "guest"}
+    await browser.open(verify)
+    await browser.post("/account/verify", token=browser.hidden("token"), password=PASSWORD)
+    assert shop.one(owner, (number,)) == {"role": "user"}
+    assert number in browser.words
+    assert (await browser.open(f"/orders/{number}")).status_code == 200

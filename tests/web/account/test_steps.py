@@ -10,7 +10,7 @@ from lex.flows.accounts import sign_in as story
 from lex.identity import passwords, sessions
 from lex.identity.logins import WrongCredentials
 from lex.identity.sessions import Device
-from tests.web.account.conftest import OTHER, PASSWORD, sign_in
+from tests.web.account.conftest import OTHER, PASSWORD, Mailbox, sign_in
 from tests.web.conftest import Client
 from tests.web.storefront.conftest import Browser
 
@@ -93,3 +93,25 @@ async def test_a_signed_in_request_asks_redis_once_and_postgresql_for_its_own_wo
     monkeypatch.setattr(sessions._Store.cache, "_ask", counting)
     assert (await client.get("/api/v1/probe/who")).json()["role"] == "user"
     assert asked == ["GET"]
+
+
+@pytest.fixture
+def tls(web_settings: pytest.MonkeyPatch) -> None:
+    """Customers reach the shop by https."""
+    web_settings.setenv("LEX_PUBLIC_URL", "https://shop.test")
+
+
+async def test_under_tls_the_cookie_is_this_hosts_alone(
+    tls: None, client: Client, mailbox: Mailbox, address: str
+) -> None:
+    await client.post("/api/v1/account", json={"email": address, "password": PASSWORD})
+    data = {"token": await mailbox.token(address, "verify"), "password": PASSWORD}
+    answer = await client.post("/api/v1/account/verification", json=data)
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith("__Host-lex_session=")
+    assert all(part in cookie for part in ("; Secure", "; HttpOnly", "Path=/", "SameSite=lax"))
+    assert "Domain" not in cookie
+    plain = {"Cookie": cookie.partition(";")[0].replace("__Host-", "")}
+    assert (await client.get("/api/v1/account", headers=plain)).status_code == 401
+    own = {"Cookie": cookie.partition(";")[0]}
+    assert (await client.get("/api/v1/account", headers=own)).status_code == 200
