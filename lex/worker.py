@@ -25,6 +25,7 @@ from lex.core.errors import Unavailable
 from lex.core.settings import Settings, settings
 from lex.db import idempotency, job_upkeep, jobs, session
 from lex.flows import (
+    adopt_orders,
     cancel_order,
     fetch_pictures,
     find_order,
@@ -35,7 +36,8 @@ from lex.flows import (
     refund_order,
     send_notification,
 )
-from lex.identity import keyring
+from lex.flows.accounts import ending, recover, sign_in
+from lex.identity import keyring, logins, sessions
 from lex.ops import logs, partitions, sealing, searching
 
 _GRACE = 20.0  # seconds running jobs get to finish
@@ -45,7 +47,10 @@ _PAUSE = 2.0  # seconds before the database is tried again
 _log = structlog.get_logger("lex.worker")
 
 #: Modules that register jobs; importing them is what makes their jobs runnable.
-MODULES = (registry, fetch_pictures, find_order, grant_downloads, receive_webhook, send_notification)
+MODULES = (
+    *(registry, fetch_pictures, find_order, grant_downloads, receive_webhook, send_notification),
+    *(adopt_orders, ending, recover, sign_in),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,11 @@ async def _expire_carts(who: Actor) -> int:
 async def _expire_keys(who: Actor) -> int:
     async with session.transaction(who) as open_session:
         return await idempotency.delete_expired(open_session)
+
+
+async def _forget_attempts(who: Actor) -> int:
+    async with session.transaction(who) as open_session:
+        return await logins.forget_attempts(open_session)
 
 
 async def _ensure_partitions(_: Actor) -> list[str]:
@@ -123,6 +133,7 @@ TIMETABLE: tuple[Timed, ...] = (
     Timed("count_search_words", "30 2 * * *", "Count the words of what is on offer.", _count_words),
     Timed("purge", "50 2 * * *", "Remove for good what is past its time.", purge_deleted.purge),
     Timed("delete_expired_keys", "35 2 * * *", "Delete idempotency keys past their time.", _expire_keys),
+    Timed("forget_attempts", "40 2 * * *", "Drop the counters of attempts to sign in that are over.", _forget_attempts),
     Timed(
         *("delete_old_jobs", "45 * * * *", "Delete finished jobs past their time; failed ones stay."),
         lambda _: job_upkeep.delete_old(timedelta(days=settings().job_days), [line.name for line in TIMETABLE]),
@@ -173,6 +184,8 @@ async def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     await session.connect(settings().database_url, pool_size=settings().worker_concurrency + 1)
+    if settings().redis_url:
+        sessions.connect(settings().redis_url)
     _log.info("worker started", concurrency=settings().worker_concurrency)
     while not stopping.is_set():
         current.clear()
@@ -183,6 +196,7 @@ async def main() -> None:
         if not stopping.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), _PAUSE)
+    await sessions.disconnect()
     await session.disconnect()
     _log.info("worker stopped")
 

@@ -30,6 +30,13 @@ if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return {count, redis.call('PTTL', KEYS[1])}
 """
 
+_SET_IN = """
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+redis.call('SADD', KEYS[2], ARGV[3])
+if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[4]) then redis.call('PEXPIRE', KEYS[2], ARGV[4]) end
+return redis.call('SCARD', KEYS[2])
+"""
+
 
 class Cache:
     """A Redis client of one process. `prefix` keeps several shops apart in one server."""
@@ -58,6 +65,32 @@ class Cache:
         """Keep a value unless there is one; whether it was kept."""
         answer = await self._ask("SET", self._prefix + key, value, "NX", "PX", _milliseconds(seconds))
         return answer if answer is UNAVAILABLE else answer is not None
+
+    async def replace(self, key: str, value: bytes, seconds: float) -> bool | Gone:
+        """Keep another value in place of one that is there; whether there was one."""
+        answer = await self._ask("SET", self._prefix + key, value, "XX", "PX", _milliseconds(seconds))
+        return answer if answer is UNAVAILABLE else answer is not None
+
+    async def get_many(self, *keys: str) -> list[bytes | None] | Gone:
+        """Their values in order, None for what is not there."""
+        return cast("list[bytes | None] | Gone", await self._ask("MGET", *(self._prefix + key for key in keys)))
+
+    async def set_in(self, group: str, key: str, value: bytes, seconds: float, *, group_seconds: float) -> int | Gone:
+        """Keep a value and remember its key in a group, both or neither; how many keys the group has then."""
+        keys = (self._prefix + key, self._prefix + group)
+        terms = (value, _milliseconds(seconds), key, _milliseconds(group_seconds))
+        return cast("int | Gone", await self._ask("EVAL", _SET_IN, 2, *keys, *terms))
+
+    async def keys_in(self, group: str) -> list[str] | Gone:
+        """The keys of a group; what was kept under some of them may be gone."""
+        answer = await self._ask("SMEMBERS", self._prefix + group)
+        return answer if answer is UNAVAILABLE else [key.decode() for key in answer]
+
+    async def delete_in(self, group: str, *keys: str) -> bool:
+        """Forget values and their places in a group; whether Redis heard of it."""
+        return await self.delete(*keys) and (
+            not keys or await self._ask("SREM", self._prefix + group, *keys) is not UNAVAILABLE
+        )
 
     async def delete(self, *keys: str) -> bool:
         """Forget values; whether Redis heard of it."""

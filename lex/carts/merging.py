@@ -13,6 +13,12 @@ _OWN_CART: LiteralString = """
 SELECT id FROM carts WHERE user_id = %(user_id)s AND status = 'open' AND deleted_at IS NULL FOR NO KEY UPDATE
 """
 
+_OWN_UNITS: LiteralString = """
+SELECT c.id, (SELECT coalesce(sum(i.quantity), 0)::int FROM cart_items i
+    WHERE i.cart_id = c.id AND i.user_id = c.user_id) AS units
+FROM carts c WHERE c.user_id = %(user_id)s AND c.status = 'open' AND c.deleted_at IS NULL
+"""
+
 _ADOPT: LiteralString = """
 WITH lines AS (UPDATE cart_items SET user_id = %(user_id)s WHERE cart_id = %(guest_id)s)
 UPDATE carts SET user_id = %(user_id)s, token_hash = NULL, version = version + 1 WHERE id = %(guest_id)s
@@ -60,6 +66,19 @@ class Merged:
 
     cart_id: UUID
     changes: list[MergedLine]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCart:
+    """A customer's open cart, and how many units lie in it."""
+
+    id: UUID
+    units: int
+
+
+async def find_own_cart(session: Session, user_id: UUID) -> OwnCart | None:
+    """The open cart of a customer, if there is one."""
+    return await sql.fetch_one(session, _OWN_UNITS, OwnCart, user_id=user_id)
 
 
 async def merge_carts(session: Session, customer: Actor, guest_cart_id: UUID) -> Merged:

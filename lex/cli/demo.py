@@ -22,6 +22,7 @@ _WORDS = {
     "shipping": "shipping methods",
     "tax": "tax rates",
     "key": "API keys",
+    "sign-in": "sign-ins",
 }
 
 
@@ -43,4 +44,4 @@ def demo(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
         return
     parts = [f"{made[kind]} {words}" for kind, words in _WORDS.items() if made.get(kind)]
     console.print(f"Demo business loaded: {', '.join(parts)}." if parts else "The demo business is loaded already.")
-    console.print(f"Keys of its staff: {kept}", style="dim", markup=False)
+    console.print(f"Keys and passwords of its people: {kept}", style="dim", markup=False)

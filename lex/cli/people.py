@@ -1,4 +1,4 @@
-"""`lex people`: find people, and erase a person's data for good."""
+"""`lex people`: find people, appoint staff, open closed accounts, and erase a person's data for good."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -14,10 +14,11 @@ from lex.core import codec
 from lex.core.actor import Actor
 from lex.core.texts import for_terminal
 from lex.db import session
+from lex.flows.accounts.appoint import appoint, open_again
 from lex.flows.erase_person import Candidate, erase_person, plan_erasure, require_erasable
 from lex.identity.people import Found, find_people, record_list
 
-app = typer.Typer(help="Find people; erase a person's data for good.", no_args_is_help=True)
+app = typer.Typer(help="Find people, appoint staff, erase a person's data for good.", no_args_is_help=True)
 console = Console(soft_wrap=True, highlight=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -44,6 +45,26 @@ def find(
         console.print(_table(found))
     else:
         console.print("Nobody is known by this.")
+
+
+@app.command("appoint")
+def appoint_(
+    email: Annotated[str, typer.Argument(help="Whose address; an account is made if there is none.")],
+    role: Annotated[str, typer.Option(help="super_admin, admin or moderator.")] = "admin",
+) -> None:
+    """Make somebody one of the staff; prints the address where they choose a password, good once and for three days."""
+    address = run_connected(lambda actor: appoint(actor, email, role))
+    console.print(f"{escape(for_terminal(email))} is {role} from now on, and chooses a password here:")
+    console.print(address, markup=False)
+
+
+@app.command("reopen")
+def reopen(email: Annotated[str, typer.Argument(help="Whose account.")]) -> None:
+    """Open an account again that its owner or the shop closed."""
+    if not run_connected(lambda actor: open_again(actor, email)):
+        console.print("There is no closed account with this address.")
+        raise typer.Exit(1)
+    console.print("The account is open again; its keys and sessions are not.")
 
 
 @app.command()

@@ -217,7 +217,7 @@ def _summarise(config: Settings) -> None:
 
 
 def _demo_rows(home: Path) -> list[tuple[str, str]]:
-    """Logins and keys of the demo business, as `lex demo` left them."""
+    """Passwords and keys of the demo business, as `lex demo` left them."""
     try:
         return [(str(row["label"]), str(row["value"])) for row in json.loads((home / "demo.json").read_text("utf-8"))]
     except (OSError, ValueError, KeyError, TypeError):

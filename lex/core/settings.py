@@ -59,6 +59,11 @@ _RANGES = {
     "payment_minutes": (1, 60 * 24 * 30),
     "picture_megabytes": (1, 100),
     "picture_seconds": (1, 300),
+    "password_cost": (4, 16),
+    "session_days": (1, 400),
+    "session_idle_days": (1, 400),
+    "staff_session_hours": (1, 24 * 30),
+    "staff_idle_minutes": (1, 60 * 24),
 }
 
 
@@ -108,6 +113,11 @@ class Settings:
     search_language: str = _setting(
         "english", "Language of the catalogue's texts, such as `german`; `simple` takes words as they are."
     )
+    password_cost: int = _setting(12, "Cost of a password's hash (bcrypt): one more doubles the time of a sign-in.")
+    session_days: int = _setting(60, "Days after a customer's sign-in at which it is asked for again.")
+    session_idle_days: int = _setting(14, "Days without a visit after which a customer is signed out.")
+    staff_session_hours: int = _setting(12, "Hours after the sign-in of staff at which it is asked for again.")
+    staff_idle_minutes: int = _setting(60, "Minutes without a request after which staff are signed out.")
     cart_days: int = _setting(14, "Days after its last change at which a guest cart expires.")
     payment_minutes: int = _setting(30, "Minutes a placed order holds its stock while unpaid.")
     payment_provider: str = _setting("sandbox", "Provider that takes payments.")
@@ -160,6 +170,8 @@ class Settings:
             raise Invalid("LEX_LOCALE", f"LEX_LOCALE is “{self.locale}”; use a language such as en or de_AT.") from None
         _zone(self.timezone)
         _networks(self.trusted_proxies)
+        if self.environment == "production" and self.password_cost < 10:
+            raise Invalid("LEX_PASSWORD_COST", "LEX_PASSWORD_COST is too low to keep passwords; use 10 to 16.")
         if self.environment == "production" and self.payment_provider == "sandbox":
             raise Invalid("LEX_PAYMENT_PROVIDER", "The sandbox provider takes no real money; set LEX_PAYMENT_PROVIDER.")
 

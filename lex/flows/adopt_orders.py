@@ -4,17 +4,22 @@ The database decides who may (`adopt_guest_orders`) and moves what hangs on the 
 sealed anew: it was under the guest's key and now belongs under the person's, which erases it one day.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import LiteralString
 from uuid import UUID
 
-from lex.core.actor import system
-from lex.db import sql
+from lex.core.actor import Actor, system
+from lex.core.errors import Conflict, Gone
+from lex.db import jobs, sql
 from lex.db.session import Session, transact
 from lex.flows.reindex_people import reindex_namesakes
 from lex.identity import keyring
 from lex.identity.ciphers import Cipher
 from lex.identity.queries import get_cipher
+
+#: The job that does it after an address was proven, should the one who proved it be gone by then.
+ADOPT = "adopt_orders"
 
 _ADOPT: LiteralString = "SELECT order_id, guest_id FROM adopt_guest_orders(%(person_id)s)"
 
@@ -45,6 +50,13 @@ async def adopt_orders(person_id: UUID) -> int:
     Raises `Conflict` (`email_unverified`) for whom has not proven the e-mail, `Gone` when somebody was erased.
     """
     return await transact(system(), lambda session: _adopt(session, person_id))
+
+
+@jobs.job(ADOPT)
+async def adopt_orders_later(_: Actor, *, person_id: UUID) -> None:
+    """As `adopt_orders`; an account that was closed meanwhile gets none."""
+    with suppress(Conflict, Gone):
+        await adopt_orders(person_id)
 
 
 async def _adopt(session: Session, person_id: UUID) -> int:

@@ -4,12 +4,9 @@ What is there already (also when it was changed or deleted since) is left alone:
 """
 
 import asyncio
-import json
-import os
 import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, LiteralString
 from uuid import UUID
@@ -32,10 +29,8 @@ from lex.flows.demo import offers
 from lex.flows.demo import pictures_work as work
 from lex.flows.demo.extras import ACCESSORIES, TRAINING, training_plan
 from lex.flows.demo.goods import CLOTHING, PARTS, Choice, Good
-from lex.identity import commands as identity
-from lex.identity.ciphers import blind_indexes, normal_email
+from lex.flows.demo.people import load_people
 from lex.identity.policy import Permission, demand
-from lex.identity.queries import find_api_key
 from lex.services import commands as services
 from lex.services.commands import ServiceDraft
 from lex.shipping import commands as shipping
@@ -44,10 +39,6 @@ from lex.tax import commands as tax
 
 _PAGES = Path(__file__).parent / "demo" / "pages"
 GOODS = (*CLOTHING, *PARTS, *ACCESSORIES, *TRAINING)
-_PEOPLE = (
-    ("Owner API key", "super_admin", "owner@spokeandthread.example", "Iris", "Vandermeer"),
-    ("Staff API key", "moderator", "staff@spokeandthread.example", "Mara", "Lindt"),
-)
 
 # Deleted rows count as there: what a shop threw out does not come back by itself.
 _THERE: LiteralString = """
@@ -59,10 +50,6 @@ UNION ALL SELECT 'plan:' || slug, id FROM subscription_plans
 UNION ALL SELECT 'shipping:' || code, id FROM shipping_methods
 UNION ALL SELECT 'coupon:' || code, id FROM coupons
 UNION ALL SELECT 'tax:' || country || ':' || tax_class, id FROM tax_rates
-"""
-
-_PERSON: LiteralString = """
-SELECT id FROM users WHERE email_blind_index = ANY(%(indexes)s) AND role <> 'guest' AND deleted_at IS NULL
 """
 
 
@@ -93,7 +80,8 @@ class _Loading:
 async def load_demo(actor: Actor, media: Store, private: Store, home: Path) -> dict[str, int]:
     """Load what is missing of the demo business; returns how many of each kind were made.
 
-    API keys of its people are kept in `demo.json` of the home folder, readable by its owner only. Raises `Forbidden`.
+    API keys and passwords of its people are kept in `demo.json` of the home folder, readable by its owner only.
+    Raises `Forbidden`.
     """
     demand(actor, Permission.STAFF_WRITE)
     rows = await transact(actor, lambda session: sql.fetch_all(session, _THERE, _Row))
@@ -104,7 +92,7 @@ async def load_demo(actor: Actor, media: Store, private: Store, home: Path) -> d
         await _load_good(loading, good, place)
     await _load_plans(loading)
     await _load_coupons(loading)
-    await _load_people(loading, home)
+    await load_people(loading.actor, home, loading.made)
     await asyncio.to_thread(_load_pages, loading, home / "pages")
     return loading.made
 
@@ -267,44 +255,3 @@ async def _load_coupons(loading: _Loading) -> None:
         scope = Scope([loading.there[f"product:{slug}"] for slug in products]) if products else None
         whole = msgspec.structs.replace(coupon, scope=scope)
         await loading.once(f"coupon:{coupon.code}", coupons.create_coupon, whole)
-
-
-async def _load_people(loading: _Loading, home: Path) -> None:
-    """Keys that still work are kept: what was written down yesterday opens the shop today."""
-    kept = _read_kept(home)
-    rows: list[dict[str, str]] = []
-    for label, role, email, first_name, last_name in _PEOPLE:
-        secret = kept.get(label, "")
-        if not (secret and await find_api_key(secret)):
-            secret = await transact(loading.actor, partial(_key_of, label, role, email, first_name, last_name))
-            loading.made["key"] = loading.made.get("key", 0) + 1
-        rows.append({"label": label, "value": secret})
-    if rows != [{"label": label, "value": value} for label, value in kept.items()]:
-        _keep(home, rows)
-
-
-async def _key_of(label: str, role: str, email: str, first_name: str, last_name: str, session: Session) -> str:
-    indexes = blind_indexes("email", normal_email(email))
-    user_id = await sql.fetch_value(session, _PERSON, indexes=indexes)
-    if user_id is None:
-        made = await identity.create_user(session, role=role, email=email, first_name=first_name, last_name=last_name)
-        user_id = made.id
-    return await identity.create_api_key(session, user_id, f"Demo: {label}")
-
-
-def _read_kept(home: Path) -> dict[str, str]:
-    try:
-        rows = json.loads((home / "demo.json").read_text("utf-8"))
-        return {str(row["label"]): str(row["value"]) for row in rows}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
-def _keep(home: Path, rows: list[dict[str, str]]) -> None:
-    """Readable by the owner only, and never half written."""
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = home / f".demo.json.{os.getpid()}"
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as out:
-        json.dump(rows, out, indent=2, ensure_ascii=False)
-    draft.replace(home / "demo.json")

@@ -56,6 +56,13 @@ AGED: tuple[Aged, ...] = (
     Aged("webhook_events", "keep_webhook_days", "created_at < %(before)s"),
     Aged("order_tokens", "keep_token_days", "least(expires_at, revoked_at) < %(before)s"),
     Aged("api_keys", "keep_token_days", "least(expires_at, revoked_at) < %(before)s"),
+    Aged("account_tokens", "keep_token_days", "least(expires_at, used_at) < %(before)s"),
+    Aged(
+        "email_changes",
+        "keep_token_days",
+        "expires_at < %(before)s AND NOT EXISTS (SELECT FROM account_tokens t"
+        " WHERE t.email_change_id = email_changes.id AND t.user_id = email_changes.user_id)",
+    ),
     Aged("idempotency_keys", "keep_token_days", "expires_at < %(before)s"),
 )
 
@@ -76,7 +83,7 @@ DELETED: dict[str, tuple[str, ...]] = {
     "coupons": ("coupon_codes",),
     "shipping_methods": (),
     "tax_rates": (),
-    "users": ("person_keys", "blind_tokens", "api_keys", "addresses"),
+    "users": ("person_keys", "blind_tokens", "account_tokens", "email_changes", "api_keys", "addresses"),
 }
 
 _DELETED_USERS: LiteralString = """

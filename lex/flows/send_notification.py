@@ -16,6 +16,7 @@ from lex.core.actor import Actor, system
 from lex.core.settings import settings
 from lex.db import jobs
 from lex.db.session import Session, transaction
+from lex.flows.accounts import letters
 from lex.identity.ciphers import Cipher, WrappedKey, cipher_of
 from lex.notifications import commands
 from lex.notifications.letters import Letter, address_lines, render
@@ -81,7 +82,7 @@ async def _compose(session: Session, facts: Facts) -> Mail | None:
         await commands.mark_expired(session, facts.id, "the person was erased")
         return None
     cipher = cipher_of(facts.user_id, WrappedKey(facts.wrapped_key, facts.key_id))
-    to = _recipient(facts, cipher)
+    to = await _recipient(session, facts, cipher)
     if to is None:
         await commands.mark_failed(session, facts.id, "there is no address", final=True)
         return None
@@ -89,8 +90,10 @@ async def _compose(session: Session, facts: Facts) -> Mail | None:
     return _mail(facts, to, letter)
 
 
-def _recipient(facts: Facts, cipher: Cipher) -> str | None:
-    """The address the order was placed with, else the account's."""
+async def _recipient(session: Session, facts: Facts, cipher: Cipher) -> str | None:
+    """The address the order was placed with, else the account's, or the one it is to have."""
+    if facts.template == "confirm_new_email":
+        return await letters.new_address(session, facts)
     if facts.order_id is not None and facts.email is not None:
         return cipher.open("orders.email", facts.order_id, facts.email)
     return cipher.open_optional("users.email", facts.user_id, facts.user_email)
@@ -99,7 +102,7 @@ def _recipient(facts: Facts, cipher: Cipher) -> str | None:
 async def _link(session: Session, facts: Facts) -> str:
     """The address of the order's page; a guest's carries a token of its own, for a guest cannot sign in."""
     if facts.order_id is None:
-        return settings().address
+        return await letters.address_of(session, facts)
     page = f"{settings().address}/orders/{facts.order_number}"
     if facts.template == "order_link":
         return f"{page}/open?token={await add_link(session, facts.order_id, facts.user_id, is_once=True)}"

@@ -1,4 +1,6 @@
-"""People: accounts, guests, their addresses, the keys their personal data is encrypted under, and API keys.
+"""People: accounts and how they are signed in to, guests, their addresses, the keys their personal data is encrypted
+under, and API keys.
 
-Owns `users`, `person_keys`, `blind_tokens`, `addresses`, `api_keys`.
+Owns `users`, `person_keys`, `blind_tokens`, `addresses`, `api_keys`, `account_tokens`, `email_changes`,
+`sign_in_attempts`, and the sessions in Redis.
 """

@@ -32,8 +32,9 @@ API_KEY_PREFIX = "lex_"
 
 _INSERT_PERSON: LiteralString = """
 WITH person AS (
-    INSERT INTO users (id, role, email, email_blind_index, first_name, last_name, phone, phone_blind_index)
-    SELECT %(id)s, %(role)s, %(email)s, %(email_index)s, %(first_name)s, %(last_name)s, %(phone)s, %(phone_index)s
+    INSERT INTO users (id, role, email, email_blind_index, first_name, last_name, phone, phone_blind_index, password)
+    SELECT %(id)s, %(role)s, %(email)s, %(email_index)s, %(first_name)s, %(last_name)s, %(phone)s, %(phone_index)s,
+           %(password)s
     FROM set_config('lex.user_id', coalesce(%(acting)s, current_setting('lex.user_id', true), ''), true)
     RETURNING id
 ), key AS (
@@ -93,13 +94,14 @@ async def create_user(
     first_name: str | None = None,
     last_name: str | None = None,
     phone: str | None = None,
+    password: str | None = None,
     known_as: Sequence[str | None] = (),
     acting: bool = False,
 ) -> Person:
     """A new person with a key of their own, in one statement. A guest is made so at every checkout.
 
     `known_as` are further names staff can find the person by, such as that on the parcel; they are not stored. When
-    `acting`, whoever acts in this transaction is this person from here on.
+    `acting`, whoever acts in this transaction is this person from here on. `password` is a hash (`passwords.keep`).
 
     Raises `Conflict` (`email_taken`) when a living account has the address, `Invalid` when it is malformed.
     """
@@ -122,6 +124,7 @@ async def create_user(
         wrapped_key=cipher.wrapped.wrapped_key,
         key_id=cipher.wrapped.key_id,
         blind_key_id=next(iter(ring.blind_keys)),
+        password=password,
         acting=str(user_id) if acting else None,
         tokens=blind_tokens(first_name, last_name, address, phone, *known_as),
     )

@@ -7,7 +7,21 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, tex
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lex.db.base import Base, BlindIndex, Ciphertext, Document, Keyed, No, SoftDelete, Touched, Yes, one_of, reference
+from lex.db.base import (
+    Base,
+    BlindIndex,
+    Ciphertext,
+    Counter,
+    Document,
+    Keyed,
+    No,
+    SoftDelete,
+    Touched,
+    Yes,
+    one_of,
+    owned_by,
+    reference,
+)
 
 _LIVING_ACCOUNT = text("deleted_at IS NULL AND role <> 'guest'")
 
@@ -130,3 +144,62 @@ class ApiKey(Keyed, Base):
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class EmailChange(Keyed, Base):
+    """A new address for an account; it counts once both addresses have said yes."""
+
+    __tablename__ = "email_changes"
+    __table_args__ = (
+        UniqueConstraint("id", "user_id"),
+        CheckConstraint(
+            "done_at IS NULL OR old_confirmed_at IS NOT NULL AND new_confirmed_at IS NOT NULL", name="done_at"
+        ),
+        Index("idx_email_changes_user_id", "user_id"),
+    )
+
+    user_id: Mapped[UUID] = reference("users")
+    email: Mapped[Ciphertext | None]
+    email_blind_index: Mapped[BlindIndex | None]
+    old_confirmed_at: Mapped[datetime | None]
+    new_confirmed_at: Mapped[datetime | None]
+    done_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime]
+
+
+class AccountToken(Keyed, Base):
+    """The key of a link in a mail: good once, for one purpose. Only its hash is stored."""
+
+    __tablename__ = "account_tokens"
+    __table_args__ = (
+        UniqueConstraint("token_hash"),
+        owned_by("email_changes", "email_change_id", "account_tokens"),
+        one_of("purpose", "verify_email", "reset_password", "unlock", "confirm_old_email", "confirm_new_email"),
+        CheckConstraint(
+            "(email_change_id IS NOT NULL) = (purpose IN ('confirm_old_email', 'confirm_new_email'))",
+            name="email_change_id",
+        ),
+        Index("idx_account_tokens_user_id", "user_id"),
+        Index("idx_account_tokens_email_change_id", "email_change_id"),
+    )
+
+    user_id: Mapped[UUID] = reference("users")
+    email_change_id: Mapped[UUID | None]
+    purpose: Mapped[str]
+    token_hash: Mapped[bytes]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class SignInAttempts(Base):
+    """How often it was tried in vain, by account, by address and by both: as HMAC, so that the row names nobody."""
+
+    __tablename__ = "sign_in_attempts"
+    __table_args__ = (Index("idx_sign_in_attempts_updated_at", "updated_at"),)
+
+    subject: Mapped[bytes] = mapped_column(primary_key=True)
+    failures: Mapped[Counter]
+    failed_at: Mapped[datetime | None]
+    locked_until: Mapped[datetime | None]
+    trusted_until: Mapped[datetime | None]
+    updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"))

@@ -12,7 +12,15 @@ from lex.db.session import Session
 #: The job that sends one notification (`flows/send_notification`).
 SEND = "send_notification"
 
-TEMPLATES = ("order_confirmed", "order_shipped", "order_canceled", "payment_failed", "download_ready", "order_link")
+#: What is told of an account: none of it says more than its reader knows, but for the link.
+OF_ACCOUNTS = (
+    *("verify_email", "account_exists", "reset_password", "choose_password", "password_changed", "account_locked"),
+    *("confirm_old_email", "confirm_new_email", "email_changed", "account_closed"),
+)
+TEMPLATES = (
+    *("order_confirmed", "order_shipped", "order_canceled", "payment_failed", "download_ready", "order_link"),
+    *OF_ACCOUNTS,
+)
 
 _PRIORITIES = {"low": -10, "normal": 0, "high": 10, "urgent": 20}
 

@@ -32,6 +32,7 @@ NOT_AUDITED = {
     "product_facets": "derived from products, whose changes are audited",
     "sandbox_payments": "the books of the sandbox provider, not ours",
     "search_words": "derived from the texts on offer, whose changes are audited",
+    "sign_in_attempts": "short-lived counters; every attempt is told by an event of the trail",
     "service_days": "a derived counter; the bookings it counts are audited",
     "stock_holds": "short-lived; every hold and release is a row of `stock_movements`, which is audited",
     "webhook_events": "the inbox; what an event changes is audited where it changes it",

@@ -30,6 +30,7 @@ WITHOUT_POLICIES = {
     "product_prices": "the public catalogue: past prices",
     "products": "the public catalogue, searched in ways that policies would slow down",
     "resources": "the public catalogue",
+    "sign_in_attempts": "counters under HMACs, of nobody named; customers have no right on it",
     "sandbox_payments": "the books of the sandbox provider, which stands for somebody outside",
     "schedule_exceptions": "the public catalogue",
     "search_words": "words of the public catalogue",

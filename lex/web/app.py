@@ -12,10 +12,11 @@ from litestar.di import Provide
 from lex.adapters import cached
 from lex.core.settings import settings
 from lex.db import session
+from lex.identity import sessions
 from lex.ops import logs
 from lex.web import sandbox
 from lex.web.api import api_routes
-from lex.web.kit import bodies, metrics, templates
+from lex.web.kit import bodies, metrics, rates, templates
 from lex.web.kit.actors import current_actor
 from lex.web.kit.edge import Edge
 from lex.web.kit.negotiation import refuse_unusable
@@ -52,9 +53,14 @@ async def _database(_: Litestar) -> AsyncIterator[None]:
     await session.connect(config.database_url, pool_size=config.pool_size, public=True)
     if config.cache and config.redis_url:
         cached.connect(config.redis_url, templates.build())
+    if config.redis_url:
+        sessions.connect(config.redis_url)
+        rates.connect(config.redis_url)
     try:
         yield
     finally:
+        await rates.disconnect()
+        await sessions.disconnect()
         await cached.disconnect()
         await session.disconnect()
 

@@ -16,6 +16,9 @@ from lex.core.errors import Forbidden
 from lex.coupons.queries import list_coupons
 from lex.db.session import transact
 from lex.flows.load_demo import GOODS, load_demo
+from lex.identity import passwords
+from lex.identity.ciphers import blind_index, normal_email
+from lex.identity.logins import Attempt, find_login
 from lex.identity.queries import find_api_key
 from lex.services import queries as services
 from lex.shipping.queries import list_methods
@@ -91,8 +94,20 @@ async def test_keys_open_the_shop_and_are_kept_to_their_owner(tmp_path: Path) ->
     roles = {row["label"]: holder.role for row in rows if (holder := await find_api_key(row["value"]))}
     assert roles == {"Owner API key": "super_admin", "Staff API key": "moderator"}
     path.unlink()
-    assert await _load(tmp_path) == {"key": 2}
-    assert await goods.value("SELECT count(*) FROM users") == 2
+    assert await _load(tmp_path) == {"key": 2, "sign-in": 3}
+    assert await goods.value("SELECT count(*) FROM users") == 3
+
+
+async def test_passwords_let_in_and_are_kept(tmp_path: Path) -> None:
+    await _load(tmp_path)
+    rows = json.loads((tmp_path / "demo.json").read_text())
+    written = dict(row["value"].split() for row in rows if row["label"].endswith("sign-in"))
+    assert len(written) == 3
+    for email, password in written.items():
+        index = blind_index("email", normal_email(email))
+        login = await find_login(Attempt.of(index, "192.0.2.1"))
+        assert login.is_verified
+        assert await passwords.fits(password, login.password)
 
 
 async def test_what_the_shop_threw_out_does_not_come_back(tmp_path: Path) -> None:

@@ -158,6 +158,11 @@ async def test_carts_mails_events_links_and_keys_go_by_their_age(rows: Rows) -> 
     for name, given in {"x": past, "y": {"revoked_at": LONG_AGO}, "z": {"expires_at": clock.real_now()}}.items():
         rows.add("order_tokens", **old(name), token_hash=name.encode(), order_id=order["id"], **given)
         rows.add("api_keys", **old(name), token_hash=name.encode(), **given)
+    rows.add("email_changes", **old("e"), **past)
+    rows.add("email_changes", expires_at=clock.real_now())
+    for name, given in {"x": past, "y": {"used_at": LONG_AGO}, "z": {"expires_at": clock.real_now()}}.items():
+        mailed = {"purpose": "unlock", "email_change_id": None}
+        rows.add("account_tokens", **old(name), token_hash=name.encode(), **mailed, **given)
     rows.add("idempotency_keys", **old("i"), actor_key="a", **past)
     expected = {
         "carts": (1, 0),
@@ -165,6 +170,8 @@ async def test_carts_mails_events_links_and_keys_go_by_their_age(rows: Rows) -> 
         "webhook_events": (1, 0),
         "order_tokens": (2, 0),
         "api_keys": (2, 0),
+        "account_tokens": (2, 0),
+        "email_changes": (1, 0),
         "idempotency_keys": (1, 0),
     }
     assert expected.keys() == {one.table for one in AGED}

@@ -52,6 +52,7 @@ def environment(race_database_url: str, cluster: Cluster, web_home: Path) -> dic
         "LEX_HOME": str(web_home),
         "LEX_LOG_LEVEL": "warning",
         "LEX_LOG_FORMAT": "text",
+        "LEX_PASSWORD_COST": "4",
     }
 
 

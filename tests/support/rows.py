@@ -37,6 +37,7 @@ LEGAL: dict[str, Any] = {
 }
 #: Whole rows whose columns depend on each other.
 TOGETHER: dict[str, Row] = {
+    "account_tokens": {"purpose": "confirm_old_email", "email_change_id": ...},
     "audit_seals": {"from_transaction": 0, "until_transaction": 1, "row_count": 0, "entries": b""},
     "coupons": {"code": "TEN", "type": "percentage", "percentage": 10},
     "coupon_codes": {"code": "TEN-1"},

@@ -51,6 +51,7 @@ def web_settings(
     monkeypatch.setenv("REDIS_URL", redis_url)
     monkeypatch.setenv("LEX_HOME", str(web_home))
     monkeypatch.setenv("LEX_LOG_LEVEL", "warning")
+    monkeypatch.setenv("LEX_PASSWORD_COST", "4")
     settings.cache_clear()
     yield monkeypatch
     settings.cache_clear()

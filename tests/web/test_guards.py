@@ -10,7 +10,7 @@ from lex.core.actor import Role, guest
 from lex.core.errors import Forbidden
 from lex.core.settings import settings
 from lex.identity.policy import PERMISSIONS, Permission, demand, permits
-from lex.web.kit.guards import declared
+from lex.web.kit.guards import declared, own_form
 from tests.web.conftest import Client
 
 
@@ -92,6 +92,7 @@ async def test_metrics_need_a_key_in_production(client: Client, key: Any, web_se
     headers = await key("super_admin")
     web_settings.setenv("LEX_ENVIRONMENT", "production")
     web_settings.setenv("LEX_PAYMENT_PROVIDER", "stripe")
+    web_settings.setenv("LEX_PASSWORD_COST", "12")
     settings.cache_clear()
     assert (await client.get("/metrics")).status_code == 401
     assert (await client.get("/metrics", headers=headers)).status_code == 200
@@ -108,3 +109,15 @@ def test_the_matrix_of_roles() -> None:
 def test_a_flow_asks_again() -> None:
     with pytest.raises(Forbidden):
         demand(guest(), Permission.ORDERS_READ)
+
+
+def test_every_form_of_a_page_asks_where_it_comes_from(app: Litestar) -> None:
+    """A session's cookie comes along with any post: a page's handler that changes something is under `own_form`."""
+    provider = ("/sandbox", "/api/")
+    forms = [
+        (address, handler)
+        for address, handler in handlers(app)
+        if "GET" not in address and not address.partition(" ")[2].startswith(provider)
+    ]
+    assert len(forms) > 20
+    assert [address for address, handler in forms if own_form not in handler.resolve_guards()] == []

@@ -5,6 +5,8 @@ from typing import Any
 from litestar import Router
 
 from lex.web.api import (
+    account,
+    account_changes,
     cart_coupons,
     carts,
     catalog,
@@ -20,7 +22,7 @@ from lex.web.api import (
 )
 
 _MODULES = (
-    *(catalog, search, carts, cart_coupons, checkout, orders, downloads),
+    *(catalog, search, carts, cart_coupons, checkout, orders, downloads, account, account_changes),
     *(staff_orders, staff_coupons, staff_audit, webhooks),
 )
 

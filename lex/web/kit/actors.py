@@ -1,22 +1,31 @@
-"""Who sends a request: a holder of an API key, or a guest with the token of a cart or an order.
+"""Who sends a request: a holder of an API key, somebody signed in, or a guest with the token of a cart or an order.
 
-Handlers take `actor: Actor`; it is found once per request.
+Handlers take `actor: Actor`; it is found once per request. The session of a browser stands in its cookie; a request
+without that cookie, or with an API key, asks Redis for nothing. While Redis is gone everybody is a guest.
 """
 
 from typing import Any
 
 from litestar.connection import ASGIConnection
 
+from lex.adapters.cache import UNAVAILABLE, Trouble
 from lex.core.actor import Actor, Role
 from lex.core.errors import Unauthenticated
+from lex.identity import sessions
 from lex.identity.ciphers import blind_index
 from lex.identity.commands import hash_token
 from lex.identity.queries import find_api_key
+from lex.identity.sessions import Session
+from lex.web.kit import cookies
 from lex.web.kit.addresses import client_address
+from lex.web.kit.csrf import own_call
 from lex.web.kit.edge import request_id_of
 
 CART_TOKEN = "X-Cart-Token"
 ORDER_TOKEN = "X-Order-Token"
+
+#: The cookie that holds a session's id.
+SESSION = "session"
 
 #: Longer than any token Lex makes.
 _LONGEST = 200
@@ -28,8 +37,51 @@ async def current_actor(request: ASGIConnection[Any, Any, Any, Any]) -> Actor:
     actor: Actor | None = state.get("actor")
     if actor is None:
         authorization = request.headers.get("authorization", "")
-        actor = state["actor"] = await _holder(request, authorization) if authorization else _guest(request)
+        if authorization:
+            actor = await _holder(request, authorization)
+        else:
+            session = await current_session(request)
+            actor = _signed_in(request, session) if session and session.is_complete else _guest(request)
+        state["actor"] = actor
     return actor
+
+
+def session_token(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """The session's id in the browser's cookie, or nothing."""
+    return cookies.given(connection.scope, SESSION)
+
+
+async def current_session(connection: ASGIConnection[Any, Any, Any, Any]) -> Session | None:
+    """The browser's session, complete or waiting for a step; None for a guest, and while Redis is gone.
+
+    Raises `Forbidden` (`foreign_call`) when the API is called to change something by a page that is not ours.
+    """
+    state: dict[str, Any] = connection.scope["state"]
+    if "session" not in state:
+        token = session_token(connection)
+        found = await sessions.find(token) if token else None
+        state["sessions_gone"] = found is UNAVAILABLE
+        state["session"] = None if isinstance(found, Trouble) else found
+        if state["session"] is not None:
+            own_call(connection)
+    session: Session | None = state["session"]
+    return session
+
+
+def are_sessions_gone(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
+    """Whether a session could not be looked for: Redis is gone."""
+    return bool(connection.scope["state"].get("sessions_gone"))
+
+
+def _signed_in(connection: ASGIConnection[Any, Any, Any, Any], session: Session) -> Actor:
+    return Actor(
+        Role(session.role),
+        f"user:{session.user_id}",
+        session.user_id,
+        request_id_of(connection.scope),
+        _tokens(connection),
+        address=client_address(connection),
+    )
 
 
 async def _holder(connection: ASGIConnection[Any, Any, Any, Any], authorization: str) -> Actor:

@@ -7,14 +7,18 @@ from uuid import UUID
 from litestar import Request, Response
 
 from lex.carts.commands import Opened
+from lex.carts.merging import find_own_cart
 from lex.carts.priced import PricedCart
-from lex.core.actor import Actor
+from lex.core.actor import Actor, Role
 from lex.core.settings import settings
+from lex.db.session import transact
 from lex.identity.commands import hash_token
 from lex.web.kit import cookies
 from lex.web.kit.templates import CART_COUNT_COOKIE
 
 _NAME = "cart"
+#: In place of the token of a customer's cart.
+_CUSTOMERS = "-"
 _DAY = 24 * 60 * 60
 
 
@@ -23,10 +27,13 @@ class Basket:
     """What the cookie says."""
 
     id: UUID
-    token: str
+    #: Opens a guest's cart; that of a customer is opened by who they are.
+    token: str = ""
 
     def opened_by(self, actor: Actor) -> Actor:
         """The actor, with the key to this cart."""
+        if not self.token:
+            return actor
         return replace(actor, tokens=(hash_token(self.token), *actor.tokens))
 
 
@@ -36,13 +43,21 @@ def find_basket(request: Request[Any, Any, Any]) -> Basket | None:
     if text is None:
         return None
     cart_id, _, token = text.partition(".")
-    return Basket(UUID(cart_id), token)
+    return Basket(UUID(cart_id), "" if token == _CUSTOMERS else token)
+
+
+async def own_basket(actor: Actor) -> Basket | None:
+    """The open cart of a customer whose browser knows of none: it was filled elsewhere, or the cookie is lost."""
+    if actor.role is not Role.USER or actor.user_id is None:
+        return None
+    user_id = actor.user_id
+    own = await transact(actor, lambda session: find_own_cart(session, user_id))
+    return Basket(own.id) if own else None
 
 
 def new_basket(opened: Opened) -> Basket:
-    """The basket of a guest's cart just opened."""
-    assert opened.token is not None
-    return Basket(opened.id, opened.token)
+    """The basket of a cart just opened."""
+    return Basket(opened.id, opened.token or "")
 
 
 def units_in(priced: PricedCart) -> int:
@@ -53,7 +68,7 @@ def units_in(priced: PricedCart) -> int:
 def keep(answer: Response[Any], basket: Basket, units: int) -> None:
     """Have the browser keep the basket as long as the cart itself lives."""
     seconds = settings().cart_days * _DAY
-    value = cookies.sign(_NAME, f"{basket.id.hex}.{basket.token}")
+    value = cookies.sign(_NAME, f"{basket.id.hex}.{basket.token or _CUSTOMERS}")
     answer.set_cookie(cookies.cookie(_NAME, value, seconds=seconds))
     answer.set_cookie(CART_COUNT_COOKIE, str(min(units, 9999)), max_age=seconds, secure=cookies.is_secure())
 

@@ -3,7 +3,8 @@
 The browser itself says where a post comes from (Sec-Fetch-Site, Origin): one from elsewhere is refused, whatever it
 carries. A client that says neither must send the token of the page back (signed double submit). Litestar's own check
 is the token alone, for every page and a cookie with each; this one lets pages be kept and shared: a page's token is
-needed only where the browser is silent. The API is not concerned: no cookie opens anything there.
+needed only where the browser is silent. At the API only a
+session's cookie opens anything, and only for calls of our own (`own_call`).
 """
 
 import secrets
@@ -22,6 +23,7 @@ from lex.web.kit.forms import form_of
 
 FIELD = "csrf"
 _NAME = "csrf"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 #: The scope of the request being answered, for what templates ask about it.
 current_scope: ContextVar[Any] = ContextVar("current_scope", default=None)
@@ -60,6 +62,23 @@ async def own_form(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteH
         raise Forbidden(
             "This form did not come from a page of ours; go back, load the page again and send it once more.",
             code="foreign_form",
+        )
+
+
+def own_call(connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """For a call of the API by a browser's session: what changes something comes from a page of ours.
+
+    A silent client must send JSON, which no form of another page can. Raises `Forbidden` (`foreign_call`).
+    """
+    if not connection.scope["path"].startswith("/api/") or connection.scope["method"] in _SAFE:  # type: ignore[typeddict-item]
+        return
+    own = _says_own(connection.headers, connection.headers.get("host", ""))
+    if own is None:
+        own = connection.headers.get("content-type", "").startswith("application/json")
+    if not own:
+        raise Forbidden(
+            "This call did not come from a page of ours; programs send an API key, or Content-Type: application/json.",
+            code="foreign_call",
         )
 
 

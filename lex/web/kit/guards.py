@@ -8,13 +8,14 @@ from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
 from lex.core.actor import Role
-from lex.core.errors import Forbidden, Unauthenticated
+from lex.core.errors import Forbidden, Refusal, Unauthenticated
 from lex.core.settings import settings
+from lex.identity import sessions
 from lex.identity.policy import Permission, permits
-from lex.web.kit.actors import current_actor
+from lex.web.kit.actors import are_sessions_gone, current_actor
 from lex.web.kit.csrf import own_form
 
-__all__ = ["declared", "own_form", "public", "requires"]
+__all__ = ["by_session", "declared", "own_form", "public", "requires", "signed_in"]
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -34,7 +35,7 @@ class Requires:
         if permits(actor.role, self.permission, actor.scopes):
             return
         if actor.role is Role.GUEST:
-            raise Unauthenticated("This needs an API key; send Authorization: Bearer <key>.")
+            raise _unknown(connection, "This needs an API key; send Authorization: Bearer <key>.")
         raise Forbidden(f"This needs the permission {self.permission}, which your key does not have.")
 
 
@@ -43,17 +44,43 @@ def requires(permission: Permission, *, open_in_development: bool = False) -> Ca
     return Requires(permission, open_in_development)
 
 
+def _unknown(connection: Connection, sentence: str) -> Refusal:
+    """Nobody: or somebody whose session cannot be looked for."""
+    return sessions.trouble() if are_sessions_gone(connection) else Unauthenticated(sentence)
+
+
+async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
+    """`guards=[signed_in]`: for everybody with an account, about their own. A browser is led to the sign-in page.
+
+    Raises `Unauthenticated`, and `Unavailable` while sessions cannot be looked for.
+    """
+    if (await current_actor(connection)).user_id is None:
+        raise _unknown(connection, "Sign in first, or send Authorization: Bearer <key>.")
+
+
+async def by_session(connection: Connection, _: BaseRouteHandler) -> None:
+    """`guards=[by_session]`: for somebody signed in with a password, in person: an API key changes no account.
+
+    Raises `Unauthenticated`, and `Unavailable` while sessions cannot be looked for.
+    """
+    actor, session = await current_actor(connection), connection.scope["state"].get("session")
+    if actor.user_id is None or session is None:
+        raise _unknown(connection, "Sign in first; this takes a session, not an API key.")
+
+
 async def public(_: Connection, __: BaseRouteHandler) -> None:
     """`guards=[public]`: for everybody. What belongs to somebody is found by the token or key of its owner only."""
 
 
 def declared(guards: Any) -> Permission | str | None:
-    """What a route's guards declare: a permission, "public", or None when nothing was declared."""
+    """What a route's guards declare: a permission, "signed in", "public", or None when nothing was declared."""
     for guard in guards:
         guard = getattr(guard, "value", guard)
         guard = getattr(guard, "func", guard)
         if isinstance(guard, Requires):
             return guard.permission
+        if guard in (signed_in, by_session):
+            return "signed in"
         if guard in (public, own_form):
             return "public"
     return None

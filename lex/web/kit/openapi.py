@@ -19,6 +19,8 @@ TAGS = {
     "cart": "A cart of goods, priced each time it is read. A guest's cart is opened by "
     "the token its creation answered, sent as `X-Cart-Token`.",
     "checkout": "From a cart to a paid order: place, pay, follow. A guest's order is opened by its `X-Order-Token`.",
+    "account": "One's own account: sign up, sign in, change it. A session is a cookie; calls by it that change "
+    "something come from a page of the shop, or carry JSON.",
     "orders": "The order desk. Needs a staff key.",
     "coupons": "Coupons, their unique codes and their uses. Needs a staff key.",
     "webhooks": "What payment providers call.",
@@ -38,6 +40,12 @@ _SECURITY: dict[str, SecurityScheme | Reference] = {
     "staffKey": SecurityScheme(
         type="http", scheme="bearer", description="A staff API key: `Authorization: Bearer <key>`."
     ),
+    "session": SecurityScheme(
+        type="apiKey",
+        name="lex_session",
+        security_scheme_in="cookie",
+        description="The cookie of a sign-in; `__Host-lex_session` under TLS.",
+    ),
     "cartToken": SecurityScheme(
         type="apiKey", name="X-Cart-Token", security_scheme_in="header", description="The token of a guest's cart."
     ),
@@ -48,6 +56,8 @@ _SECURITY: dict[str, SecurityScheme | Reference] = {
 
 #: For `security=` of a handler.
 STAFF: list[dict[str, list[str]]] = [{"staffKey": []}]
+SESSION: list[dict[str, list[str]]] = [{"session": []}]
+ACCOUNT: list[dict[str, list[str]]] = [{"session": []}, {"staffKey": []}]
 CART: list[dict[str, list[str]]] = [{"cartToken": []}, {"staffKey": []}]
 ORDER: list[dict[str, list[str]]] = [{"orderToken": []}, {"staffKey": []}]
 

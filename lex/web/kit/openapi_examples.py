@@ -10,12 +10,26 @@ _ADDRESS = {
     "country": "DE",
 }
 
+#: Stands for the key of a mail's link.
+_KEY = "k8Jq0m3Xn2bV7cR5tY9wZ1aS4dF6gH8jK0lQ2eW4rTU"
+
 BODIES: dict[str, dict[str, Any]] = {
     "openCart": {"country": "DE", "items": [{"sku": "BRASS-BELL", "quantity": 2}]},
     "addCartItem": {"sku": "BRASS-BELL", "quantity": 1},
     "changeCartItem": {"quantity": 3},
     "changeCart": {"country": "DE", "shipping_method": "standard"},
     "applyCoupon": {"code": "WELCOME10"},
+    "signUp": {"email": "ada@example.org", "password": "lantern otter quartz", "first_name": "Ada"},
+    "signIn": {"email": "ada@example.org", "password": "lantern otter quartz"},
+    "forgotPassword": {"email": "ada@example.org"},
+    "verifyEmail": {"token": _KEY, "password": "lantern otter quartz"},
+    "resetPassword": {"token": _KEY, "password": "velvet cactus engine"},
+    "unlockAccount": {"token": _KEY},
+    "changePassword": {"current_password": "lantern otter quartz", "password": "velvet cactus engine"},
+    "changeEmail": {"email": "ada@example.net", "password": "lantern otter quartz"},
+    "confirmOldEmail": {"token": _KEY},
+    "confirmNewEmail": {"token": _KEY},
+    "closeAccount": {"password": "lantern otter quartz"},
     "placeOrder": {
         "version": 1,
         "total_amount": 3780,

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 import structlog
@@ -39,7 +40,7 @@ _SENTENCES = {
     500: "Something went wrong on our side. Nothing you sent is at fault; quote the request id when you report it.",
 }
 #: Addresses whose ends are not words of the catalogue.
-_NO_WORDS = ("/orders", "/cart", "/checkout", "/media/", "/static/", "/sandbox", "/sitemaps/")
+_NO_WORDS = ("/account", "/orders", "/cart", "/checkout", "/media/", "/static/", "/sandbox", "/sitemaps/")
 _WORD = re.compile(r"[^\W_]+")
 _CODES = {400: "malformed", 413: "too_large", 500: "internal"}
 
@@ -109,10 +110,19 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception, *, around:
     body = _body(refusal, request)
     headers = _headers(refusal)
     if _wants_page(request):
+        if refusal.status == 401:
+            return Response(None, status_code=303, headers={"Location": sign_in_address(request)})
         words = _words_of(request.scope["path"]) if refusal.status == 404 else ""
         facts = {"status": refusal.status, "headers": headers, "problem": body, "words": words, "q": words}
         return _Page(request, around, facts)
     return Response(codec.encode(body), status_code=refusal.status, media_type=MEDIA_TYPE, headers=headers)
+
+
+def sign_in_address(request: Request[Any, Any, Any]) -> str:
+    """The sign-in page, which leads back to the page that was asked for; a form is not sent again."""
+    path, query = request.scope["path"], request.scope["query_string"].decode("latin-1")
+    wanted = f"{path}?{query}" if query else path
+    return f"/account/sign-in?{urlencode({'next': wanted if request.method == 'GET' else '/account'})}"
 
 
 def refusal_of(request: Request[Any, Any, Any], error: Exception) -> Refusal:

@@ -12,12 +12,13 @@ from litestar.connection import ASGIConnection
 
 from lex.adapters.cache import UNAVAILABLE, Cache
 from lex.core.errors import Refusal
-from lex.core.settings import settings
 from lex.identity.ciphers import blind_index
 from lex.web.kit.addresses import client_address
 
 _HOUR = 60 * 60
 MOST_CODES_IN_CART, MOST_CODES_FROM_ADDRESS = 20, 100
+#: Of accounts, from one address; how often a password was tried in vain is counted in PostgreSQL too.
+MOST_OF_ACCOUNTS = {"sign-in": 200, "sign-up": 20, "forgot": 20, "link": 60}
 
 
 class TooMany(Refusal):
@@ -41,6 +42,22 @@ class Limit:
     most: int
 
 
+class _Counters:
+    cache: Cache | None = None
+
+
+def connect(url: str) -> None:
+    """Count in this Redis from now on."""
+    _Counters.cache = Cache(url)
+
+
+async def disconnect() -> None:
+    """Count no more."""
+    cache, _Counters.cache = _Counters.cache, None
+    if cache is not None:
+        await cache.close()
+
+
 def by_address(what: str, connection: ASGIConnection[Any, Any, Any, Any], most: int) -> Limit:
     """A limit for the client's address. Whoever has one IPv6 address has its whole network of 64 bits."""
     address = client_address(connection)
@@ -49,17 +66,18 @@ def by_address(what: str, connection: ASGIConnection[Any, Any, Any, Any], most: 
 
 async def count(*limits: Limit, way_on: str = "") -> None:
     """Count one more of each. Raises `TooMany` beyond one of them. Whom it is about is kept nowhere."""
-    if not settings().redis_url:
+    if _Counters.cache is None:
         return
-    cache = Cache(settings().redis_url)
-    try:
-        for limit in limits:
-            key = f"rate:{limit.what}:{blind_index('address', limit.whom).hex()}"
-            counted = await cache.count(key, _HOUR)
-            if counted is not UNAVAILABLE and counted[0] > limit.most:
-                raise TooMany(counted[1], way_on)
-    finally:
-        await cache.close()
+    for limit in limits:
+        key = f"rate:{limit.what}:{blind_index('address', limit.whom).hex()}"
+        counted = await _Counters.cache.count(key, _HOUR)
+        if counted is not UNAVAILABLE and counted[0] > limit.most:
+            raise TooMany(counted[1], way_on)
+
+
+async def count_for_accounts(what: str, connection: ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Count one more of `MOST_OF_ACCOUNTS` from the client's address. Raises `TooMany`."""
+    await count(by_address(what, connection, MOST_OF_ACCOUNTS[what]))
 
 
 async def count_coupon(connection: ASGIConnection[Any, Any, Any, Any], cart_id: UUID) -> None:

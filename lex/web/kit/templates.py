@@ -21,6 +21,7 @@ from lex.core import colour, wording
 from lex.core.settings import Settings, settings
 from lex.web.kit import assets
 from lex.web.kit.csrf import csrf
+from lex.web.kit.signing import has_session
 from lex.web.kit.texts import texts
 
 _WEB = Path(__file__).parent.parent
@@ -97,6 +98,7 @@ def _environment(config: Settings) -> jinja2.Environment:
         icon=icon,
         texts=texts,
         csrf=csrf,
+        has_session=has_session,
         sources=sources,
     )
     return made

@@ -3,6 +3,7 @@
 from typing import Any
 
 from lex.web.storefront import crawlers, home, memberships, own_pages, product, products, searching, services
+from lex.web.storefront.account import account_routes
 from lex.web.storefront.buying import buying_routes
 
 _PARTS = (home, products, product, services, memberships, searching, own_pages, crawlers)
@@ -10,4 +11,4 @@ _PARTS = (home, products, product, services, memberships, searching, own_pages, 
 
 def storefront_routes() -> list[Any]:
     """Every route of the shop window."""
-    return [*(route for part in _PARTS for route in part.routes), *buying_routes()]
+    return [*(route for part in _PARTS for route in part.routes), *buying_routes(), *account_routes()]

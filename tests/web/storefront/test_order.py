@@ -397,11 +397,13 @@ async def test_one_address_asks_only_so_often(browser: Browser, shop: Shop) -> N
         assert seen.status_code == status
 
 
-async def test_without_redis_orders_are_bought_and_found(
-    web_settings: pytest.MonkeyPatch, browser: Browser, shop: Shop
-) -> None:
+@pytest.fixture
+def redis_gone(web_settings: pytest.MonkeyPatch) -> None:
+    """The application is told of a Redis that is not there."""
     web_settings.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
-    settings.cache_clear()
+
+
+async def test_without_redis_orders_are_bought_and_found(redis_gone: None, browser: Browser, shop: Shop) -> None:
     path = await ordered(browser, shop, payment_token="tok_visa")
     assert browser.page.url.path == path
     for _ in range(12):

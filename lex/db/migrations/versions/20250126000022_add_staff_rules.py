@@ -1,13 +1,13 @@
 """What the back office may do to people and reviews: nobody raises themself, the last super_admin stays, words stay.
 
 Revision ID: 20250126000022
-Revises: 20250126000020
+Revises: 20250126000021
 """
 
 from alembic import op
 
 revision = "20250126000022"
-down_revision = "20250126000020"
+down_revision = "20250126000021"
 branch_labels = None
 depends_on = None
 kind = "schema"

@@ -1,0 +1,1 @@
+"""Accounts: what a person does with theirs, a file each. docs/concepts/accounts.md tells how they hang together."""

@@ -1,0 +1,38 @@
+"""What is changed in an account is changed by Lex itself, for whoever asked: the audit tells both."""
+
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from lex.audit.commands import record
+from lex.core.actor import Actor, Role
+from lex.db.session import Session
+
+
+class Event(StrEnum):
+    """What the audit tells of accounts beside the changes of rows, and `sign_in` (`identity/logins`)."""
+
+    SIGN_UP = "sign_up"
+    SIGN_IN_FAILED = "sign_in_failed"
+    SIGN_OUT = "sign_out"
+    SESSION_ENDED = "session_ended"
+    PASSWORD_CHANGED = "password_changed"
+    PASSWORD_RESET = "password_reset"
+    EMAIL_VERIFIED = "email_verified"
+    EMAIL_CHANGE_ASKED = "email_change_asked"
+    EMAIL_CHANGED = "email_changed"
+    ACCOUNT_UNLOCKED = "account_unlocked"
+    ACCOUNT_CLOSED = "account_closed"
+    ACCOUNT_OPENED = "account_opened"
+    STAFF_APPOINTED = "staff_appointed"
+
+
+def lex_for(actor: Actor, user_id: UUID | None = None) -> Actor:
+    """Lex itself, for this actor, or for whom the request turned out to be of."""
+    return replace(actor, role=Role.SYSTEM, user_id=user_id or actor.user_id)
+
+
+async def note(session: Session, event: Event, user_id: UUID | None, **details: Any) -> None:
+    """Tell the audit what happened to somebody's account. `details` hold nothing personal."""
+    await record(session, event.value, "users", user_id, details)

@@ -1,0 +1,62 @@
+"""End sessions: at sign-out, from the list of devices, and wherever what they say of their owner is no longer so.
+
+A change that ends sessions puts a job beside itself, in its own transaction: it ends them even when Redis is gone at
+that moment. So does the database itself when a role or standing changes, whoever changes it (`tr_users_sessions`).
+"""
+
+from contextlib import suppress
+from datetime import datetime
+from uuid import UUID
+
+from lex.core import clock
+from lex.core.actor import Actor
+from lex.core.errors import NotFound, Unavailable
+from lex.db import jobs
+from lex.db.session import Session, transact
+from lex.flows.accounts.acting import Event, lex_for, note
+from lex.identity import sessions
+from lex.identity.tokens import revoke_tokens
+
+_JOB = "end_sessions"
+
+
+async def end_ways_in(session: Session, user_id: UUID) -> None:
+    """With a new password or address: keys mailed before open nothing, and every session that somebody has begun by
+    now ends, once this transaction is committed."""
+    await revoke_tokens(session, user_id)
+    before = clock.real_now().isoformat()
+    await jobs.defer(session, _JOB, user_id=user_id, before=before, priority=20)
+
+
+async def end_at_once(user_id: UUID, *, but: UUID | None = None) -> None:
+    """After that commit: end them now. While Redis is gone they open nothing, and the job ends them."""
+    with suppress(Unavailable):
+        await sessions.end_all(user_id, but=but)
+
+
+@jobs.job(_JOB)
+async def end_sessions(_: Actor, *, user_id: UUID, before: str) -> None:
+    """End the sessions of somebody that began before an instant. Tried again until Redis has heard of it."""
+    await sessions.end_all(user_id, before=datetime.fromisoformat(before).timestamp())
+
+
+async def sign_out(actor: Actor, token: str, held: sessions.Session) -> None:
+    """End the session of this browser. Raises `Unavailable`."""
+    await sessions.end(token, held)
+    await transact(lex_for(actor), lambda session: note(session, Event.SIGN_OUT, held.user_id))
+
+
+async def sign_out_there(actor: Actor, user_id: UUID, session_id: UUID) -> None:
+    """End one of one's sessions in another browser. Raises `NotFound`, `Unavailable`."""
+    if not await sessions.end_one(user_id, session_id):
+        raise NotFound("You are not signed in there any more.", code="session_not_found")
+    await transact(
+        lex_for(actor), lambda session: note(session, Event.SESSION_ENDED, user_id, session_id=str(session_id))
+    )
+
+
+async def sign_out_elsewhere(actor: Actor, user_id: UUID, but: UUID) -> int:
+    """End one's sessions in every other browser; returns how many. Raises `Unavailable`."""
+    ended = await sessions.end_all(user_id, but=but)
+    await transact(lex_for(actor), lambda session: note(session, Event.SESSION_ENDED, user_id, others=ended))
+    return ended

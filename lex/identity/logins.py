@@ -1,0 +1,201 @@
+"""What a sign-in is checked by, and how often it was tried in vain.
+
+A stranger reaches one account by its address through `find_login` of the database and no other way. Attempts are
+counted by account, by network address and by both, under HMACs: who fails often waits, longer each time. The account
+itself waits for everybody only after many failures, and never where its owner signed in lately; a mail opens it again.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import ip_network
+from typing import Any, LiteralString
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from lex.core import clock
+from lex.core.errors import Refusal, Unauthenticated
+from lex.db import sql
+from lex.db.session import Session, reading
+from lex.identity.ciphers import blind_index
+
+#: Failures without a wait: of one account from one address, of an address, of an account.
+FREE_OF_PAIR, FREE_OF_ADDRESS, FREE_OF_ACCOUNT = 5, 20, 50
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
+FORGOTTEN_AFTER = timedelta(days=1)
+TRUSTED_FOR = timedelta(days=30)
+
+_FIND: LiteralString = """
+SELECT user_id, role, password, is_active, is_verified, two_factor_enabled, wait_until
+FROM find_login(%(email_index)s, %(account)s, %(pair)s, %(address)s, %(now)s)
+"""
+
+# In one order, so that two who fail at once wait for each other and never for ever.
+_FAILED: LiteralString = """
+WITH subjects AS (
+    SELECT * FROM unnest(%(subjects)s::bytea[], %(free)s::int[]) AS s (subject, free) ORDER BY subject
+), counted AS (
+    INSERT INTO sign_in_attempts AS a (subject, failures, failed_at)
+    SELECT subject, 1, %(now)s FROM subjects
+    ON CONFLICT (subject) DO UPDATE SET failed_at = excluded.failed_at,
+        failures = CASE WHEN a.failed_at > %(forgotten)s THEN a.failures + 1 ELSE 1 END,
+        locked_until = (
+            SELECT %(now)s::timestamptz + least(%(longest)s::interval, %(first)s::interval
+                * 2 ^ least(a.failures + 1 - s.free, 20))
+            FROM subjects s WHERE s.subject = a.subject AND a.failed_at > %(forgotten)s AND a.failures + 1 >= s.free)
+    RETURNING subject, locked_until
+)
+SELECT EXISTS (SELECT FROM counted WHERE subject = %(account)s AND locked_until IS NOT NULL)
+"""
+
+_SUBJECTS: LiteralString = """
+INSERT INTO sign_in_attempts AS a (subject, trusted_until)
+SELECT * FROM unnest(%(subjects)s::bytea[], %(trusted)s::timestamptz[]) AS s (subject, trusted_until)"""
+_FORGIVEN: LiteralString = """
+ORDER BY subject
+ON CONFLICT (subject) DO UPDATE SET failures = 0, locked_until = NULL, trusted_until = excluded.trusted_until
+"""
+_CLEAR: LiteralString = _SUBJECTS + _FORGIVEN
+
+# The password that was proven must still be the account's: one that was changed meanwhile opens nothing. In one
+# statement, since a sign-in is to cost little beside its hash.
+_ADMIT: LiteralString = f"""
+WITH admitted AS (
+    UPDATE users SET last_login_at = %(now)s, password = coalesce(%(rehashed)s, password)
+    WHERE id = %(user_id)s AND password = %(password)s AND is_active AND email_verified_at IS NOT NULL
+      AND deleted_at IS NULL AND role = %(role)s
+    RETURNING id
+), cleared AS ({_SUBJECTS} WHERE EXISTS (SELECT FROM admitted) {_FORGIVEN})
+SELECT record_audit('sign_in', 'users', id::text, %(details)s) FROM admitted
+"""
+
+
+_FORGET: LiteralString = """
+DELETE FROM sign_in_attempts
+WHERE updated_at < %(before)s AND (trusted_until < %(now)s) IS NOT FALSE AND (locked_until < %(now)s) IS NOT FALSE
+"""
+
+
+class WrongCredentials(Unauthenticated):
+    """One answer for an address without an account, a wrong password, and an account that is not open."""
+
+    code = "wrong_credentials"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "E-mail and password do not belong together, or the address is not confirmed yet. Check both, look for "
+            "our mail, or choose a new password."
+        )
+
+
+class SignInLocked(Refusal):
+    """It was tried in vain too often, by somebody: an account that is there is told how to go on by mail."""
+
+    status = 429
+    code = "sign_in_locked"
+
+    def __init__(self, until: datetime) -> None:
+        seconds = max((until - clock.now()).total_seconds(), 1)
+        wait = f"{round(seconds / 60)} min" if seconds > 90 else f"{seconds:.0f} s"
+        super().__init__(
+            f"That was tried in vain too often; try again in {wait}, or choose a new password by the link we mail you."
+        )
+        self.headers = {"Retry-After": str(int(seconds) + 1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """The account of an address, or nobody's (`user_id` None). `wait_until` stands for both."""
+
+    user_id: UUID | None
+    role: str | None
+    password: str | None
+    is_active: bool | None
+    is_verified: bool | None
+    two_factor_enabled: bool | None
+    wait_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Who is tried from where, as the counters know them."""
+
+    email_index: bytes
+    account: bytes
+    pair: bytes
+    address: bytes
+
+    @classmethod
+    def of(cls, email_index: bytes, address: str) -> "Attempt":
+        """Whoever has one IPv6 address has its whole network of 64 bits."""
+        net = str(ip_network(f"{address}/64", strict=False)) if ":" in address else address
+        account = email_index.hex()
+        names = (account, f"{account} {net}", net)
+        return cls(email_index, *(blind_index("sign-in", name) for name in names))
+
+
+async def find_login(attempt: Attempt) -> Login:
+    """The login of an address, as a stranger. Raises `SignInLocked` while it has to wait: nothing is hashed then."""
+    params = {
+        "email_index": attempt.email_index,
+        "account": attempt.account,
+        "pair": attempt.pair,
+        "address": attempt.address,
+        "now": clock.now(),
+    }
+    async with reading() as connection, connection.cursor(row_factory=class_row(Login)) as cursor:
+        await cursor.execute(_FIND, params)
+        login = await cursor.fetchone()
+    assert login is not None
+    if login.wait_until is not None:
+        raise SignInLocked(login.wait_until)
+    return login
+
+
+async def note_failure(session: Session, attempt: Attempt) -> bool:
+    """Count it; whether the account has to wait for everybody from now on."""
+    now = clock.now()
+    locked: bool = await sql.fetch_value(
+        session,
+        _FAILED,
+        subjects=[attempt.pair, attempt.address, attempt.account],
+        free=[FREE_OF_PAIR, FREE_OF_ADDRESS, FREE_OF_ACCOUNT],
+        account=attempt.account,
+        now=now,
+        forgotten=now - FORGOTTEN_AFTER,
+        first=FIRST_WAIT,
+        longest=LONGEST_WAIT,
+    )
+    return locked
+
+
+async def note_success(session: Session, attempt: Attempt) -> None:
+    """What was tried in vain is forgotten, and the account's lock does not hold at this address for a while."""
+    trusted = [clock.now() + TRUSTED_FOR, None]
+    await sql.execute(session, _CLEAR, subjects=[attempt.pair, attempt.account], trusted=trusted)
+
+
+async def admit(
+    session: Session, attempt: Attempt, login: Login, *, rehashed: str | None, details: Mapping[str, Any]
+) -> bool:
+    """Write down a sign-in, as `note_success` and for the audit; whether hash and role still are what was proven."""
+    entry: UUID | None = await sql.fetch_value(
+        session,
+        _ADMIT,
+        user_id=login.user_id,
+        role=login.role,
+        password=login.password,
+        rehashed=rehashed,
+        now=clock.real_now(),
+        subjects=[attempt.pair, attempt.account],
+        trusted=[clock.now() + TRUSTED_FOR, None],
+        details=sql.json(dict(details)),
+    )
+    return entry is not None
+
+
+async def forget_attempts(session: Session) -> int:
+    """Drop counters that say nothing any more; returns how many."""
+    now = clock.now()
+    return await sql.execute(session, _FORGET, now=now, before=now - FORGOTTEN_AFTER)

@@ -1,0 +1,246 @@
+"""Sessions: who is signed in, in which browser. They live in Redis alone, under the hash of an id the server chose.
+
+A session holds what a request needs to know, so that a signed-in request reads once. It ends after a time without a
+visit, at its last hour, at sign-out, and when what it says of its owner changes. docs/concepts/accounts.md tells more.
+"""
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Literal
+from uuid import UUID
+
+import msgspec
+
+from lex.adapters.cache import UNAVAILABLE, Cache, Trouble
+from lex.core import ids
+from lex.core.actor import STAFF, Role
+from lex.core.errors import Unavailable
+from lex.core.settings import settings
+from lex.identity.commands import hash_token
+
+_HOUR, _DAY = 3600.0, 86400.0
+#: How often a visit is written down, in seconds: a session is read at each request and written at few.
+_SEEN_EVERY = 60.0
+_LONGEST_TOKEN = 100
+#: Sessions of one account; with one more the one that was not seen the longest ends.
+_MOST = 50
+SECOND_FACTOR: Final = "second_factor"
+Unheard = Literal[Trouble.UNAVAILABLE]
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A browser that somebody is signed in with. Times are seconds of the epoch; `id` names it in lists, opens nothing.
+
+    `waits_for` names the step that is still to be done; until then its holder is nobody. `proven_at` is when the
+    password, or another factor, was last given. `factors` are what was given at sign-in.
+    """
+
+    id: UUID
+    user_id: UUID
+    role: str
+    began_at: float
+    proven_at: float
+    seen_at: float
+    ends_at: float
+    device: str = ""
+    address: str = ""
+    waits_for: str = ""
+    factors: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Nothing is left to be done: its holder acts."""
+        return not self.waits_for
+
+    @property
+    def seen(self) -> datetime:
+        """When it was seen last."""
+        return datetime.fromtimestamp(self.seen_at, UTC)
+
+    @property
+    def began(self) -> datetime:
+        """When somebody signed in."""
+        return datetime.fromtimestamp(self.began_at, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What a browser says of itself, in words, and where it is."""
+
+    name: str
+    address: str
+
+
+class _Store:
+    cache: Cache | None = None
+
+
+def connect(url: str) -> None:
+    """Keep sessions in this Redis from now on."""
+    _Store.cache = Cache(url)
+
+
+async def disconnect() -> None:
+    """Keep none any more."""
+    cache, _Store.cache = _Store.cache, None
+    if cache is not None:
+        await cache.close()
+
+
+def is_open() -> bool:
+    """Whether this process has a store of sessions."""
+    return _Store.cache is not None
+
+
+async def require_store() -> None:
+    """Before somebody signs in. Raises `Unavailable` while sessions cannot be kept."""
+    if _Store.cache is None or not await _Store.cache.ping():
+        raise trouble()
+
+
+def trouble() -> Unavailable:
+    """What is told while Redis is gone."""
+    return Unavailable(
+        "Signing in does not work at the moment; try again in a few minutes. You can buy without an account meanwhile.",
+        code="sessions_unavailable",
+    )
+
+
+async def begin(user_id: UUID, role: Role, device: Device, *, factors: tuple[str, ...], waits_for: str = "") -> str:
+    """A new session; returns its id, for the cookie alone. Raises `Unavailable`."""
+    now = time.time()
+    lasts = settings().staff_session_hours * _HOUR if role in STAFF else settings().session_days * _DAY
+    session = Session(
+        *(ids.new_id(), user_id, role.value, now, now, now, now + lasts),
+        *(device.name, device.address, waits_for, factors),
+    )
+    return await _keep_new(session)
+
+
+async def _keep_new(session: Session) -> str:
+    token = ids.new_token()
+    cache = _cache()
+    number = await cache.set_in(
+        *(_group(session.user_id), _key(token), msgspec.json.encode(session), _idle(session)),
+        group_seconds=session.ends_at - time.time(),
+    )
+    if isinstance(number, Trouble):
+        raise trouble()
+    if number > _MOST:
+        for old in (await list_of(session.user_id))[_MOST:]:
+            await end_one(session.user_id, old.id)
+    return token
+
+
+async def find(token: str) -> Session | Unheard | None:
+    """The living session of an id, or None; `UNAVAILABLE` while Redis is gone. One read; once a minute a write too."""
+    if not 0 < len(token) <= _LONGEST_TOKEN:
+        return None
+    if _Store.cache is None:
+        return UNAVAILABLE
+    key = _key(token)
+    value = await _Store.cache.get(key)
+    if value is None or isinstance(value, Trouble):
+        return value
+    session, now = msgspec.json.decode(value, type=Session), time.time()
+    if session.ends_at <= now:
+        return None
+    if now - session.seen_at > _SEEN_EVERY:
+        session = msgspec.structs.replace(session, seen_at=now)
+        await _Store.cache.replace(key, msgspec.json.encode(session), _idle(session))
+    return session
+
+
+async def renew(token: str, session: Session, *, factor: str = "", waits_for: str = "") -> str:
+    """The same session under another id, with a factor proven just now. The old id opens nothing from here on.
+
+    For every step that gives more than there was: a second factor, a password given again. Raises `Unavailable`.
+    """
+    factors = (*session.factors, factor) if factor and factor not in session.factors else session.factors
+    proven = msgspec.structs.replace(session, proven_at=time.time(), factors=factors, waits_for=waits_for)
+    fresh = await _keep_new(proven)
+    await end(token, session)
+    return fresh
+
+
+async def restart(token: str, session: Session) -> str:
+    """The same session under another id, as if it had begun just now: those that began before may all be ended."""
+    now = time.time()
+    fresh = await _keep_new(msgspec.structs.replace(session, began_at=now, proven_at=now, seen_at=now))
+    await end(token, session)
+    return fresh
+
+
+async def end(token: str, session: Session) -> None:
+    """End this session. Raises `Unavailable` when it cannot be."""
+    await _end(session.user_id, [_key(token)])
+
+
+async def discard(token: str, user_id: UUID) -> None:
+    """End a session whose id nobody was told, if Redis can be told."""
+    with suppress(Unavailable):
+        await _end(user_id, [_key(token)])
+
+
+async def list_of(user_id: UUID) -> list[Session]:
+    """The sessions somebody is signed in with, last seen first. Raises `Unavailable`."""
+    return sorted((await _all_of(user_id)).values(), key=lambda session: session.seen_at, reverse=True)
+
+
+async def end_one(user_id: UUID, session_id: UUID) -> bool:
+    """End one of somebody's sessions, wherever it is; whether there was one. Raises `Unavailable`."""
+    keys = [key for key, session in (await _all_of(user_id)).items() if session.id == session_id]
+    await _end(user_id, keys)
+    return bool(keys)
+
+
+async def end_all(user_id: UUID, *, before: float | None = None, but: UUID | None = None) -> int:
+    """End all sessions of somebody (that began `before`), `but` one; returns how many. Raises `Unavailable`."""
+    keys = [
+        key
+        for key, session in (await _all_of(user_id)).items()
+        if session.id != but and (before is None or session.began_at < before)
+    ]
+    await _end(user_id, keys)
+    return len(keys)
+
+
+async def _all_of(user_id: UUID) -> dict[str, Session]:
+    cache, group = _cache(), _group(user_id)
+    keys = await cache.keys_in(group)
+    if isinstance(keys, Trouble):
+        raise trouble()
+    values = await cache.get_many(*keys) if keys else []
+    if isinstance(values, Trouble):
+        raise trouble()
+    await cache.delete_in(group, *(key for key, value in zip(keys, values, strict=True) if value is None))
+    pairs = zip(keys, values, strict=True)
+    return {key: msgspec.json.decode(value, type=Session) for key, value in pairs if value is not None}
+
+
+async def _end(user_id: UUID, keys: list[str]) -> None:
+    if not await _cache().delete_in(_group(user_id), *keys):
+        raise trouble()
+
+
+def _cache() -> Cache:
+    if _Store.cache is None:
+        raise trouble()
+    return _Store.cache
+
+
+def _idle(session: Session) -> float:
+    """Seconds until it ends by itself when nobody comes."""
+    is_staff = Role(session.role) in STAFF
+    idle = settings().staff_idle_minutes * 60.0 if is_staff else settings().session_idle_days * _DAY
+    return max(min(idle, session.ends_at - time.time()), 0.001)
+
+
+def _key(token: str) -> str:
+    return f"session:{hash_token(token).hex()}"
+
+
+def _group(user_id: UUID) -> str:
+    return f"sessions:{user_id}"

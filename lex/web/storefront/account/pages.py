@@ -1,0 +1,73 @@
+"""What the account's pages share: one answer for a form with its faults, and the way on once somebody is in."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from litestar import Request, Response
+
+from lex.core.actor import Actor, Role
+from lex.core.errors import FieldError, Refusal
+from lex.flows.accounts.sign_in import Admitted, carry_cart
+from lex.identity import sessions
+from lex.web.kit.actors import current_session, session_token
+from lex.web.kit.basket import Basket, find_basket, keep
+from lex.web.kit.signing import keep_session, local_path
+from lex.web.kit.templates import page
+from lex.web.storefront.frame import frame
+from lex.web.storefront.visitor import see_other
+
+HEADERS = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex"}
+SECOND_STEP = "/account/sign-in/second-factor"
+
+
+async def show(
+    request: Request[Any, Any, Any],
+    name: str,
+    form: Mapping[str, str] | None = None,
+    refusal: Refusal | None = None,
+    **facts: Any,
+) -> Response[Any]:
+    """A page of the account. A refusal stands beside the fields it names, or above the form when it names none."""
+    faults: Sequence[FieldError] = refusal.errors if refusal else ()
+    return page(
+        f"account/{name}.html",
+        request=request,
+        status=refusal.status if refusal and refusal.status != 401 else 422 if refusal else 200,
+        headers=HEADERS | dict(getattr(refusal, "headers", {})),
+        frame=await frame(),
+        form=form or {},
+        faults=faults,
+        fault_of={fault.field: fault.message for fault in faults},
+        refusal=None if faults else refusal,
+        **facts,
+    )
+
+
+async def enter(request: Request[Any, Any, Any], actor: Actor, admitted: Admitted, wanted: str) -> Response[Any]:
+    """Somebody is in: the browser gets the session's id, what it was signed in with before ends, the cart comes along.
+
+    Where a second factor is asked for, that comes first.
+    """
+    before = await current_session(request)
+    if before is not None:
+        await sessions.discard(session_token(request), before.user_id)
+    if admitted.waits_for:
+        answer = see_other(f"{SECOND_STEP}?{urlencode({'next': local_path(wanted)})}")
+    else:
+        answer = see_other(local_path(wanted))
+        await bring_cart(request, actor, admitted, answer)
+    keep_session(answer, admitted.token, admitted.role)
+    return answer
+
+
+async def bring_cart(request: Request[Any, Any, Any], actor: Actor, admitted: Admitted, answer: Response[Any]) -> None:
+    """What a customer put into the cart as a guest joins their own; staff buy nothing for themselves."""
+    if admitted.role is not Role.USER:
+        return
+    basket = find_basket(request)
+    own = await carry_cart(
+        basket.opened_by(actor) if basket else actor, admitted.user_id, basket.id if basket else None
+    )
+    if own is not None:
+        keep(answer, Basket(own.id), own.units)
