@@ -13,8 +13,7 @@ from lex.core.actor import Actor, system
 from lex.core.errors import Conflict, Gone
 from lex.db import jobs, sql
 from lex.db.session import Session, transact
-from lex.flows.reindex_people import reindex_namesakes
-from lex.identity import keyring
+from lex.flows.reindex_people import reindex_while_turning
 from lex.identity.ciphers import Cipher
 from lex.identity.queries import get_cipher
 
@@ -60,8 +59,7 @@ async def adopt_orders_later(_: Actor, *, person_id: UUID) -> None:
 
 
 async def _adopt(session: Session, person_id: UUID) -> int:
-    if len(keyring.fresh().blind_keys) > 1:  # guests may still be found by an older key, and adoption compares
-        await reindex_namesakes(session, next(iter(keyring.fresh().blind_keys)), person_id)
+    await reindex_while_turning(session, person_id)  # guests may still be found by an older key, and adoption compares
     adopted = await sql.fetch_all(session, _ADOPT, _Adopted, person_id=person_id)
     if adopted:
         own = await get_cipher(session, person_id)

@@ -68,7 +68,7 @@ _ERASURES: tuple[LiteralString, ...] = (
     """UPDATE api_keys SET name = 'erased', revoked_at = coalesce(revoked_at, %(now)s)
        WHERE user_id = %(user_id)s""",
     "UPDATE account_tokens SET used_at = %(now)s WHERE user_id = %(user_id)s AND used_at IS NULL",
-    """UPDATE email_changes SET email = NULL, email_blind_index = NULL, expires_at = least(expires_at, %(now)s)
+    """UPDATE email_changes SET email = NULL, expires_at = least(expires_at, %(now)s)
        WHERE user_id = %(user_id)s""",
     "DELETE FROM addresses WHERE user_id = %(user_id)s",
     "DELETE FROM blind_tokens WHERE user_id = %(user_id)s",

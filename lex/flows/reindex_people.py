@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidTag
 from lex.core import clock, codec
 from lex.db import sql
 from lex.db.session import Session
+from lex.identity import keyring
 from lex.identity.ciphers import (
     Cipher,
     blind_index,
@@ -139,8 +140,14 @@ async def reindex_people(session: Session, newest: str, last: UUID, most: int) -
     return await _reindex(session, people, newest)
 
 
-async def reindex_namesakes(session: Session, newest: str, person_id: UUID) -> None:
-    """Make the indexes of a person, and of everybody with the same e-mail, those of the newest key."""
+async def reindex_while_turning(session: Session, person_id: UUID) -> None:
+    """While the ring turns: make the indexes of a person, and of everybody with the same e-mail, the newest key's."""
+    newest, *older = keyring.fresh().blind_keys
+    if older:
+        await _reindex_namesakes(session, newest, person_id)
+
+
+async def _reindex_namesakes(session: Session, newest: str, person_id: UUID) -> None:
     person = await sql.fetch_one(session, _ONE, _Person, person_id=person_id)
     email = person.texts()["email"] if person else None
     if email is None:

@@ -10,18 +10,18 @@ from lex.core import clock, ids
 from lex.core.errors import Conflict, Gone, Invalid, NotFound
 from lex.db import sql
 from lex.db.session import Session
-from lex.identity.ciphers import blind_index, blind_tokens, normal_email
-from lex.identity.commands import checked_email
+from lex.identity.ciphers import blind_indexes, blind_tokens, normal_email
+from lex.identity.commands import checked_email, claim_email
 from lex.identity.queries import get_cipher, open_cipher
 from lex.identity.tokens import LASTS, Purpose
 
 _STANDING: LiteralString = """
 SELECT id, role, is_active, email_verified_at IS NOT NULL AS is_verified, locale FROM users
-WHERE email_blind_index = %(index)s AND role <> 'guest' AND deleted_at IS NULL
+WHERE email_blind_index = ANY(%(indexes)s) AND role <> 'guest' AND deleted_at IS NULL
 """
 
 _PROFILE: LiteralString = """
-SELECT u.id, u.role, u.email, u.first_name, u.last_name, u.email_blind_index AS email_index,
+SELECT u.id, u.role, u.email, u.first_name, u.last_name,
        u.password IS NOT NULL AS has_password, u.last_login_at, u.created_at, k.wrapped_key, k.key_id
 FROM users u JOIN person_keys k ON k.user_id = u.id
 WHERE u.id = %(user_id)s AND u.deleted_at IS NULL
@@ -51,20 +51,20 @@ WITH ended AS (
     UPDATE email_changes SET expires_at = %(now)s
     WHERE user_id = %(user_id)s AND done_at IS NULL AND expires_at > %(now)s
 )
-INSERT INTO email_changes (id, user_id, email, email_blind_index, expires_at)
-VALUES (%(id)s, %(user_id)s, %(email)s, %(index)s, %(expires_at)s)
+INSERT INTO email_changes (id, user_id, email, expires_at)
+VALUES (%(id)s, %(user_id)s, %(email)s, %(expires_at)s)
 """
 
 _CONFIRM: LiteralString = """
 UPDATE email_changes SET old_confirmed_at = CASE WHEN %(is_new)s THEN old_confirmed_at ELSE %(now)s END,
     new_confirmed_at = CASE WHEN %(is_new)s THEN %(now)s ELSE new_confirmed_at END
 WHERE id = %(id)s AND user_id = %(user_id)s AND done_at IS NULL AND expires_at > %(now)s
-RETURNING id, user_id, email, email_blind_index, old_confirmed_at, new_confirmed_at
+RETURNING id, user_id, email, old_confirmed_at, new_confirmed_at
 """
 
 _MOVE: LiteralString = """
 WITH done AS (
-    UPDATE email_changes SET done_at = %(now)s, email = NULL, email_blind_index = NULL
+    UPDATE email_changes SET done_at = %(now)s, email = NULL
     WHERE id = %(change_id)s AND user_id = %(user_id)s
 ), words AS (
     DELETE FROM blind_tokens WHERE user_id = %(user_id)s AND token = ANY(%(old_words)s::bytea[])
@@ -100,7 +100,6 @@ class Profile:
     id: UUID
     role: str
     email: str
-    email_index: bytes
     first_name: str | None
     last_name: str | None
     has_password: bool
@@ -118,7 +117,6 @@ class _Row:
     id: UUID
     role: str
     email: bytes
-    email_index: bytes
     first_name: bytes | None
     last_name: bytes | None
     has_password: bool
@@ -135,7 +133,6 @@ class EmailChange:
     id: UUID
     user_id: UUID
     email: bytes
-    email_blind_index: bytes
     old_confirmed_at: datetime | None
     new_confirmed_at: datetime | None
 
@@ -160,9 +157,9 @@ def checked_account_email(email: str, field: str = "email") -> str:
     return address
 
 
-async def find_standing(session: Session, email_index: bytes) -> Standing | None:
-    """The account of an address by its blind index; guests have none."""
-    return await sql.fetch_one(session, _STANDING, Standing, index=email_index)
+async def find_standing(session: Session, email_indexes: list[bytes]) -> Standing | None:
+    """The account of an address by its blind indexes; guests have none."""
+    return await sql.fetch_one(session, _STANDING, Standing, indexes=email_indexes)
 
 
 async def get_profile(session: Session, user_id: UUID) -> Profile:
@@ -175,7 +172,6 @@ async def get_profile(session: Session, user_id: UUID) -> Profile:
         row.id,
         row.role,
         cipher.open("users.email", row.id, row.email),
-        row.email_index,
         cipher.open_optional("users.first_name", row.id, row.first_name),
         cipher.open_optional("users.last_name", row.id, row.last_name),
         row.has_password,
@@ -216,7 +212,6 @@ async def ask_email_change(session: Session, user_id: UUID, email: str) -> UUID:
         id=change_id,
         user_id=user_id,
         email=cipher.seal("email_changes.email", change_id, address),
-        index=blind_index("email", normal_email(address)),
         now=now,
         expires_at=now + LASTS[Purpose.CONFIRM_NEW_EMAIL],
     )
@@ -245,6 +240,8 @@ async def move_to(session: Session, change: EmailChange) -> None:
         raise Conflict("Both addresses have to confirm the change.", code="email_unconfirmed")
     cipher, old = await get_cipher(session, change.user_id), await get_profile(session, change.user_id)
     address = cipher.open("email_changes.email", change.id, change.email)
+    indexes = blind_indexes("email", normal_email(address))
+    await claim_email(session, indexes)
     names = (old.first_name, old.last_name)
     kept = blind_tokens(*names, address)
     await sql.execute(
@@ -253,7 +250,7 @@ async def move_to(session: Session, change: EmailChange) -> None:
         change_id=change.id,
         user_id=change.user_id,
         email=cipher.seal("users.email", change.user_id, address),
-        index=change.email_blind_index,
+        index=indexes[0],
         now=clock.real_now(),
         old_words=[word for word in blind_tokens(old.email) if word not in kept],
     )

@@ -86,6 +86,12 @@ def checked_email(email: str, field: str = "email") -> str:
         raise Invalid(field, f"This is not an e-mail address: {error}", code="email") from None
 
 
+async def claim_email(session: Session, indexes: list[bytes]) -> None:
+    """Before an account gets an e-mail, by its blind indexes. Raises `Conflict` (`email_taken`)."""
+    if len(indexes) > 1:  # while one key makes them the unique index sees to it
+        await sql.execute(session, _CLAIM, indexes=indexes)
+
+
 async def create_user(
     session: Session,
     *,
@@ -108,8 +114,8 @@ async def create_user(
     address = checked_email(email)
     user_id = ids.new_id()
     ring, cipher = keyring.fresh(), new_cipher(user_id)
-    if role != "guest" and len(ring.blind_keys) > 1:
-        await sql.execute(session, _CLAIM, indexes=blind_indexes("email", normal_email(address)))
+    if role != "guest":
+        await claim_email(session, blind_indexes("email", normal_email(address)))
     await sql.execute(
         session,
         _INSERT_PERSON,

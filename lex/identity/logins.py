@@ -18,7 +18,7 @@ from lex.core import clock
 from lex.core.errors import Refusal, Unauthenticated
 from lex.db import sql
 from lex.db.session import Session, reading
-from lex.identity.ciphers import blind_index
+from lex.identity.ciphers import blind_indexes, normal_email
 
 #: Failures without a wait: of one account from one address, of an address, of an account.
 FREE_OF_PAIR, FREE_OF_ADDRESS, FREE_OF_ACCOUNT = 5, 20, 50
@@ -28,7 +28,7 @@ TRUSTED_FOR = timedelta(days=30)
 
 _FIND: LiteralString = """
 SELECT user_id, role, password, is_active, is_verified, two_factor_enabled, wait_until
-FROM find_login(%(email_index)s, %(account)s, %(pair)s, %(address)s, %(now)s)
+FROM find_login(%(email_indexes)s, %(account)s, %(pair)s, %(address)s, %(now)s)
 """
 
 # In one order, so that two who fail at once wait for each other and never for ever.
@@ -119,26 +119,33 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Who is tried from where, as the counters know them."""
+    """Who is tried from where, as the counters know them: under each blind index key, since a wait does not end when
+    the ring turns. Counted is under the newest, the first."""
 
-    email_index: bytes
-    account: bytes
-    pair: bytes
-    address: bytes
+    email_indexes: list[bytes]
+    account: list[bytes]
+    pair: list[bytes]
+    address: list[bytes]
 
     @classmethod
-    def of(cls, email_index: bytes, address: str) -> "Attempt":
+    def of(cls, email: str, address: str) -> "Attempt":
         """Whoever has one IPv6 address has its whole network of 64 bits."""
         net = str(ip_network(f"{address}/64", strict=False)) if ":" in address else address
-        account = email_index.hex()
+        account = normal_email(email)
         names = (account, f"{account} {net}", net)
-        return cls(email_index, *(blind_index("sign-in", name) for name in names))
+        return cls(blind_indexes("email", account), *(blind_indexes("sign-in", name) for name in names))
+
+    @property
+    def forgiven(self) -> dict[str, list[Any]]:
+        """What a success clears, and until when it is trusted."""
+        trusted = [clock.now() + TRUSTED_FOR] * len(self.pair) + [None] * len(self.account)
+        return {"subjects": [*self.pair, *self.account], "trusted": trusted}
 
 
 async def find_login(attempt: Attempt) -> Login:
     """The login of an address, as a stranger. Raises `SignInLocked` while it has to wait: nothing is hashed then."""
     params = {
-        "email_index": attempt.email_index,
+        "email_indexes": attempt.email_indexes,
         "account": attempt.account,
         "pair": attempt.pair,
         "address": attempt.address,
@@ -159,9 +166,9 @@ async def note_failure(session: Session, attempt: Attempt) -> bool:
     locked: bool = await sql.fetch_value(
         session,
         _FAILED,
-        subjects=[attempt.pair, attempt.address, attempt.account],
+        subjects=[attempt.pair[0], attempt.address[0], attempt.account[0]],
         free=[FREE_OF_PAIR, FREE_OF_ADDRESS, FREE_OF_ACCOUNT],
-        account=attempt.account,
+        account=attempt.account[0],
         now=now,
         forgotten=now - FORGOTTEN_AFTER,
         first=FIRST_WAIT,
@@ -172,8 +179,7 @@ async def note_failure(session: Session, attempt: Attempt) -> bool:
 
 async def note_success(session: Session, attempt: Attempt) -> None:
     """What was tried in vain is forgotten, and the account's lock does not hold at this address for a while."""
-    trusted = [clock.now() + TRUSTED_FOR, None]
-    await sql.execute(session, _CLEAR, subjects=[attempt.pair, attempt.account], trusted=trusted)
+    await sql.execute(session, _CLEAR, **attempt.forgiven)
 
 
 async def admit(
@@ -188,9 +194,8 @@ async def admit(
         password=login.password,
         rehashed=rehashed,
         now=clock.real_now(),
-        subjects=[attempt.pair, attempt.account],
-        trusted=[clock.now() + TRUSTED_FOR, None],
         details=sql.json(dict(details)),
+        **attempt.forgiven,
     )
     return entry is not None
 

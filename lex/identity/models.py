@@ -160,7 +160,6 @@ class EmailChange(Keyed, Base):
 
     user_id: Mapped[UUID] = reference("users")
     email: Mapped[Ciphertext | None]
-    email_blind_index: Mapped[BlindIndex | None]
     old_confirmed_at: Mapped[datetime | None]
     new_confirmed_at: Mapped[datetime | None]
     done_at: Mapped[datetime | None]

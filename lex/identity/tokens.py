@@ -40,7 +40,7 @@ VALUES (%(id)s, %(user_id)s, %(email_change_id)s, %(purpose)s, %(hash)s, %(expir
 """
 
 _FIND: LiteralString = """
-SELECT t.user_id, t.email_change_id, u.email_blind_index AS email_index, u.role
+SELECT t.user_id, t.email_change_id, u.role
 FROM account_tokens t JOIN users u ON u.id = t.user_id
 WHERE t.token_hash = %(hash)s AND t.purpose = %(purpose)s AND t.used_at IS NULL AND t.expires_at > %(now)s
   AND u.is_active AND u.deleted_at IS NULL
@@ -57,7 +57,7 @@ WITH used AS (
     WHERE t.user_id = used.user_id AND t.purpose = %(purpose)s AND t.used_at IS NULL AND t.id <> used.id
       AND t.email_change_id IS NOT DISTINCT FROM used.email_change_id
 )
-SELECT used.user_id, used.email_change_id, u.email_blind_index AS email_index, u.role
+SELECT used.user_id, used.email_change_id, u.role
 FROM used JOIN users u ON u.id = used.user_id WHERE u.is_active AND u.deleted_at IS NULL
 """
 
@@ -70,7 +70,6 @@ class Opened:
 
     user_id: UUID
     email_change_id: UUID | None
-    email_index: bytes
     role: str
 
 

@@ -62,7 +62,6 @@ PERSONAL: dict[str, Personal] = {
     "api_keys.token_hash": Personal(Kept.HASHED, "revoked"),
     "account_tokens.token_hash": Personal(Kept.HASHED, "used up"),
     "email_changes.email": _SEALED,
-    "email_changes.email_blind_index": Personal(Kept.BLIND),
     "orders.email": _SEALED,
     "orders.phone": _SEALED,
     "orders.billing_address": _SEALED,

@@ -35,8 +35,8 @@ _ATTEMPTS = {
     "set a password": "UPDATE users SET password = NULL WHERE id = '{ada}'",
     "prove an address": "UPDATE users SET email_verified_at = now() WHERE id = '{bob}'",
     "end the rule": "DROP TRIGGER tr_users_sessions ON users",
-    "change the door": "CREATE OR REPLACE FUNCTION find_login(bytea, bytea, bytea, bytea, timestamptz) RETURNS int"
-    " LANGUAGE sql AS 'SELECT 1'",
+    "change the door": "CREATE OR REPLACE FUNCTION find_login(bytea[], bytea[], bytea[], bytea[], timestamptz)"
+    " RETURNS int LANGUAGE sql AS 'SELECT 1'",
 }
 
 
@@ -60,13 +60,13 @@ def test_nor_can_those_who_work_there_or_read(people: tuple[str, Row, Row], role
 @pytest.mark.parametrize("role", ["lex_staff", "lex_ro"])
 def test_the_door_is_for_those_who_sign_in(people: tuple[str, Row, Row], role: str) -> None:
     with connect_as(role, people[0]) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
-        connection.execute("SELECT * FROM find_login('ada', 'a', 'b', 'c', now())")
+        connection.execute("SELECT * FROM find_login('{ada}', '{a}', '{b}', '{c}', now())")
 
 
 def test_the_door_shows_one_account_by_its_index_and_one_row_in_any_case(people: tuple[str, Row, Row]) -> None:
     with connect_as("lex_app", people[0]) as connection:
         rows: list[Any] = [
-            connection.execute("SELECT * FROM find_login(%s, 'a', 'b', 'c', now())", (index,)).fetchall()
+            connection.execute("SELECT * FROM find_login(%s, '{a}', '{b}', '{c}', now())", ([index],)).fetchall()
             for index in (b"ada", b"nobody", b"", None)
         ]
     assert [len(found) for found in rows] == [1, 1, 1, 1]

@@ -134,8 +134,8 @@ def seed_everything(shop: Shop, user_id: UUID, order_id: UUID) -> None:
         """INSERT INTO api_keys (id, user_id, name, prefix, token_hash)
            VALUES (uuid_v7(), %(user)s, 'Ada''s laptop', 'lex_abcdef', 'hash')""",
         """WITH change AS (
-               INSERT INTO email_changes (id, user_id, email, email_blind_index, expires_at)
-               VALUES (uuid_v7(), %(user)s, 'x', 'x', now() + interval '1 h') RETURNING id
+               INSERT INTO email_changes (id, user_id, email, expires_at)
+               VALUES (uuid_v7(), %(user)s, 'x', now() + interval '1 h') RETURNING id
            ) INSERT INTO account_tokens (id, user_id, email_change_id, purpose, token_hash, expires_at)
            SELECT uuid_v7(), %(user)s, id, 'confirm_new_email', 'x', now() + interval '1 h' FROM change""",
         """INSERT INTO idempotency_keys (id, actor_key, key, request_hash, user_id, locked_until, response_body)

@@ -36,3 +36,13 @@ def lex_for(actor: Actor, user_id: UUID | None = None) -> Actor:
 async def note(session: Session, event: Event, user_id: UUID | None, **details: Any) -> None:
     """Tell the audit what happened to somebody's account. `details` hold nothing personal."""
     await record(session, event.value, "users", user_id, details)
+
+
+def listed(email_indexes: list[bytes]) -> str:
+    """Blind indexes of an address as a job takes them, which is told ids alone."""
+    return " ".join(index.hex() for index in email_indexes)
+
+
+def listed_in(told: str) -> list[bytes]:
+    """The same, read by the job."""
+    return [bytes.fromhex(one) for one in told.split()]

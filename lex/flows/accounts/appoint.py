@@ -8,7 +8,7 @@ from lex.core.settings import settings
 from lex.db.session import Session, transact
 from lex.flows.accounts.acting import Event, note
 from lex.identity import accounts
-from lex.identity.ciphers import blind_index, normal_email
+from lex.identity.ciphers import blind_indexes, normal_email
 from lex.identity.commands import create_user
 from lex.identity.policy import Permission, demand
 from lex.identity.tokens import Purpose, add_token
@@ -27,7 +27,7 @@ async def appoint(actor: Actor, email: str, role: str) -> str:
     address = accounts.checked_account_email(email)
 
     async def work(session: Session) -> str:
-        standing = await accounts.find_standing(session, blind_index("email", normal_email(address)))
+        standing = await accounts.find_standing(session, blind_indexes("email", normal_email(address)))
         if standing is None:
             user_id = (await create_user(session, role=Role(role), email=address)).id
         else:
@@ -43,10 +43,10 @@ async def appoint(actor: Actor, email: str, role: str) -> str:
 async def open_again(actor: Actor, email: str) -> bool:
     """Open an account that was closed; whether there was one. Raises `Invalid` for what is no e-mail, `Forbidden`."""
     demand(actor, Permission.CUSTOMERS_WRITE)
-    index = blind_index("email", normal_email(accounts.checked_account_email(email)))
+    indexes = blind_indexes("email", normal_email(accounts.checked_account_email(email)))
 
     async def work(session: Session) -> bool:
-        standing = await accounts.find_standing(session, index)
+        standing = await accounts.find_standing(session, indexes)
         if standing is None or not await accounts.set_active(session, standing.id, is_active=True):
             return False
         await note(session, Event.ACCOUNT_OPENED, standing.id)

@@ -9,8 +9,9 @@ from lex.flows.accounts.acting import Event, lex_for, note
 from lex.flows.accounts.ending import end_at_once, end_ways_in
 from lex.flows.accounts.sign_in import may_mail, prove_again
 from lex.flows.adopt_orders import adopt_orders
+from lex.flows.reindex_people import reindex_while_turning
 from lex.identity import accounts, passwords, sessions
-from lex.identity.ciphers import blind_index, normal_email
+from lex.identity.ciphers import blind_indexes, normal_email
 from lex.identity.tokens import Purpose, revoke_tokens, use_token
 from lex.notifications.commands import notify
 
@@ -46,10 +47,10 @@ async def ask_email_change(actor: Actor, password: str, email: str) -> None:
         raise Unauthenticated("Sign in first.")
     user_id, address = actor.user_id, accounts.checked_account_email(email)
     login = await prove_again(actor, password)
-    index = blind_index("email", normal_email(address))
+    indexes = blind_indexes("email", normal_email(address))
 
     async def work(session: Session) -> None:
-        other = await accounts.find_standing(session, index)
+        other = await accounts.find_standing(session, indexes)
         if other is not None and other.id == login.user_id:
             raise Invalid("email", "This is the address your account has.", code="same")
         change_id = await accounts.ask_email_change(session, user_id, address)
@@ -77,6 +78,7 @@ async def confirm_email_change(actor: Actor, purpose: Purpose, token: str) -> bo
         is_new = purpose is Purpose.CONFIRM_NEW_EMAIL
         change = await accounts.confirm_email_change(session, opened.user_id, opened.email_change_id, is_new=is_new)
         if change.is_agreed:
+            await reindex_while_turning(session, opened.user_id)
             await accounts.move_to(session, change)
             await note(session, Event.EMAIL_CHANGED, opened.user_id)
             await end_ways_in(session, opened.user_id)

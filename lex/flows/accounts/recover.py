@@ -6,13 +6,13 @@ Whoever asks gets one answer, at once; whether there is an account is found out 
 from lex.core.actor import Actor
 from lex.db import jobs
 from lex.db.session import Session, transact
-from lex.flows.accounts.acting import Event, lex_for, note
+from lex.flows.accounts.acting import Event, lex_for, listed, listed_in, note
 from lex.flows.accounts.ending import end_at_once, end_ways_in
 from lex.flows.accounts.sign_in import may_mail
 from lex.flows.accounts.sign_up import note_verified
 from lex.flows.adopt_orders import adopt_orders
 from lex.identity import accounts, passwords
-from lex.identity.ciphers import blind_index, normal_email
+from lex.identity.ciphers import blind_indexes, normal_email
 from lex.identity.commands import checked_email
 from lex.identity.logins import Attempt, note_success
 from lex.identity.tokens import Purpose, open_token, use_token
@@ -23,18 +23,18 @@ _JOB = "mail_reset_link"
 
 async def forgot_password(actor: Actor, email: str) -> None:
     """Have a link mailed by which a new password can be chosen. Raises `Invalid` for what is no e-mail."""
-    address = blind_index("email", normal_email(checked_email(email))).hex()
+    address = listed(blind_indexes("email", normal_email(checked_email(email))))
     await transact(actor, lambda session: jobs.defer(session, _JOB, address=address))
 
 
-@jobs.job(_JOB)
+@jobs.job(_JOB, customers=True)
 async def mail_reset_link(who: Actor, *, address: str) -> None:
     """Mail the link, unless there is no such account, it is closed, or it had enough of them."""
-    await transact(who, lambda session: _mail(session, bytes.fromhex(address)))
+    await transact(who, lambda session: _mail(session, listed_in(address)))
 
 
-async def _mail(session: Session, email_index: bytes) -> None:
-    standing = await accounts.find_standing(session, email_index)
+async def _mail(session: Session, email_indexes: list[bytes]) -> None:
+    standing = await accounts.find_standing(session, email_indexes)
     if standing is not None and standing.is_active and await may_mail(session, standing.id, "reset_password"):
         await notify(session, user_id=standing.id, order_id=None, template="reset_password", data={}, priority="high")
 
@@ -58,7 +58,7 @@ async def reset_password(actor: Actor, token: str, password: str) -> None:
         opened = await use_token(session, Purpose.RESET_PASSWORD, token)
         await note_verified(session, opened.user_id)
         await accounts.set_password(session, opened.user_id, kept)
-        await note_success(session, Attempt.of(opened.email_index, actor.address))
+        await note_success(session, Attempt.of(profile.email, actor.address))
         await note(session, Event.PASSWORD_RESET, opened.user_id)
         await end_ways_in(session, opened.user_id)
         await notify(session, user_id=opened.user_id, order_id=None, template="password_changed", data={})
@@ -73,7 +73,8 @@ async def unlock_account(actor: Actor, token: str) -> None:
 
     async def work(session: Session) -> None:
         opened = await use_token(session, Purpose.UNLOCK, token)
-        await note_success(session, Attempt.of(opened.email_index, actor.address))
+        profile = await accounts.get_profile(session, opened.user_id)
+        await note_success(session, Attempt.of(profile.email, actor.address))
         await note(session, Event.ACCOUNT_UNLOCKED, opened.user_id)
 
     await transact(lex_for(actor), work)

@@ -15,9 +15,8 @@ from lex.core.actor import Actor, Role
 from lex.core.errors import Conflict, Gone, NotFound, Unauthenticated
 from lex.db import jobs, sql
 from lex.db.session import Session, transact
-from lex.flows.accounts.acting import Event, lex_for, note
+from lex.flows.accounts.acting import Event, lex_for, listed, listed_in, note
 from lex.identity import accounts, logins, passwords, sessions
-from lex.identity.ciphers import blind_index, normal_email
 from lex.identity.commands import checked_email
 from lex.identity.logins import Attempt, Login, WrongCredentials, find_login, note_failure
 from lex.identity.sessions import SECOND_FACTOR, Device
@@ -50,20 +49,18 @@ async def sign_in(actor: Actor, email: str, password: str, device: Device) -> Ad
     Raises `Invalid` (email, password), `WrongCredentials`, `SignInLocked`, `Unavailable` while Redis is gone.
     """
     passwords.check_size(password)
-    index = blind_index("email", normal_email(checked_email(email)))
+    address = checked_email(email)
     await sessions.require_store()
-    login, attempt = await prove(actor, index, password)
+    login, attempt = await prove(actor, address, password)
     return await admit(actor, login, attempt, password, device)
 
 
-async def prove(
-    actor: Actor, email_index: bytes, password: str, *, is_verifying: bool = False
-) -> tuple[Login, Attempt]:
+async def prove(actor: Actor, email: str, password: str, *, is_verifying: bool = False) -> tuple[Login, Attempt]:
     """The open account of an address, by its password; `is_verifying` by the key of our mail to an unproven one.
 
     Raises `WrongCredentials`, `SignInLocked`.
     """
-    attempt = Attempt.of(email_index, actor.address)
+    attempt = Attempt.of(email, actor.address)
     login = await find_login(attempt)
     is_right = await passwords.fits(password, login.password)
     if is_right and login.is_active and (login.is_verified or is_verifying):
@@ -78,7 +75,7 @@ async def _fail(actor: Actor, attempt: Attempt, user_id: UUID | None, reason: st
         is_locked = await note_failure(session, attempt)
         await note(session, Event.SIGN_IN_FAILED, user_id, reason=reason, is_locked=is_locked)
         if is_locked:  # whether there is such an account is found out in a job
-            await jobs.defer(session, _JOB, address=attempt.email_index.hex())
+            await jobs.defer(session, _JOB, address=listed(attempt.email_indexes))
 
     await transact(lex_for(actor), work)
 
@@ -136,11 +133,11 @@ async def carry_cart(actor: Actor, user_id: UUID, guest_cart_id: UUID | None) ->
 @jobs.job(_JOB)
 async def mail_locked_account(who: Actor, *, address: str) -> None:
     """Tell the owner of a locked account, if there is one, how to open it; a few times an hour."""
-    await transact(who, lambda session: _mail_locked(session, bytes.fromhex(address)))
+    await transact(who, lambda session: _mail_locked(session, listed_in(address)))
 
 
-async def _mail_locked(session: Session, email_index: bytes) -> None:
-    standing = await accounts.find_standing(session, email_index)
+async def _mail_locked(session: Session, email_indexes: list[bytes]) -> None:
+    standing = await accounts.find_standing(session, email_indexes)
     if standing is None or not standing.is_active:
         return
     if await may_mail(session, standing.id, "account_locked"):
@@ -163,7 +160,7 @@ async def prove_again(actor: Actor, password: str, field: str = "password") -> L
     passwords.check_size(password, field)
     user_id = actor.user_id
     profile = await transact(lex_for(actor), lambda session: accounts.get_profile(session, user_id))
-    login, _ = await prove(actor, profile.email_index, password)
+    login, _ = await prove(actor, profile.email, password)
     if login.user_id != actor.user_id:
         raise WrongCredentials
     return login

@@ -17,7 +17,7 @@ from lex.flows.accounts.acting import Event, lex_for, note
 from lex.flows.accounts.sign_in import Admitted, admit, may_mail, prove
 from lex.flows.adopt_orders import ADOPT, adopt_orders
 from lex.identity import accounts, passwords, sessions
-from lex.identity.ciphers import blind_index, normal_email
+from lex.identity.ciphers import blind_indexes, normal_email
 from lex.identity.commands import create_user
 from lex.identity.sessions import Device
 from lex.identity.tokens import Purpose, open_token, use_token
@@ -39,10 +39,10 @@ async def sign_up(
         if fault := fault_in_writing(name or "", longest=_LONGEST_NAME):
             raise Invalid(field, fault, code="text")
     kept = await passwords.keep(password, known=(address, first_name, last_name))
-    index = blind_index("email", normal_email(address))
+    indexes = blind_indexes("email", normal_email(address))
 
     async def work(session: Session) -> None:
-        standing = await accounts.find_standing(session, index)
+        standing = await accounts.find_standing(session, indexes)
         if standing is None:
             person = await create_user(
                 session, role=Role.USER, email=address, password=kept, first_name=first_name, last_name=last_name
@@ -70,15 +70,20 @@ async def verify_email(actor: Actor, token: str, password: str, device: Device) 
     """
     passwords.check_size(password)
     await sessions.require_store()
-    opened = await transact(lex_for(actor), lambda session: open_token(session, Purpose.VERIFY_EMAIL, token))
-    login, attempt = await prove(actor, opened.email_index, password, is_verifying=True)
+
+    async def read(session: Session) -> accounts.Profile:
+        opened = await open_token(session, Purpose.VERIFY_EMAIL, token)
+        return await accounts.get_profile(session, opened.user_id)
+
+    profile = await transact(lex_for(actor), read)
+    login, attempt = await prove(actor, profile.email, password, is_verifying=True)
 
     async def also(session: Session) -> None:
         await use_token(session, Purpose.VERIFY_EMAIL, token)
-        await note_verified(session, opened.user_id)
+        await note_verified(session, profile.id)
 
     admitted = await admit(actor, login, attempt, password, device, also)
-    await adopt_orders(opened.user_id)
+    await adopt_orders(profile.id)
     return admitted
 
 

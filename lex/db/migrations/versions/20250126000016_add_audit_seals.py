@@ -71,9 +71,9 @@ DECLARE
 BEGIN
     IF action <> ALL (ARRAY[
         'read', 'export', 'archive', 'erase', 'seed',
-        'sign_up', 'sign_in', 'sign_in_failed', 'sign_out', 'end_session', 'verify_email',
-        'change_email', 'change_password', 'forget_password', 'reset_password', 'lock', 'unlock',
-        'deactivate', 'appoint', 'enable_two_factor', 'disable_two_factor', 'use_recovery_code',
+        'sign_up', 'sign_in', 'sign_in_failed', 'sign_out', 'session_ended', 'password_changed', 'password_reset',
+        'email_verified', 'email_change_asked', 'email_changed', 'account_unlocked', 'account_closed',
+        'account_opened', 'staff_appointed', 'enable_two_factor', 'disable_two_factor', 'use_recovery_code',
         'make_token', 'revoke_token'
     ]) THEN
         RAISE EXCEPTION '“%” is nothing to record; the change of a row is told by the database itself', left(action, 40)

@@ -19,7 +19,6 @@ CREATE TABLE email_changes (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
     email bytea,
-    email_blind_index bytea,
     old_confirmed_at timestamptz,
     new_confirmed_at timestamptz,
     done_at timestamptz,
@@ -71,7 +70,7 @@ ALTER TABLE sign_in_attempts ENABLE ALWAYS TRIGGER tr_sign_in_attempts_touch;
 """
 
 #: table → secret columns
-AUDITED = {"account_tokens": "token_hash", "email_changes": "email_blind_index"}
+AUDITED = {"account_tokens": "token_hash", "email_changes": ""}
 AUDIT = """
 CREATE TRIGGER tr_{0}_audit AFTER INSERT OR DELETE ON {0}
     FOR EACH ROW EXECUTE FUNCTION audit_row('{0}', '{{{1}}}', '{{}}', '{{id}}');
@@ -95,21 +94,22 @@ CREATE POLICY p_{0}_read ON {0} FOR SELECT TO lex_ro USING (true);
 """
 
 # Whoever signs in is nobody yet. This is the only way a request of nobody's reaches a password's hash: one account by
-# the HMAC of its address, which cannot be made without the shop's key. There is always one row, so that an address
+# the HMACs of its address, which cannot be made without the shop's key. There is always one row, so that an address
 # without an account costs the same. An account's lock, which strangers can bring about, does not hold where its owner
 # was seen before (`trusted_until`).
 LOGIN = """
-CREATE FUNCTION public.find_login(email_index bytea, account bytea, pair bytea, address bytea, instant timestamptz,
+CREATE FUNCTION public.find_login(email_indexes bytea[], account bytea[], pair bytea[], address bytea[],
+    instant timestamptz,
     OUT user_id uuid, OUT role text, OUT password text, OUT is_active boolean, OUT is_verified boolean,
     OUT two_factor_enabled boolean, OUT wait_until timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     SELECT u.id, u.role, u.password, u.is_active, u.email_verified_at IS NOT NULL, u.two_factor_enabled
     INTO user_id, role, password, is_active, is_verified, two_factor_enabled
-    FROM users u WHERE u.email_blind_index = email_index AND u.role <> 'guest' AND u.deleted_at IS NULL;
+    FROM users u WHERE u.email_blind_index = ANY (email_indexes) AND u.role <> 'guest' AND u.deleted_at IS NULL;
     SELECT max(a.locked_until) INTO wait_until FROM sign_in_attempts a
-    WHERE a.locked_until > instant AND (a.subject IN (pair, address) OR a.subject = account AND NOT EXISTS (
-        SELECT FROM sign_in_attempts t WHERE t.subject = pair AND t.trusted_until > instant));
+    WHERE a.locked_until > instant AND (a.subject = ANY (pair || address) OR a.subject = ANY (account) AND NOT EXISTS (
+        SELECT FROM sign_in_attempts t WHERE t.subject = ANY (pair) AND t.trusted_until > instant));
 END
 $$;
 COMMENT ON FUNCTION public.find_login IS
@@ -142,7 +142,7 @@ ALTER TABLE users ENABLE ALWAYS TRIGGER tr_users_sessions;
 DROP = """
 DROP TRIGGER tr_users_sessions ON users;
 DROP FUNCTION end_sessions();
-DROP FUNCTION find_login(bytea, bytea, bytea, bytea, timestamptz);
+DROP FUNCTION find_login(bytea[], bytea[], bytea[], bytea[], timestamptz);
 DROP TABLE account_tokens, email_changes, sign_in_attempts;
 """
 
