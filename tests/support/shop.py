@@ -29,10 +29,10 @@ ADDRESS = {
 _CONDITIONS = """
 INSERT INTO tax_rates (id, country, tax_class, rate, name)
 VALUES (uuid_v7(), 'DE', 'standard', 19, 'VAT'), (uuid_v7(), 'DE', 'reduced', 7, 'VAT'),
-       (uuid_v7(), 'FR', 'standard', 20, 'TVA');
+       (uuid_v7(), 'FR', 'standard', 20, 'TVA') ON CONFLICT DO NOTHING;
 INSERT INTO shipping_methods (id, code, name, kind, price, free_from, countries, "order")
 VALUES (uuid_v7(), 'parcel', 'Parcel', 'flat', 4.90, 75, '{DE,FR}', 1),
-       (uuid_v7(), 'pickup', 'Collection', 'pickup', 0, NULL, '{}', 2);
+       (uuid_v7(), 'pickup', 'Collection', 'pickup', 0, NULL, '{}', 2) ON CONFLICT DO NOTHING;
 """
 
 _PRODUCT = """
