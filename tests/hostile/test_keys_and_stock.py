@@ -209,7 +209,7 @@ def test_holds_go_as_the_flows_let_them_go(scene: StockScene) -> None:
         unpaid = rows.add("orders")
         other = rows.add("products", sku="FREE", slug="free", stock_quantity=5, reserved_quantity=2)
         rows.add("order_items", quantity=2)
-        rows.add("stock_holds", quantity=2, expires_at=unpaid["created_at"] + timedelta(hours=1))
+        rows.add("stock_holds", order_id=unpaid["id"], quantity=2, expires_at=unpaid["created_at"] + timedelta(hours=1))
 
     def told(change: str, order: UUID, product: UUID) -> str:
         with connect_as(APP, scene.url, scene.ids["eve"]) as eve, eve.transaction(force_rollback=True):
