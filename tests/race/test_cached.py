@@ -16,7 +16,15 @@ from tests.support.shop import Product, Shop
 
 READERS = 50
 READS = 50  # of each
-_HOLDS = "UPDATE products SET reserved_quantity = %(held)s WHERE id = %(id)s"
+_HOLDS = """
+WITH moved AS (
+    INSERT INTO stock_movements (id, product_id, kind, reserved_change)
+    SELECT uuid_v7(), p.id, CASE WHEN p.reserved_quantity < %(held)s THEN 'hold' ELSE 'release' END,
+        %(held)s - p.reserved_quantity
+    FROM products p WHERE p.id = %(id)s AND p.reserved_quantity <> %(held)s
+)
+UPDATE products SET reserved_quantity = %(held)s WHERE id = %(id)s
+"""
 
 
 def _shelf(shop: Shop, *stocks: int) -> tuple[str, list[Product]]:
