@@ -14,7 +14,7 @@ from lex.cli.context import environment, run_connected
 from lex.cli.progress import advance, bar
 from lex.db.roles import LOGINS, url_of
 from lex.flows import purge_deleted
-from lex.ops import migrations, roles, schema_docs, sealing, tampering
+from lex.ops import dumps, migrations, roles, schema_docs, sealing, tampering
 from lex.ops.currency import keep_currency
 
 app = typer.Typer(help="Migrations and the description of the schema.", no_args_is_help=True)
@@ -96,6 +96,26 @@ def mend_roles(
                 typer.echo(f"{role} {url_of(role, settings.database_url)}")
     if left:
         raise typer.Exit(1)
+
+
+@app.command()
+def dump(
+    file: Annotated[Path, typer.Argument(help="Where it goes; must not be there yet.")],
+) -> None:
+    """Write the whole database to a file, while Lex works. The keys of personal data are not in it: keep them too."""
+    with environment(cache=False, migrate=False) as settings:
+        dumps.dump(settings.database_url, file)
+    _say(f"Wrote {file}, {file.stat().st_size / 1_000_000:.1f} MB.")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What lex db dump wrote.")],
+) -> None:
+    """Fill an empty database from a dump: all of it, or nothing."""
+    with environment(cache=False, migrate=False) as settings:
+        dumps.restore(settings.database_url, file)
+    _say("Restored. Run lex db migrate if this Lex is newer than the dump.")
 
 
 @app.command()

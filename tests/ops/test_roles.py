@@ -109,7 +109,7 @@ STRAYED = [
     ("ALTER ROLE lex_staff SUPERUSER CREATEROLE", True, "lex_staff is SUPERUSER, CREATEROLE."),
     ("ALTER ROLE lex_owner LOGIN", False, "lex_owner is LOGIN."),
     ("GRANT lex_staff TO lex_app", False, "lex_app is a member of lex_staff."),
-    ("GRANT pg_read_all_data TO lex_ro", True, "lex_ro is a member of pg_read_all_data."),
+    ("GRANT pg_read_all_stats TO lex_ro", True, "lex_ro is a member of pg_read_all_stats."),
     ("ALTER ROLE lex_app SET search_path = mine", False, "lex_app has the setting search_path=mine."),
     (
         "ALTER ROLE lex_worker IN DATABASE lex SET lock_timeout = 0",

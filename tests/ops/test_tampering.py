@@ -101,7 +101,7 @@ def test_a_partition_that_strays_is_named(touched: Touched, partition: str) -> N
     find = "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass LIMIT 1"
     (name,) = touched.admin.execute(find, (partition,)).fetchone() or ("",)
     trigger = (
-        "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND tgparentid <> 0 AND NOT tgisinternal LIMIT 1"
+        "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND tgparentid <> 0 AND tgconstraint = 0 LIMIT 1"
     )
     (own,) = touched.admin.execute(trigger, (name,)).fetchone() or ("",)
     touched.admin.execute(f"GRANT SELECT ON {name} TO lex_app; ALTER TABLE {name} DISABLE TRIGGER {own}".encode())
