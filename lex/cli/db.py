@@ -14,7 +14,7 @@ from lex.cli.context import environment, run_connected
 from lex.cli.progress import advance, bar
 from lex.db.roles import LOGINS, url_of
 from lex.flows import purge_deleted
-from lex.ops import migrations, roles, schema_docs, sealing
+from lex.ops import dumps, migrations, roles, schema_docs, sealing, tampering
 from lex.ops.currency import keep_currency
 
 app = typer.Typer(help="Migrations and the description of the schema.", no_args_is_help=True)
@@ -80,14 +80,42 @@ def new(
 def mend_roles(
     urls: Annotated[bool, typer.Option("--urls", help="Print where each role logs in, passwords and all.")] = False,
 ) -> None:
-    """Make the roles of the database, or mend them. The login of DATABASE_URL needs CREATEROLE and is no superuser."""
+    """Make the roles of the database, or mend them, and put back rights, policies and triggers changed by hand.
+
+    The login of DATABASE_URL needs CREATEROLE and is no superuser. Exits 1 when something is left to somebody else.
+    """
     with environment(cache=False, migrate=False) as settings:
         done = roles.ensure(settings.database_url)
-        for sentence in done or ["Nothing to do: every role is there and can log in."]:
+        mended, left = tampering.mend(settings.database_url)
+        for sentence in done + mended or ["Nothing to do: every role is there and can log in."] * (not left):
             _say(sentence)
+        for one in left:
+            _say(f"left: {one.detail} {one.mend}")
         if urls:
             for role in LOGINS:
                 typer.echo(f"{role} {url_of(role, settings.database_url)}")
+    if left:
+        raise typer.Exit(1)
+
+
+@app.command()
+def dump(
+    file: Annotated[Path, typer.Argument(help="Where it goes; must not be there yet.")],
+) -> None:
+    """Write the whole database to a file, while Lex works. The keys of personal data are not in it: keep them too."""
+    with environment(cache=False, migrate=False) as settings:
+        dumps.dump(settings.database_url, file)
+    _say(f"Wrote {file}, {file.stat().st_size / 1_000_000:.1f} MB.")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="What lex db dump wrote.")],
+) -> None:
+    """Fill an empty database from a dump: all of it, or nothing."""
+    with environment(cache=False, migrate=False) as settings:
+        dumps.restore(settings.database_url, file)
+    _say("Restored. Run lex db migrate if this Lex is newer than the dump.")
 
 
 @app.command()
@@ -95,15 +123,18 @@ def docs(
     folder: Annotated[Path, typer.Option(help="Where the pages go.")] = Path("docs/schema"),
     check: Annotated[bool, typer.Option("--check", help="Change nothing; exit 1 when a page is out of date.")] = False,
 ) -> None:
-    """Describe the live schema: an index with entity diagram and a page per domain."""
+    """Describe the live schema: an index with entity diagram and a page per domain; for doctor, what nobody touched."""
     with environment(cache=False, migrate=False) as settings:
         pages = schema_docs.pages(settings.database_url)
+        facts = tampering.text(settings.database_url)
     changed = schema_docs.outdated(pages, folder)
+    changed += schema_docs.outdated({tampering.EXPECTED.name: facts}, tampering.EXPECTED.parent)
     for path in changed:
         _say(f"out of date: {path}" if check else f"wrote {path}")
     if check and changed:
         raise typer.Exit(1)
     schema_docs.write(pages, folder)
+    schema_docs.write({tampering.EXPECTED.name: facts}, tampering.EXPECTED.parent)
 
 
 @app.command()

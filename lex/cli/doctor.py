@@ -24,7 +24,7 @@ from lex.db.roles import LOGINS
 from lex.embedded import find
 from lex.embedded.programs import NEWEST, OLDEST, find_postgres, find_valkey
 from lex.identity import keyring
-from lex.ops import migrations, roles, seal_watch
+from lex.ops import migrations, roles, seal_watch, tampering
 from lex.ops.currency import other_currency
 
 LEAST_SPACE = 1_000  # MB; below half of it nothing starts well
@@ -184,7 +184,9 @@ def _database(url: str, config: Settings) -> Iterator[Finding]:
             yield _currency(connection, config.currency)
             yield _sealing(connection, config.seal_minutes)
         yield _roles(url)
-        yield _migrations(url)
+        yield (applied := _migrations(url))
+        if applied.is_fine:
+            yield from _guards(url)
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[0]
         yield Finding("database", False, f"No answer: {reason}.", "Start the server, or correct DATABASE_URL.")
@@ -272,6 +274,21 @@ def _migrations(database_url: str) -> Finding:
     if pending == 0:
         return Finding("migrations", True, "All applied.")
     return Finding("migrations", False, f"{pending} not applied yet.", "Run lex db migrate.")
+
+
+def _guards(database_url: str) -> Iterator[Finding]:
+    """One line for each thing that somebody changed by hand."""
+    with psycopg.connect(database_url, connect_timeout=5, autocommit=True) as connection:
+        try:
+            strayed = tampering.strayed(connection)
+        except psycopg.errors.UndefinedObject:  # without the roles nothing can be said of their rights
+            return
+    for one in strayed:
+        yield Finding("guards", False, one.detail, one.mend)
+    if not strayed:
+        yield Finding(
+            "guards", True, "Owners, rights, policies, triggers and functions are as the migrations made them."
+        )
 
 
 def _redis(url: str) -> Finding:

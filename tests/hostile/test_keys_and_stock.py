@@ -4,6 +4,7 @@ use of a coupon, Ada one of hers.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID
 
 import psycopg
@@ -201,24 +202,24 @@ def test_a_key_goes_with_its_person_alone(scene: StockScene) -> None:
 
 def test_holds_go_as_the_flows_let_them_go(scene: StockScene) -> None:
     """The same statements that are refused above pass once the order is paid, canceled, or its time is over."""
-    with Rows(scene.url) as rows, connect_as(APP, scene.url, scene.ids["eve"]) as eve:
-        product, order = scene.ids["held"], scene.ids["order"]
-        release = "DELETE FROM stock_holds WHERE order_id = %s"
-        last = "SELECT kind || on_hand_change || reserved_change FROM stock_movements ORDER BY id DESC LIMIT 1"
+    last = "SELECT kind || on_hand_change || reserved_change FROM stock_movements ORDER BY id DESC LIMIT 1"
+    left = "SELECT stock_quantity, reserved_quantity FROM products WHERE id = %s"
+    with Rows(scene.url) as rows:  # an order that no payment tells of
+        rows.last["users"] = {"id": scene.ids["eve"]}
+        unpaid = rows.add("orders")
+        other = rows.add("products", sku="FREE", slug="free", stock_quantity=5, reserved_quantity=2)
+        rows.add("order_items", quantity=2)
+        rows.add("stock_holds", order_id=unpaid["id"], quantity=2, expires_at=unpaid["created_at"] + timedelta(hours=1))
 
-        def told(change: str, statement: str, about: UUID) -> str:
-            with eve.transaction(force_rollback=True):
-                eve.execute(change.encode(), (order,))
-                eve.execute(statement.encode(), (about,))
-                counters = eve.execute(
-                    "SELECT stock_quantity, reserved_quantity FROM products WHERE id = %s", (product,)
-                ).fetchone()
-                return f"{eve.execute(last).fetchone()[0]} {counters}"  # type: ignore[index]
+    def told(change: str, order: UUID, product: UUID) -> str:
+        with connect_as(APP, scene.url, scene.ids["eve"]) as eve, eve.transaction(force_rollback=True):
+            eve.execute(change.encode(), (order,))
+            eve.execute("DELETE FROM stock_holds WHERE order_id = %s", (order,))
+            return f"{eve.execute(last).fetchone()[0]} {eve.execute(left, (product,)).fetchone()}"  # type: ignore[index]
 
-        paid = "UPDATE orders SET status = 'confirmed', payment_status = 'paid' WHERE id = %s"
-        canceled = "UPDATE orders SET status = 'canceled', payment_status = 'paid' WHERE id = %s"
-        expired = "UPDATE stock_holds SET expires_at = now() - interval '1 minute' WHERE order_id = %s"
-        assert told(canceled, release, order) == "release0-2 (5, 0)"
-        assert told(expired, release, order) == "release0-2 (5, 0)"
-        rows.run("UPDATE orders SET total_amount = total_amount WHERE id = %s", order)
-        assert told(paid, release, order) == "sale-2-2 (3, 0)"
+    canceled = "UPDATE orders SET status = 'canceled' WHERE id = %s"
+    expired = "UPDATE stock_holds SET expires_at = now() - interval '1 minute' WHERE order_id = %s"
+    paid = "UPDATE orders SET status = 'confirmed', payment_status = 'paid' WHERE id = %s"
+    assert told(canceled, unpaid["id"], other["id"]) == "release0-2 (5, 0)"
+    assert told(expired, unpaid["id"], other["id"]) == "release0-2 (5, 0)"
+    assert told(paid, scene.ids["order"], scene.ids["held"]) == "sale-2-2 (3, 0)"

@@ -50,6 +50,7 @@ UNNAMED = {
     "lex.orders.finding._NUMBER": _BY_NUMBER,
     "lex.orders.paying._PAID_FREE": _BY_ORDER,
     "lex.payments.queries._STALE": _OF_ALL,
+    "lex.stock.holding.LOCKED": _BY_ORDER,
     "lex.stock.holding._LOCK_FOR_ORDER": _BY_ORDER,
 }
 _TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE|JOIN)\s+(?:public\.)?(\w+)")

@@ -10,7 +10,7 @@ from lex.core.errors import Refusal
 from lex.core.settings import settings
 from lex.db.roles import LOGINS
 from lex.embedded import Servers, servers
-from lex.ops import roles
+from lex.ops import roles, tampering
 from tests.conftest import with_database
 from tests.support.cluster import PROGRAMS
 from tests.support.roles import connect_as
@@ -101,6 +101,44 @@ def test_a_role_that_may_do_more_is_a_superusers_to_mend(url: str, server: Serve
         with pytest.raises(Refusal, match="ALTER ROLE lex_app NOSUPERUSER NOBYPASSRLS"):
             roles.ensure(url)
         superuser.execute("ALTER ROLE lex_app NOBYPASSRLS")
+
+
+#: what somebody does to a role, whether it takes a superuser to take it back, and what is told
+STRAYED = [
+    ("ALTER ROLE lex_app BYPASSRLS", True, "lex_app is BYPASSRLS."),
+    ("ALTER ROLE lex_staff SUPERUSER CREATEROLE", True, "lex_staff is SUPERUSER, CREATEROLE."),
+    ("ALTER ROLE lex_owner LOGIN", False, "lex_owner is LOGIN."),
+    ("GRANT lex_staff TO lex_app", False, "lex_app is a member of lex_staff."),
+    ("GRANT pg_read_all_stats TO lex_ro", True, "lex_ro is a member of pg_read_all_stats."),
+    ("ALTER ROLE lex_app SET search_path = mine", False, "lex_app has the setting search_path=mine."),
+    (
+        "ALTER ROLE lex_worker IN DATABASE lex SET lock_timeout = 0",
+        False,
+        "lex_worker has the setting lock_timeout=0 in",
+    ),
+    ("ALTER ROLE lex_app SET session_replication_role = replica", True, "lex_app has the setting session_replication"),
+]
+
+
+@pytest.mark.parametrize(("change", "takes_superuser", "detail"), STRAYED)
+def test_what_was_added_to_a_role_is_named(
+    url: str, server: Servers, change: str, takes_superuser: bool, detail: str
+) -> None:
+    def told() -> list[tampering.Strayed]:
+        with psycopg.connect(url, autocommit=True) as connection:
+            return [one for one in tampering.strayed(connection) if one.detail.startswith("lex_")]
+
+    roles.ensure(url)
+    assert told() == []
+    with (
+        psycopg.connect(server.admin_database_url, autocommit=True) as superuser,
+        psycopg.connect(url, autocommit=True) as admin,
+    ):
+        (superuser if takes_superuser else admin).execute(change.encode())
+        (found,) = told()
+        assert detail in found.detail
+        (superuser if takes_superuser else admin).execute(found.statement.encode())
+    assert told() == []
 
 
 def test_a_login_that_may_make_no_roles_is_told_so(url: str, server: Servers) -> None:

@@ -319,8 +319,8 @@ CREATE TRIGGER tr_procrastinate_jobs_guard BEFORE INSERT ON procrastinate_jobs
     FOR EACH ROW
     WHEN (
         NEW.queue_name <> 'default' OR NEW.queueing_lock IS NOT NULL OR NEW.lock NOT LIKE 'notification:%'
-        OR NEW.task_name NOT IN ('decide_sandbox_payment', 'deliver_sandbox_webhook', 'grant_downloads',
-            'mail_order_link', 'mail_reset_link', 'send_notification')
+        OR NEW.task_name::text <> ALL ('{decide_sandbox_payment,deliver_sandbox_webhook,grant_downloads,
+            mail_order_link,mail_reset_link,send_notification}'::text[])
     )
     EXECUTE FUNCTION guard_job();
 ALTER TABLE procrastinate_jobs ENABLE ALWAYS TRIGGER tr_procrastinate_jobs_guard;
