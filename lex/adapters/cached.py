@@ -111,13 +111,17 @@ async def render(kind: str, question: str, work: Callable[[], Awaitable[str]]) -
 
     Whatever `work` reads it must read itself: what was read before the call may be older than the version.
     """
+    return (await render_page(kind, question, work)).decode()
+
+
+async def render_page(kind: str, question: str, work: Callable[[], Awaitable[str]]) -> bytes:
+    """As `render`, a whole page as it is sent: a `Document` when the cache is on."""
 
     async def make() -> bytes:
         return (await work()).encode()
 
-    if _is_off():
-        return (await _bypass(kind, make) or b"").decode()
-    return (await _find(kind, question.encode(), make) or b"").decode()
+    found = await (_bypass(kind, make) if _is_off() else _find(kind, question.encode(), make))
+    return found or b""
 
 
 async def prune() -> int:

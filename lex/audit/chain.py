@@ -21,7 +21,7 @@ FIRST = bytes(32)  # what the first seal has before it
 COLUMNS: LiteralString = """id, transaction_id, created_at, user_id, role, request_id, ip_address, action, resource,
     resource_id, database_user, changes"""
 
-_TAG = b"lex audit seal 1"
+_TAG, _TAG_OF_ARCHIVE = b"lex audit seal 1", b"lex audit archive 1"
 
 
 class Sealed(NamedTuple):
@@ -48,13 +48,32 @@ class Link(msgspec.Struct, frozen=True):
     def signed(self, key: bytes) -> bytes:
         """What its seal has to be under a key."""
         head = (self.number, self.from_transaction, self.until_transaction, self.row_count)
-        moment = self.created_at.astimezone(UTC).isoformat(timespec="microseconds")
-        text = "|".join((*map(str, head), self.key_id, moment)).encode()
+        text = "|".join((*map(str, head), self.key_id, _moment(self.created_at))).encode()
         return hmac.new(key, b"\0".join((_TAG, text, self.previous, self.entries)), hashlib.sha256).digest()
 
 
+class Archive(msgspec.Struct, frozen=True):
+    """A month that was archived, as it stands in `audit_archives`: ids in [lower_id, upper_id) are in a file."""
+
+    partition: str
+    lower_id: UUID
+    upper_id: UUID
+    file_name: str
+    file_digest: bytes
+    row_count: int
+    key_id: str
+    signature: bytes
+    created_at: datetime
+
+    def signed(self, key: bytes) -> bytes:
+        """What its signature has to be under a key."""
+        names = (self.partition, self.lower_id, self.upper_id, self.file_name, self.row_count, self.key_id)
+        text = "|".join((*map(str, names), _moment(self.created_at))).encode()
+        return hmac.new(key, b"\0".join((_TAG_OF_ARCHIVE, text, self.file_digest)), hashlib.sha256).digest()
+
+
 class Finding(msgspec.Struct, frozen=True):
-    """Something that is not as it was sealed. `subject` is the id of a row, the number of a seal or a file."""
+    """Something that is not as it was sealed. `subject` is the id of a row, the number of a seal, a month or a file."""
 
     kind: str
     subject: str
@@ -86,6 +105,13 @@ def linked(before: Kept, until: int, entries: bytes, ring: Mapping[str, bytes], 
     return msgspec.structs.replace(link, seal=link.signed(ring[key_id]))
 
 
+def witnessed(archive: Archive, ring: Mapping[str, bytes]) -> Archive:
+    """The archive signed under the newest key of the ring."""
+    key_id = next(iter(ring))
+    named = msgspec.structs.replace(archive, key_id=key_id)
+    return msgspec.structs.replace(named, signature=named.signed(ring[key_id]))
+
+
 def faults(link: Link, before: Kept, ring: Mapping[str, bytes]) -> Iterator[Finding]:
     """What is wrong with a seal itself and its place in the chain."""
     if link.number != before.number + 1:
@@ -97,10 +123,28 @@ def faults(link: Link, before: Kept, ring: Mapping[str, bytes]) -> Iterator[Find
         yield Finding("seal_changed", str(link.number), f"Seal {link.number} does not follow from the one before it.")
     key = ring.get(link.key_id)
     if key is None:
-        sentence = f"Seal {link.number} was made under the key “{link.key_id}”, which LEX_AUDIT_KEY does not hold."
-        yield Finding("key_missing", str(link.number), sentence)
+        yield _without_key(str(link.number), f"Seal {link.number}", link.key_id)
     elif not hmac.compare_digest(link.signed(key), link.seal):
         yield Finding("seal_changed", str(link.number), f"Seal {link.number} is not as it was made.")
+
+
+def faults_of_archive(archive: Archive, ring: Mapping[str, bytes]) -> Iterator[Finding]:
+    """What is wrong with what `audit_archives` says of a month."""
+    key = ring.get(archive.key_id)
+    if key is None:
+        yield _without_key(archive.partition, f"The archive of {archive.partition}", archive.key_id)
+    elif not hmac.compare_digest(archive.signed(key), archive.signature):
+        words = f"The row of audit_archives about {archive.partition} is not as it was made: its file proves nothing."
+        yield Finding("archive_changed", archive.partition, words)
+
+
+def _without_key(subject: str, what: str, key_id: str) -> Finding:
+    words = f"{what} was made under the key “{key_id}”, which LEX_AUDIT_KEY does not hold."
+    return Finding("key_missing", subject, words)
+
+
+def _moment(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def differences(link: Link, rows: Iterable[Sealed], is_looked_at: Callable[[bytes], bool]) -> Iterator[Finding]:

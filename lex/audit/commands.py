@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, LiteralString
 from uuid import UUID
 
+from lex.audit.actions import Action
 from lex.db import sql
 from lex.db.session import Session
 
@@ -12,7 +13,7 @@ _RECORD: LiteralString = "SELECT record_audit(%(action)s, %(resource)s, %(resour
 
 async def record(
     session: Session,
-    action: str,
+    action: Action,
     resource: str,
     resource_id: UUID | str | None = None,
     details: Mapping[str, Any] | None = None,
@@ -20,7 +21,8 @@ async def record(
     """Say in the audit what the actor does in this transaction: `read`, `export`, `sign_in` … of a resource.
 
     Who, from where and in which request are the transaction's own. `details` must hold no personal data: the trail
-    outlives the person. `insert`, `update` and `delete` are refused: those the database tells itself.
+    outlives the person; they are 32 kB at most. Changes of rows are no `Action`:
+    those the database tells itself.
     """
     named = None if resource_id is None else str(resource_id)
     made: UUID = await sql.fetch_value(

@@ -20,6 +20,8 @@ class AuditLog(Base):
     __tablename__ = "audit_logs"
     __table_args__ = (
         CheckConstraint("created_at = uuid_v7_time(id)", name="created_at"),
+        CheckConstraint("octet_length(request_id) BETWEEN 1 AND 64 AND request_id !~ '[^!-~]'", name="request_id"),
+        CheckConstraint("octet_length(role) <= 32", name="role"),
         Index("idx_audit_logs_user_id", "user_id", text("id DESC")),
         Index(
             *("idx_audit_logs_action", "action", text("id DESC")),
@@ -69,7 +71,10 @@ class AuditSeal(Base):
 
 
 class AuditArchive(Base):
-    """A month of `audit_logs` that was written to a file and dropped: ids in [lower_id, upper_id)."""
+    """A month of `audit_logs` that was written to a file and dropped: ids in [lower_id, upper_id).
+
+    `signature` is an HMAC-SHA256 over the rest, under a key that is not in the database.
+    """
 
     __tablename__ = "audit_archives"
     __table_args__ = (
@@ -84,4 +89,6 @@ class AuditArchive(Base):
     file_name: Mapped[str]
     file_digest: Mapped[bytes] = mapped_column(LargeBinary)
     row_count: Mapped[int]
+    key_id: Mapped[str]
+    signature: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime]

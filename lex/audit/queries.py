@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from lex.audit import commands
 from lex.core import clock, ids
 from lex.core.errors import Invalid
 from lex.db import sql
@@ -75,6 +76,12 @@ async def list_entries(
         if len(rows) == limit:
             return rows
     return await sql.fetch_all_planned(session, statement, AuditEntry, low=low, high=high, **params)
+
+
+async def record_search(session: Session, wanted: AuditFilter) -> None:
+    """Say in the audit that somebody read it: its addresses are people's too. The filters are ids, words and times."""
+    used = {name: str(value) for name in AuditFilter.__struct_fields__ if (value := getattr(wanted, name)) is not None}
+    await commands.record(session, "read", "audit_logs", None, used)
 
 
 def question(wanted: AuditFilter, limit: int = 50) -> tuple[LiteralString, dict[str, Any]]:

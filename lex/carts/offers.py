@@ -2,8 +2,8 @@
 
 from typing import LiteralString
 
-# Over a cart `c`, with `codes` (instead of the cart's own), `mailbox` and `email_index` of a buyer once known. Uses by
-# the order the cart became do not count against it.
+# Over a cart `c`, with `codes` (instead of the cart's own), `mailboxes` and `email_indexes` of a buyer once known. Uses
+# by the order the cart became do not count against it.
 OFFERS: LiteralString = """(
     SELECT json_agg(json_strip_nulls(json_build_object(
         'code', e.code, 'coupon_id', k.id, 'coupon_code_id', x.id, 'name', k.name, 'type', k.type,
@@ -34,5 +34,6 @@ OFFERS: LiteralString = """(
     LEFT JOIN coupon_codes x ON x.code = e.code
         AND NOT EXISTS (SELECT FROM coupons n WHERE n.code = e.code AND n.deleted_at IS NULL)
     LEFT JOIN coupons k ON k.deleted_at IS NULL AND (k.id = x.coupon_id OR k.code = e.code)
-    LEFT JOIN LATERAL coupon_uses(k.id, x.id, c.order_id, c.user_id, %(mailbox)s, %(email_index)s) u ON k.id IS NOT NULL
+    LEFT JOIN LATERAL coupon_uses(k.id, x.id, c.order_id, c.user_id, %(mailboxes)s, %(email_indexes)s) u
+        ON k.id IS NOT NULL
 )"""

@@ -17,7 +17,7 @@ from lex.core.settings import settings
 from lex.coupons.rules import Offer
 from lex.db import sql
 from lex.db.session import Session
-from lex.identity.ciphers import blind_index, normal_email, normal_mailbox
+from lex.identity.ciphers import blind_indexes, normal_email, normal_mailbox
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -79,15 +79,20 @@ class CartHead:
 
 @dataclass(frozen=True, slots=True)
 class Buyer:
-    """Who is about to place a cart, as coupons know people: blind indexes of the e-mail and of its mailbox."""
+    """Who is about to place a cart, as coupons know people: all blind indexes of the e-mail and of its mailbox."""
 
-    email_index: bytes
-    mailbox: bytes
+    email_indexes: list[bytes]
+    mailboxes: list[bytes]
+
+    @property
+    def mailbox(self) -> bytes:
+        """What a use is found by from now on."""
+        return self.mailboxes[0]
 
 
 def buyer_of(email: str) -> Buyer:
     """The buyer with this e-mail."""
-    return Buyer(blind_index("email", normal_email(email)), blind_index("mailbox", normal_mailbox(email)))
+    return Buyer(blind_indexes("email", normal_email(email)), blind_indexes("mailbox", normal_mailbox(email)))
 
 
 class CartFacts(msgspec.Struct, frozen=True):
@@ -210,8 +215,8 @@ async def get_couponed_facts(
         cart_id,
         _WITH_COUPONS,
         codes=None if codes is None else list(codes),
-        mailbox=buyer.mailbox if buyer else None,
-        email_index=buyer.email_index if buyer else None,
+        mailboxes=buyer.mailboxes if buyer else None,
+        email_indexes=buyer.email_indexes if buyer else None,
     )
     _require_currency(facts)
     return facts

@@ -162,8 +162,15 @@ def _fitting(used: frozenset[str]) -> dict[str, LiteralString]:
 def _products_by_category(used: frozenset[str]) -> LiteralString:
     conditions = [*_of_words(used), *(_OF_PRODUCT[name] for name in ("brands", "min_rating") if name in used)]
     fitting = _fitting(used)
-    if fitting["fits"] != "true":
-        conditions.append(f"""CASE WHEN p.is_family THEN EXISTS (
-            SELECT FROM product_facets v WHERE v.variant_of = p.product_id AND {fitting["v_fits"]})
-            ELSE {fitting["fits"]} END""")
-    return " AND ".join([BY_CATEGORY, *conditions]) + " GROUP BY 1"
+    if fitting["fits"] == "true":
+        return " AND ".join([BY_CATEGORY, *conditions]) + " GROUP BY 1"
+    others: LiteralString = "".join(f" AND {condition}" for condition in conditions)
+    return f"""
+            SELECT category_id, count(*) AS number FROM (
+                SELECT p.category_id FROM product_facets p
+                WHERE p.is_shown AND NOT p.is_family AND {fitting["fits"]}{others}
+                UNION ALL
+                SELECT p.category_id FROM product_facets p
+                WHERE p.is_shown AND p.is_family{others} AND p.product_id IN (
+                    SELECT v.variant_of FROM product_facets v WHERE v.variant_of IS NOT NULL AND {fitting["v_fits"]})
+            ) fitting GROUP BY 1"""

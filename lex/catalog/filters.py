@@ -19,7 +19,8 @@ CODED: LiteralString = """ARRAY(
     WHERE (lower(coded.sku) = lower(btrim(%(q)s)) OR coded.barcode = btrim(%(q)s))
       AND coded.deleted_at IS NULL AND coded.is_active)"""
 #: Whether it is called just that; the length rules out most before a letter is read.
-NAMED: LiteralString = "octet_length({0}.name) = octet_length(btrim(%(q)s)) AND lower({0}.name) = lower(btrim(%(q)s))"
+NAMED: LiteralString = """octet_length({0}.name) = (SELECT octet_length(btrim(%(q)s)))
+    AND lower({0}.name) = lower(btrim(%(q)s))"""
 #: The best lowest: what carries the SKU, what is called just that, then by how well the words fit.
 RELEVANCE: LiteralString = f"""({rank("p")} - CASE WHEN p.id = ANY ({CODED}) THEN 1000000000
     WHEN {NAMED.format("p")} THEN 500000000 ELSE 0 END)"""

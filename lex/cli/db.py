@@ -14,7 +14,7 @@ from lex.cli.context import environment, run_connected
 from lex.cli.progress import advance, bar
 from lex.db.roles import LOGINS, url_of
 from lex.flows import purge_deleted
-from lex.ops import dumps, migrations, roles, schema_docs, tampering
+from lex.ops import dumps, migrations, roles, schema_docs, sealing, tampering
 from lex.ops.currency import keep_currency
 
 app = typer.Typer(help="Migrations and the description of the schema.", no_args_is_help=True)
@@ -44,6 +44,8 @@ def rollback(
         typer.confirm("This drops every table and all data in them. Go on?", abort=True)
     with environment(cache=False, migrate=False) as settings:
         migrations.rollback(settings.database_url, all=all, told=lambda name: _say(f"took back {name}"))
+        if kept := sealing.put_copy_away(settings.database_url, settings.home_path / sealing.COPY_NAME):
+            _say(f"The audit trail is gone; the copy of its seals is {kept} now.")
 
 
 @app.command()

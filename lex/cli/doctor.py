@@ -24,7 +24,7 @@ from lex.db.roles import LOGINS
 from lex.embedded import find
 from lex.embedded.programs import NEWEST, OLDEST, find_postgres, find_valkey
 from lex.identity import keyring
-from lex.ops import migrations, roles, tampering
+from lex.ops import migrations, roles, seal_watch, tampering
 from lex.ops.currency import other_currency
 
 LEAST_SPACE = 1_000  # MB; below half of it nothing starts well
@@ -70,7 +70,7 @@ def examine(config: Settings) -> Iterator[Finding]:
     yield from _ring(config)
     yield _port(config)
     database_url, redis_url = _addresses(config)
-    yield from _database(database_url, config.currency)
+    yield from _database(database_url, config)
     yield _redis(redis_url)
     yield Finding("time zones", True, f"Database {version('tzdata')} of the Python package tzdata.")
 
@@ -171,7 +171,7 @@ def _addresses(config: Settings) -> tuple[str, str]:
     )
 
 
-def _database(url: str, currency: str) -> Iterator[Finding]:
+def _database(url: str, config: Settings) -> Iterator[Finding]:
     if not url:
         yield _embedded("database", "PostgreSQL", find_postgres)
         return
@@ -181,7 +181,8 @@ def _database(url: str, currency: str) -> Iterator[Finding]:
             yield _rights(connection)
             yield _extensions(connection)
             yield _clock(connection)
-            yield _currency(connection, currency)
+            yield _currency(connection, config.currency)
+            yield _sealing(connection, config.seal_minutes)
         yield _roles(url)
         yield (applied := _migrations(url))
         if applied.is_fine:
@@ -243,6 +244,16 @@ def _currency(connection: psycopg.Connection[Any], wanted: str) -> Finding:
         return Finding("currency", True, f"{wanted}.")
     detail = f"Prices and orders are in {other}, LEX_CURRENCY is {wanted}."
     return Finding("currency", False, detail, f"Set LEX_CURRENCY={other}.")
+
+
+def _sealing(connection: psycopg.Connection[Any], minutes: int) -> Finding:
+    try:
+        standing = seal_watch.Standing(*_row(connection, seal_watch.STANDING))
+    except psycopg.ProgrammingError as error:  # not migrated so far, or without the roles
+        reason = str(error).splitlines()[0]
+        return Finding("sealing", False, f"It cannot be read: {reason}.", "Run lex db roles and lex db migrate.")
+    is_fine, sentence = seal_watch.told(standing, real_now(), minutes)
+    return Finding("sealing", is_fine, sentence, "" if is_fine else "Run lex jobs run seal_audit and lex audit verify.")
 
 
 def _roles(database_url: str) -> Finding:

@@ -58,7 +58,7 @@ def make(as_json: Json = False) -> None:
 
 @app.command()
 def archive(
-    older_than: Annotated[str, typer.Option(help="How long ago a month ended: 24m, 2y, 400d.")],
+    older_than: Annotated[str, typer.Option(help="How long ago a month ended: 24m, 2y, 400d; 1m at least.")],
     folder: Annotated[Path | None, typer.Option(help="Where the files go; <home>/archive without it.")] = None,
     as_json: Json = False,
 ) -> None:

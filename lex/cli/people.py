@@ -15,7 +15,7 @@ from lex.core.actor import Actor
 from lex.core.texts import for_terminal
 from lex.db import session
 from lex.flows.erase_person import Candidate, erase_person, plan_erasure, require_erasable
-from lex.identity.people import Found, find_people
+from lex.identity.people import Found, find_people, record_list
 
 app = typer.Typer(help="Find people; erase a person's data for good.", no_args_is_help=True)
 console = Console(soft_wrap=True, highlight=False)
@@ -33,7 +33,9 @@ def find(
 
     async def work(actor: Actor) -> list[Found]:
         async with session.transaction(actor) as open_session:
-            return await find_people(open_session, who, limit=limit)
+            listed = await find_people(open_session, who, limit=limit)
+            await record_list(open_session, listed)
+            return listed
 
     found = run_connected(work)
     if as_json:

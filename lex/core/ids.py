@@ -1,5 +1,6 @@
 """Ids: UUIDv7, ordered by the time they carry. They partition orders and audit_logs and stay the only key."""
 
+import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -10,10 +11,17 @@ import uuid_utils.compat
 # No 0/O, 1/I/L, U: read aloud and typed without mistakes.
 _READABLE = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
 
 def new_id() -> UUID:
     """A new UUIDv7 of the real time."""
     return uuid_utils.compat.uuid7()
+
+
+def usable_request_id(text: object) -> str | None:
+    """The id of a request as somebody else gave it, when it is a plain one; the audit takes no other."""
+    return text if isinstance(text, str) and _REQUEST_ID.fullmatch(text) else None
 
 
 def instant_of(id_: UUID) -> datetime:

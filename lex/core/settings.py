@@ -48,6 +48,7 @@ _RANGES = {
     "workers": (1, 64),
     "pool_size": (1, 500),
     "worker_concurrency": (1, 100),
+    "seal_minutes": (2, 60 * 24),
     "job_days": (1, 3650),
     "cart_days": (1, 365),
     "keep_deleted_days": (1, 3650),
@@ -88,7 +89,7 @@ class Settings:
         "", "Keys for personal data, `id:base64,…`, newest first; empty keeps one in the home folder."
     )
     blind_index_key: str = _setting(
-        "", "Key personal data is looked up by, `id:base64`; empty keeps one in the home folder."
+        "", "Keys personal data is looked up by, `id:base64,…`, newest first; empty keeps one in the home folder."
     )
     audit_key: str = _setting(
         "", "Keys the audit is sealed under, `id:base64,…`, newest first; empty keeps one in the home folder."
@@ -112,6 +113,7 @@ class Settings:
     payment_provider: str = _setting("sandbox", "Provider that takes payments.")
     sandbox_secret: str = _setting("whsec_sandbox_development", "Key the sandbox provider signs its webhooks with.")
     worker_concurrency: int = _setting(4, "Jobs a worker runs at once.")
+    seal_minutes: int = _setting(10, "Minutes a row of the audit may wait for its seal before `/readyz` says so.")
     job_days: int = _setting(3, "Days a finished job stays visible; failed ones stay until they are retried.")
     keep_deleted_days: int = _setting(90, "Days a deleted row can be brought back before it goes for good.")
     keep_cart_days: int = _setting(30, "Days a cart stays once it is placed, merged or expired.")

@@ -27,6 +27,7 @@ from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from lex.core import actor, clock
+from lex.core.ids import usable_request_id
 from lex.db import job_errors, roles, sql
 from lex.db.session import Session
 
@@ -86,19 +87,27 @@ class Growing(BaseRetryStrategy):
         return RetryDecision(retry_at=now + DELAYS[job.attempts] * random.uniform(1, 1.2))
 
 
-def job(name: str) -> Callable[[Work], Work]:
+#: What a customer's work may ask for: the database refuses it every other job (`guard_job`, a test compares them).
+for_customers: set[str] = set()
+
+
+def job(name: str, *, customers: bool = False) -> Callable[[Work], Work]:
     """Register `async def work(who: Actor, *, some_id: UUID, …)` as what runs for `name`.
 
-    `who` is the system under the request id of the cause. Arguments are converted to the types the function declares.
+    With `customers` the work of customers and guests defers it too: whatever its arguments, it does no more than they
+    may ask for. `who` is the system under the request id of the cause. Arguments are converted to the types the
+    function declares.
     """
 
     def register(work: Work) -> Work:
+        if customers:
+            for_customers.add(name)
         hints = get_type_hints(work)
         takes = {key: hints[key] for key in list(signature(work).parameters)[1:]}
 
         async def run(context: procrastinate.JobContext, /, **args: Any) -> None:
-            ids = {key: msgspec.convert(args[key], kind) for key, kind in takes.items() if key in args}
-            await _run(context, actor.system(args.get("request_id")), lambda who: work(who, **ids))
+            given = {key: msgspec.convert(args[key], kind) for key, kind in takes.items() if key in args}
+            await _run(context, actor.system(usable_request_id(args.get("request_id"))), lambda who: work(who, **given))
 
         app.task(name=name, pass_context=True, retry=Growing())(run)
         return work

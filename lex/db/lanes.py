@@ -35,7 +35,7 @@ class Cut(psycopg.OperationalError):
     """The connection went while a statement was under way."""
 
 
-class _Text(NamedTuple):
+class Text(NamedTuple):
     """A statement as PostgreSQL takes it, with the names of its parameters in their order."""
 
     sql: bytes
@@ -84,7 +84,7 @@ class Lane:
 
     def ask(self, asked: _Asked) -> None:
         """Send a statement with the next batch. Raises psycopg's errors for values that cannot be sent."""
-        text = _text_of(asked.statement)
+        text = text_of(asked.statement)
         values = self._values.dump_sequence([asked.params[name] for name in text.names], text.formats)
         asked.key = key = (text.sql, self._values.types or ())
         asked.tries += 1
@@ -269,11 +269,12 @@ def _load(lane: Lane) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _text_of(statement: LiteralString) -> _Text:
+def text_of(statement: LiteralString) -> Text:
+    """A statement with `%(name)s` parameters as PostgreSQL takes it."""
     names: dict[str, int] = {}
 
     def place(found: re.Match[str]) -> str:
         return f"${names.setdefault(found[1], len(names) + 1)}" if found[1] else "%"
 
     sql = _PARAMETER.sub(place, statement).encode()
-    return _Text(sql, tuple(names), (PyFormat.AUTO,) * len(names))
+    return Text(sql, tuple(names), (PyFormat.AUTO,) * len(names))

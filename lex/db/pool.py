@@ -8,10 +8,10 @@ import asyncio
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 
 from lex.core.errors import Unavailable
+from lex.db.wire import Wire
 
 _SECONDS = 5.0
 
@@ -21,7 +21,7 @@ class Pool:
 
     def __init__(self, url: str, size: int, **options: Any) -> None:
         self._url, self._options = url, options
-        self._idle: list[AsyncConnection[Any]] = []
+        self._idle: list[Wire] = []
         self._places = asyncio.Semaphore(size)
         self.used = 0
 
@@ -30,7 +30,7 @@ class Pool:
         """Connections nobody uses."""
         return len(self._idle)
 
-    async def take(self) -> AsyncConnection[Any]:
+    async def take(self) -> Wire:
         """A connection; `give` it back. Raises `Unavailable` when none is given back for five seconds."""
         if self._places.locked():
             await self._wait()
@@ -52,16 +52,16 @@ class Pool:
             text = "Every database connection is in use; try again in a moment."
             raise Unavailable(text, code="overloaded") from error
 
-    async def _connect(self) -> AsyncConnection[Any]:
-        return await AsyncConnection.connect(self._url, autocommit=True, **self._options)
+    async def _connect(self) -> Wire:
+        return await Wire.connect(self._url, autocommit=True, **self._options)
 
-    async def give(self, connection: AsyncConnection[Any]) -> None:
+    async def give(self, connection: Wire) -> None:
         """Take a connection back, rolled back. What was cut is closed, and those at rest with it: a restart of the
         server cuts them all.
         """
         try:
             if connection.pgconn.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
-                await connection.rollback()
+                await connection.say(b"ROLLBACK")
         except psycopg.Error:
             pass  # it is closed below; why the transaction failed is more than why it could not be rolled back
         finally:
@@ -69,7 +69,7 @@ class Pool:
             self._places.release()
             await self._keep(connection)
 
-    async def _keep(self, connection: AsyncConnection[Any]) -> None:
+    async def _keep(self, connection: Wire) -> None:
         if connection.pgconn.transaction_status == TransactionStatus.IDLE:
             self._idle.append(connection)
             return

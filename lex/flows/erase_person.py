@@ -14,7 +14,7 @@ from lex.core.actor import Actor, Role
 from lex.core.errors import Conflict, Gone, NotFound
 from lex.db import sql
 from lex.db.session import Session, transact
-from lex.identity.people import Found, find_people, is_exact
+from lex.identity.people import Found, find_people, is_exact, record_list
 from lex.identity.policy import Permission, demand
 
 # Orders before the person, as everywhere: who pays an order meanwhile waits, and so does who places one.
@@ -111,6 +111,7 @@ async def _plan(session: Session, who: str) -> list[Candidate]:
         raise Gone(f"This person was erased on {found[0].erased_at:%Y-%m-%d}.", code="person_erased")
     if not found:
         raise NotFound("Nobody has this id or e-mail; lex people find looks for names.", code="person_not_found")
+    await record_list(session, found)
     return [Candidate(person, await _standing(session, person.id)) for person in found]
 
 

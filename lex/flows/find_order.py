@@ -13,7 +13,7 @@ from lex.core.actor import Actor
 from lex.core.errors import NotFound
 from lex.db import jobs, sql
 from lex.db.session import Session, transact
-from lex.identity.ciphers import blind_index, normal_email
+from lex.identity.ciphers import blind_index, blind_indexes, normal_email
 from lex.identity.commands import checked_email
 from lex.notifications.commands import notify
 from lex.orders.finding import checked_number, get_id
@@ -37,7 +37,7 @@ async def ask_for_link(actor: Actor, number: str, email: str) -> None:
     await transact(actor, lambda session: jobs.defer(session, _JOB, number=order_number, address=address))
 
 
-@jobs.job(_JOB)
+@jobs.job(_JOB, customers=True)
 async def mail_order_link(who: Actor, *, number: str, address: str) -> None:
     """Mail the link, unless there is no such order, the e-mail is another, or it had enough of them."""
     await transact(who, lambda session: _mail(session, who, number, address))
@@ -49,7 +49,7 @@ async def _mail(session: Session, who: Actor, number: str, address: str) -> None
     except NotFound:
         return
     owner, email = await get_owner_and_email(session, who, order_id)
-    if email is None or blind_index("email", normal_email(email)).hex() != address:
+    if email is None or bytes.fromhex(address) not in blind_indexes("email", normal_email(email)):
         return
     if await _mailed(session, order_id, owner) < MOST_MAILS:
         await notify(session, user_id=owner, order_id=order_id, template="order_link", data={}, priority="high")

@@ -11,7 +11,7 @@ from lex.orders.downloads import grant, list_missing
 from lex.orders.timeline import tell
 
 
-@job("grant_downloads")
+@job("grant_downloads", customers=True)
 async def grant_downloads(who: Actor, *, order_id: UUID) -> None:
     """Make the missing links of a paid order; twice makes none again, and none while its money is on the way back.
 

@@ -33,7 +33,7 @@ from lex.flows.demo import pictures_work as work
 from lex.flows.demo.extras import ACCESSORIES, TRAINING, training_plan
 from lex.flows.demo.goods import CLOTHING, PARTS, Choice, Good
 from lex.identity import commands as identity
-from lex.identity.ciphers import blind_index, normal_email
+from lex.identity.ciphers import blind_indexes, normal_email
 from lex.identity.policy import Permission, demand
 from lex.identity.queries import find_api_key
 from lex.services import commands as services
@@ -62,7 +62,7 @@ UNION ALL SELECT 'tax:' || country || ':' || tax_class, id FROM tax_rates
 """
 
 _PERSON: LiteralString = """
-SELECT id FROM users WHERE email_blind_index = %(index)s AND role <> 'guest' AND deleted_at IS NULL
+SELECT id FROM users WHERE email_blind_index = ANY(%(indexes)s) AND role <> 'guest' AND deleted_at IS NULL
 """
 
 
@@ -284,8 +284,8 @@ async def _load_people(loading: _Loading, home: Path) -> None:
 
 
 async def _key_of(label: str, role: str, email: str, first_name: str, last_name: str, session: Session) -> str:
-    index = blind_index("email", normal_email(email))
-    user_id = await sql.fetch_value(session, _PERSON, index=index)
+    indexes = blind_indexes("email", normal_email(email))
+    user_id = await sql.fetch_value(session, _PERSON, indexes=indexes)
     if user_id is None:
         made = await identity.create_user(session, role=role, email=email, first_name=first_name, last_name=last_name)
         user_id = made.id

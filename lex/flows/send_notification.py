@@ -29,7 +29,7 @@ _NOT_CHARGED = frozenset({"unpaid", "pending", "failed", "voided"})
 _log = structlog.get_logger(__name__)
 
 
-@jobs.job(commands.SEND)
+@jobs.job(commands.SEND, customers=True)
 async def send_notification(who: Actor, *, notification_id: UUID) -> None:
     """Send one notification, unless it is out already. Raises `MailDelayed` to be tried again later."""
     async with transaction(who) as session:

@@ -9,10 +9,12 @@ import hmac
 import os
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from uuid import UUID
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lex.core import codec
@@ -113,7 +115,16 @@ def normal_phone(phone: str) -> str:
 
 def blind_index(kind: str, normalised: str) -> bytes:
     """What a value is found by: HMAC-SHA256 of its normal form, 16 bytes, apart for each `kind` of value."""
-    return hmac.digest(key_ring().blind, f"{kind}:{normalised}".encode(), hashlib.sha256)[:16]
+    return _blind(key_ring().blind, kind, normalised)
+
+
+def blind_indexes(kind: str, normalised: str) -> list[bytes]:
+    """All that a value may be found by, the newest key's first: while the ring turns there are several."""
+    return [_blind(key, kind, normalised) for key in keyring.fresh().blind_keys.values()]
+
+
+def _blind(key: bytes, kind: str, normalised: str) -> bytes:
+    return hmac.digest(key, f"{kind}:{normalised}".encode(), hashlib.sha256)[:16]
 
 
 _PHONE = re.compile(r"[\d\s()+./-]{5,}")
@@ -158,19 +169,25 @@ def blind_tokens(*texts: str | None) -> list[bytes]:
     return sorted(blind_index("word", word) for word in words_of(*texts))
 
 
+def sought_tokens(words: set[str]) -> list[bytes]:
+    """The tokens to look for words by. Who has as many of them as there are words has them all: a person's tokens are
+    all made under one key."""
+    return [token for word in sorted(words) for token in blind_indexes("word", word)]
+
+
 def seal_kept(row_id: UUID, body: bytes) -> bytes:
     """Encrypt what is kept for a while and is of no one person: answers, which hold tokens, and providers' events."""
     nonce = os.urandom(12)
-    return _VERSION + nonce + _kept().encrypt(nonce, body, row_id.bytes)
+    return _VERSION + nonce + _kept_under(key_ring().blind).encrypt(nonce, body, row_id.bytes)
 
 
 def open_kept(row_id: UUID, sealed: bytes) -> bytes:
-    """Decrypt what was kept in a row."""
-    return _kept().decrypt(sealed[1:13], sealed[13:], row_id.bytes)
-
-
-def _kept() -> AESGCM:
-    return _kept_under(key_ring().blind)
+    """Decrypt what was kept in a row. Raises `cryptography.exceptions.InvalidTag` when no key of the ring fits."""
+    keys = list(key_ring().blind_keys.values())
+    for key in keys[:-1]:
+        with suppress(InvalidTag):
+            return _kept_under(key).decrypt(sealed[1:13], sealed[13:], row_id.bytes)
+    return _kept_under(keys[-1]).decrypt(sealed[1:13], sealed[13:], row_id.bytes)
 
 
 @lru_cache(maxsize=4)

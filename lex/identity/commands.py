@@ -2,21 +2,26 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import LiteralString
 from uuid import UUID
 
+from cryptography.exceptions import InvalidTag
 from email_validator import EmailNotValidError, validate_email
 
 from lex.core import ids
 from lex.core.errors import Invalid
 from lex.db import sql
 from lex.db.session import Session
+from lex.identity import keyring
 from lex.identity.ciphers import (
     Cipher,
     WrappedKey,
     blind_index,
+    blind_indexes,
     blind_tokens,
+    cipher_of,
     new_cipher,
     normal_email,
     normal_phone,
@@ -32,15 +37,24 @@ WITH person AS (
     FROM set_config('lex.user_id', coalesce(%(acting)s, current_setting('lex.user_id', true), ''), true)
     RETURNING id
 ), key AS (
-    INSERT INTO person_keys (user_id, wrapped_key, key_id) SELECT id, %(wrapped_key)s, %(key_id)s FROM person
+    INSERT INTO person_keys (user_id, wrapped_key, key_id, blind_key_id)
+    SELECT id, %(wrapped_key)s, %(key_id)s, %(blind_key_id)s FROM person
 )
 INSERT INTO blind_tokens (user_id, token) SELECT id, unnest(%(tokens)s::bytea[]) FROM person
 """
+
+# While two keys make blind indexes, the unique index alone would let an e-mail in twice.
+_CLAIM: LiteralString = "SELECT claim_email(%(indexes)s)"
 
 _LOCK_OLD_KEYS: LiteralString = """
 SELECT user_id, wrapped_key, key_id FROM person_keys
 WHERE wrapped_key IS NOT NULL AND key_id <> %(newest)s AND user_id > %(last)s
 ORDER BY user_id LIMIT %(most)s FOR NO KEY UPDATE
+"""
+
+_NEXT_KEYS: LiteralString = """
+SELECT user_id, wrapped_key, key_id FROM person_keys WHERE wrapped_key IS NOT NULL AND user_id > %(last)s
+ORDER BY user_id LIMIT %(most)s
 """
 
 _REWRAP: LiteralString = """
@@ -91,7 +105,9 @@ async def create_user(
     """
     address = checked_email(email)
     user_id = ids.new_id()
-    cipher = new_cipher(user_id)
+    ring, cipher = keyring.fresh(), new_cipher(user_id)
+    if role != "guest" and len(ring.blind_keys) > 1:
+        await sql.execute(session, _CLAIM, indexes=blind_indexes("email", normal_email(address)))
     await sql.execute(
         session,
         _INSERT_PERSON,
@@ -105,6 +121,7 @@ async def create_user(
         phone_index=blind_index("phone", normal_phone(phone)) if phone else None,
         wrapped_key=cipher.wrapped.wrapped_key,
         key_id=cipher.wrapped.key_id,
+        blind_key_id=next(iter(ring.blind_keys)),
         acting=str(user_id) if acting else None,
         tokens=blind_tokens(first_name, last_name, address, phone, *known_as),
     )
@@ -118,18 +135,45 @@ class _OldKey:
     key_id: str
 
 
-async def rewrap_keys(session: Session, newest: str, last: UUID, most: int) -> list[UUID]:
-    """Wrap the next `most` persons' keys after `last` under the newest key; returns whose they were, in order.
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """One batch of turning a ring: whose rows were made anew, and whose could not be, each in the order of ids."""
+
+    done: list[UUID]
+    bad: list[UUID]
+
+    @property
+    def last(self) -> UUID | None:
+        """After whom the next batch begins; None when there was nobody left."""
+        return max([*self.done[-1:], *self.bad[-1:]], default=None)
+
+
+async def rewrap_keys(session: Session, newest: str, last: UUID, most: int) -> Turned:
+    """Wrap the next `most` persons' keys after `last` under the newest key. One that does not open stays as it is.
 
     Raises `Unavailable` (`key_missing`) when the ring lacks a key one of them is wrapped under.
     """
     old = await sql.fetch_all(session, _LOCK_OLD_KEYS, _OldKey, newest=newest, last=last, most=most)
-    new = [rewrap(key.user_id, WrappedKey(key.wrapped_key, key.key_id)) for key in old]
-    users = [key.user_id for key in old]
-    if users:
-        wrapped, key_ids = [key.wrapped_key for key in new], [key.key_id for key in new]
-        await sql.execute(session, _REWRAP, users=users, wrapped=wrapped, key_ids=key_ids)
-    return users
+    new: dict[UUID, WrappedKey] = {}
+    for key in old:
+        with suppress(InvalidTag):
+            new[key.user_id] = rewrap(key.user_id, WrappedKey(key.wrapped_key, key.key_id))
+    if new:
+        wrapped, key_ids = [key.wrapped_key for key in new.values()], [key.key_id for key in new.values()]
+        await sql.execute(session, _REWRAP, users=list(new), wrapped=wrapped, key_ids=key_ids)
+    return Turned(list(new), [key.user_id for key in old if key.user_id not in new])
+
+
+async def check_keys(session: Session, last: UUID, most: int) -> Turned:
+    """Open the next `most` persons' keys after `last`. Raises `Unavailable` (`key_missing`)."""
+    done, bad = [], []
+    for key in await sql.fetch_all(session, _NEXT_KEYS, _OldKey, last=last, most=most):
+        try:
+            cipher_of(key.user_id, WrappedKey(key.wrapped_key, key.key_id))
+            done.append(key.user_id)
+        except InvalidTag:
+            bad.append(key.user_id)
+    return Turned(done, bad)
 
 
 async def create_api_key(session: Session, user_id: UUID, name: str, *, scopes: list[str] | None = None) -> str:

@@ -1,8 +1,9 @@
-"""The key ring that wraps every person's key, and the key of the blind indexes.
+"""The key ring that wraps every person's key, and the ring of the blind indexes.
 
 Both come from the settings, or, in development, from files made on first use in the home folder (mode 0600). New keys
-are wrapped by the first entry; older entries only unwrap. Losing the ring loses every person's data: back it up apart
-from the database (docs/concepts/personal-data.md).
+are wrapped by the first entry; older entries only unwrap. Blind indexes are made under the first of theirs and looked
+up under all, until `lex keys rotate --blind` has made them all anew. Losing the ring loses every person's data: back it
+up apart from the database (docs/concepts/personal-data.md).
 """
 
 import base64
@@ -22,11 +23,16 @@ _WITHOUT = {"key-ring": _PERSONAL, "blind-index-key": _PERSONAL, "audit-key": "t
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """Wrapping keys by id, newest first, and the blind index key; each 32 bytes. `written_at` is its file's time."""
+    """Wrapping and blind index keys by id, newest first; each 32 bytes. `written_at` are their files' times."""
 
     keys: dict[str, bytes]
-    blind: bytes
-    written_at: int
+    blind_keys: dict[str, bytes]
+    written_at: tuple[int, int]
+
+    @property
+    def blind(self) -> bytes:
+        """The key that new blind indexes are made under."""
+        return next(iter(self.blind_keys.values()))
 
 
 def parse(text: str, name: str) -> dict[str, bytes]:
@@ -51,7 +57,29 @@ def load(config: Settings) -> KeyRing:
     written_at = _written_at(config)
     ring = config.key_ring or _kept(config, "key-ring")
     blind = config.blind_index_key or _kept(config, "blind-index-key")
-    return KeyRing(parse(ring, "LEX_KEY_RING"), next(iter(parse(blind, "LEX_BLIND_INDEX_KEY").values())), written_at)
+    return KeyRing(parse(ring, "LEX_KEY_RING"), parse(blind, "LEX_BLIND_INDEX_KEY"), written_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """One of the two rings as operators turn it: its setting, its file, and the option of `lex keys` that means it."""
+
+    variable: str
+    file: str
+    option: str
+
+    def setting(self, config: Settings) -> str:
+        """What stands in the setting, if anything."""
+        return config.blind_index_key if self.option else config.key_ring
+
+    def keys(self, config: Settings) -> dict[str, bytes]:
+        """Its keys, newest first."""
+        ring = load(config)
+        return ring.blind_keys if self.option else ring.keys
+
+
+WRAPPING = Ring("LEX_KEY_RING", "key-ring", "")
+BLIND = Ring("LEX_BLIND_INDEX_KEY", "blind-index-key", " --blind")
 
 
 def _path(config: Settings, name: str) -> Path:
@@ -77,41 +105,45 @@ def _entry(key_id: str) -> str:
     return f"{key_id}:{base64.b64encode(secrets.token_bytes(32)).decode()}\n"
 
 
-def add(config: Settings) -> str:
-    """Put a new wrapping key first in the ring's file; returns its id. Processes that run see it at once.
+def add(config: Settings, ring: Ring = WRAPPING) -> str:
+    """Put a new key first in the ring's file; returns its id. Processes that run see it at once.
 
     Raises `Conflict` when the ring stands in a setting: then its sentence says what to write there.
     """
-    keys = load(config).keys
+    keys = ring.keys(config)
     number = max((int(key_id[1:]) for key_id in keys if key_id[:1] == "k" and key_id[1:].isdigit()), default=0) + 1
     entry = _entry(f"k{number}")
-    if config.key_ring:
+    if ring.setting(config):
         raise Conflict(
-            f"The ring stands in LEX_KEY_RING. Add {entry.strip()} to its end in every process and start them anew; "
-            "then put it first and start them anew; then run lex keys rotate.",
+            f"The ring stands in {ring.variable}. Add {entry.strip()} to its end in every process and start them anew; "
+            f"then put it first and start them anew; then run lex keys rotate{ring.option}.",
             code="ring_in_setting",
         )
-    path = _path(config, "key-ring")
+    path = _path(config, ring.file)
     write_private(path, entry + path.read_text())
     return f"k{number}"
 
 
-def drop(config: Settings, key_id: str, persons: int) -> None:
-    """Take a wrapping key out of the ring's file; `persons` are those whose keys are still wrapped under it.
+def drop(config: Settings, key_id: str, persons: int, ring: Ring = WRAPPING) -> None:
+    """Take a key out of the ring's file; `persons` are those who still need it.
 
     Raises `NotFound`, `Conflict` for a key that is needed and when the ring stands in a setting.
     """
-    keys = load(config).keys
+    keys = ring.keys(config)
     if key_id not in keys:
         raise NotFound(f"The ring has no key {key_id}; it has {', '.join(keys)}.", code="key_not_found")
     if key_id == next(iter(keys)):
-        raise Conflict(f"{key_id} is the newest key; run lex keys add and lex keys rotate first.", code="key_in_use")
+        raise Conflict(
+            f"{key_id} is the newest key; run lex keys add{ring.option} and lex keys rotate{ring.option} first.",
+            code="key_in_use",
+        )
     if persons:
-        raise Conflict(f"{persons} persons' keys are wrapped under {key_id}; run lex keys rotate.", code="key_in_use")
-    if config.key_ring:
-        raise Conflict(f"The ring stands in LEX_KEY_RING; take {key_id} out of it there.", code="ring_in_setting")
+        told = "persons are found by" if ring.option else "persons' keys are wrapped under"
+        raise Conflict(f"{persons} {told} {key_id}; run lex keys rotate{ring.option}.", code="key_in_use")
+    if ring.setting(config):
+        raise Conflict(f"The ring stands in {ring.variable}; take {key_id} out of it there.", code="ring_in_setting")
     left = {name: base64.b64encode(key).decode() for name, key in keys.items() if name != key_id}
-    write_private(_path(config, "key-ring"), "".join(f"{name}:{key}\n" for name, key in left.items()))
+    write_private(_path(config, ring.file), "".join(f"{name}:{key}\n" for name, key in left.items()))
 
 
 @lru_cache(maxsize=1)
@@ -120,11 +152,16 @@ def key_ring() -> KeyRing:
     return load(settings())
 
 
-def newest() -> tuple[str, bytes]:
-    """Id and key that new keys are wrapped under. A ring in a file may have got another one since it was read."""
+def fresh() -> KeyRing:
+    """The ring as it is now: one in files may have got another key since it was read."""
     if _written_at(settings()) != key_ring().written_at:
         key_ring.cache_clear()
-    return next(iter(key_ring().keys.items()))
+    return key_ring()
+
+
+def newest() -> tuple[str, bytes]:
+    """Id and key that new keys are wrapped under."""
+    return next(iter(fresh().keys.items()))
 
 
 def named(key_id: str) -> bytes:
@@ -141,10 +178,13 @@ def named(key_id: str) -> bytes:
         ) from None
 
 
-def _written_at(config: Settings) -> int:
-    if config.key_ring:
-        return 0
+def _written_at(config: Settings) -> tuple[int, int]:
+    wrapping, blind = (0 if ring.setting(config) else _time_of(_path(config, ring.file)) for ring in (WRAPPING, BLIND))
+    return wrapping, blind
+
+
+def _time_of(path: Path) -> int:
     try:
-        return _path(config, "key-ring").stat().st_mtime_ns
+        return path.stat().st_mtime_ns
     except FileNotFoundError:
         return 0

@@ -53,12 +53,14 @@ class PersonKey(Base):
     __tablename__ = "person_keys"
     __table_args__ = (
         CheckConstraint("(wrapped_key IS NULL) = (destroyed_at IS NOT NULL)", name="destroyed_at"),
+        CheckConstraint("octet_length(wrapped_key) = 60", name="wrapped_key"),
         Index("idx_person_keys_key_id", "key_id"),
     )
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
     wrapped_key: Mapped[bytes | None]
     key_id: Mapped[str]
+    blind_key_id: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     destroyed_at: Mapped[datetime | None]
 

@@ -1,14 +1,16 @@
 """Find people as staff do: by e-mail, by whole words of name, mail domain or phone, or by id."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
+from lex.audit import commands as audit
 from lex.core.errors import Invalid
 from lex.db import sql
 from lex.db.session import Session
-from lex.identity.ciphers import blind_index, normal_email, sought_words
+from lex.identity.ciphers import blind_indexes, normal_email, sought_tokens, sought_words
 from lex.identity.queries import open_cipher
 
 _PERSON: LiteralString = """
@@ -20,11 +22,11 @@ WHERE (u.deleted_at IS NULL OR %(with_deleted)s)
 
 _BY_ID: LiteralString = f"{_PERSON} AND u.id = %(id)s"
 
-_BY_EMAIL: LiteralString = f"{_PERSON} AND u.email_blind_index = %(index)s ORDER BY u.id DESC LIMIT %(most)s"
+_BY_EMAIL: LiteralString = f"{_PERSON} AND u.email_blind_index = ANY(%(indexes)s) ORDER BY u.id DESC LIMIT %(most)s"
 
 _BY_WORDS: LiteralString = f"""{_PERSON} AND u.id IN (
     SELECT t.user_id FROM blind_tokens t WHERE t.token = ANY(%(tokens)s)
-    GROUP BY t.user_id HAVING count(*) = cardinality(%(tokens)s::bytea[]))
+    GROUP BY t.user_id HAVING count(*) = %(words)s)
 ORDER BY u.id DESC LIMIT %(most)s
 """
 
@@ -65,15 +67,21 @@ async def find_people(session: Session, who: str, *, limit: int = 50, with_delet
     if (user_id := _id_of(who)) is not None:
         rows = await sql.fetch_all(session, _BY_ID, _Row, id=user_id, with_deleted=True)
     elif _is_email(who):
-        index = blind_index("email", normal_email(who))
-        rows = await sql.fetch_all(session, _BY_EMAIL, _Row, index=index, most=limit, with_deleted=with_deleted)
+        indexes = blind_indexes("email", normal_email(who))
+        rows = await sql.fetch_all(session, _BY_EMAIL, _Row, indexes=indexes, most=limit, with_deleted=with_deleted)
     else:
         words = sought_words(who)
         if not words:
             raise Invalid("who", "Give an e-mail, an id, or whole words of the name, mail domain or phone number.")
-        tokens = [blind_index("word", word) for word in sorted(words)]
-        rows = await sql.fetch_all(session, _BY_WORDS, _Row, tokens=tokens, most=limit, with_deleted=with_deleted)
+        sought = {"tokens": sought_tokens(words), "words": len(words)}
+        rows = await sql.fetch_all(session, _BY_WORDS, _Row, **sought, most=limit, with_deleted=with_deleted)
     return [_opened(row) for row in rows]
+
+
+async def record_list(session: Session, people: Sequence[Found]) -> None:
+    """Say in the audit whose data a list shows, 500 ids at most. What was looked for may be a name and is not said."""
+    listed = [str(one.id) for one in people[:500]]
+    await audit.record(session, "read", "users", None, {"listed": listed, "number": len(people)})
 
 
 def is_exact(who: str) -> bool:

@@ -12,6 +12,7 @@ from lex.db import sql
 from lex.db.session import Session, reading
 from lex.identity.ciphers import Cipher, WrappedKey, cipher_of
 from lex.identity.commands import API_KEY_PREFIX, hash_token
+from lex.identity.keyring import BLIND, WRAPPING, Ring
 
 _API_KEY: LiteralString = "SELECT key_id, user_id, role, scopes FROM api_key_holder(%(hash)s, %(now)s)"
 
@@ -19,6 +20,11 @@ _PERSON_KEY: LiteralString = "SELECT wrapped_key, key_id FROM person_keys WHERE 
 
 _KEYS: LiteralString = """
 SELECT key_id, count(*)::int AS persons FROM person_keys WHERE wrapped_key IS NOT NULL GROUP BY key_id
+"""
+
+_BLIND_KEYS: LiteralString = """
+SELECT blind_key_id AS key_id, count(*)::int AS persons FROM person_keys WHERE wrapped_key IS NOT NULL
+GROUP BY blind_key_id
 """
 
 
@@ -55,9 +61,10 @@ def open_cipher(user_id: UUID, wrapped_key: bytes | None, key_id: str) -> Cipher
     return None if wrapped_key is None else cipher_of(user_id, WrappedKey(wrapped_key, key_id))
 
 
-async def count_keys(session: Session) -> dict[str, int]:
-    """How many persons' keys are wrapped under which key of the ring."""
-    return {row.key_id: row.persons for row in await sql.fetch_all(session, _KEYS, _Wrapping)}
+async def count_keys(session: Session, ring: Ring = WRAPPING) -> dict[str, int]:
+    """How many persons' keys are wrapped under which key of the ring, or how many are found by it."""
+    statement = _BLIND_KEYS if ring is BLIND else _KEYS
+    return {row.key_id: row.persons for row in await sql.fetch_all(session, statement, _Wrapping)}
 
 
 @dataclass(frozen=True, slots=True)

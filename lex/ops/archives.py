@@ -16,9 +16,10 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from lex.audit.chain import Finding, Sealed, sealed
-from lex.core import codec, ids
-from lex.core.errors import Conflict
+from lex.audit import chain
+from lex.audit.chain import Archive, Finding, Sealed, sealed
+from lex.core import clock, codec, ids
+from lex.core.errors import Conflict, Invalid
 from lex.ops import sealing, verifying
 
 # Those that were taken off and not dropped yet are among them.
@@ -37,10 +38,14 @@ SELECT count(*), coalesce(min(transaction_id), 0), coalesce(max(transaction_id),
 """
 _SEALED_UNTIL: LiteralString = "SELECT coalesce(max(until_transaction), 0) FROM audit_seals"
 _KEEP: LiteralString = """
-INSERT INTO audit_archives (id, partition, lower_id, upper_id, file_name, file_digest, row_count, created_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s, now())
+INSERT INTO audit_archives
+    (id, partition, lower_id, upper_id, file_name, file_digest, row_count, key_id, signature, created_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
 _RECORD: LiteralString = "SELECT record_audit('archive', 'audit_logs', %s, %s)"
+
+#: A month stays for a whole month more at the least: what just happened is searched, and may not be sealed yet.
+LEAST = timedelta(days=31)
 
 
 class Archived(msgspec.Struct, frozen=True):
@@ -76,9 +81,12 @@ def archive(
 ) -> list[Archived]:
     """Archive every month that ended before an instant; returns those done, oldest first.
 
-    Raises `Conflict` and leaves the month where it is when some of its rows are not sealed yet or not as they were
-    sealed, and leaves the table beside the file when that does not say the same.
+    Raises `Invalid` for an instant within the last month. Raises `Conflict` and leaves the month where it is when some
+    of its rows are not sealed yet or not as they were sealed, and leaves the table beside the file when that does not
+    say the same.
     """
+    if before > clock.real_now() - LEAST:
+        raise Invalid("older-than", f"--older-than is at least {LEAST.days}d: the last full month stays in the table.")
     done: list[Archived] = []
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with sealing.connected(database_url) as connection, sealing.connected(database_url) as seals:
@@ -91,7 +99,7 @@ def archive(
             findings = _compare(seals, month, ring, verifying.read_file(path))
             if findings or sum(1 for _ in verifying.read_file(path)) != rows:
                 raise Conflict(f"{path} does not say what {month.partition} does; it was not dropped.", code="archive")
-            _drop(connection, month, path, rows)
+            _drop(connection, month, path, rows, ring)
             done.append(Archived(month.partition, str(path), rows, path.stat().st_size))
     return done
 
@@ -165,12 +173,13 @@ def _write(connection: psycopg.Connection[Any], month: _Month, folder: Path) -> 
     return path
 
 
-def _drop(connection: psycopg.Connection[Any], month: _Month, path: Path, rows: int) -> None:
+def _drop(connection: psycopg.Connection[Any], month: _Month, path: Path, rows: int, ring: Mapping[str, bytes]) -> None:
     """The month goes and the trail says where to: both or neither."""
     digest = verifying.digest_of(path)
     details = {"file": path.name, "sha256": digest.hex(), "rows": rows}
+    now = clock.real_now()
+    archive = Archive(month.partition, month.lower, month.upper, path.name, digest, rows, "", b"", now)
     with sealing.transaction(connection):
-        values = (ids.new_id(), month.partition, month.lower, month.upper, path.name, digest, rows)
-        connection.execute(_KEEP, values)
+        connection.execute(_KEEP, (ids.new_id(), *msgspec.structs.astuple(chain.witnessed(archive, ring))))
         connection.execute(_RECORD, (month.partition, codec.encode(details).decode()))
         connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("public", month.partition)))

@@ -11,13 +11,17 @@ from psycopg.rows import class_row, scalar_row
 from redis.exceptions import RedisError
 
 from lex.core import clock
+from lex.core.actor import system
 from lex.core.settings import settings
-from lex.db.session import reading
-from lex.ops import migrations, partitions
+from lex.db import sql
+from lex.db.session import reading, transaction
+from lex.ops import migrations, partitions, seal_watch
 
 #: A worker that has not been heard of for so long is taken for dead; it reports every ten seconds.
 _SILENT_SECONDS = 45
 _CHECK_SECONDS = 3.0
+
+_NOTHING = seal_watch.Standing(None, None, None, None)
 
 _REVISION: LiteralString = "SELECT version_num FROM public.alembic_version"
 _HEARTBEAT: LiteralString = "SELECT max(last_heartbeat) FROM public.procrastinate_workers"
@@ -41,6 +45,7 @@ async def readiness() -> list[Check]:
         "partitions": (_partitions, "failing"),
         "redis": (_redis, "degraded"),
         "worker": (_worker, "failing"),
+        "sealing": (_sealing, "degraded"),
     }
     return list(await asyncio.gather(*(_checked(name, *check) for name, check in checks.items())))
 
@@ -103,6 +108,17 @@ async def _partitions() -> Check:
             f"Fewer than two periods ahead: {told or 'none'}; run lex jobs run ensure_partitions.",
         )
     return Check("partitions", "ok", f"Made ahead: {told}.")
+
+
+async def sealing() -> seal_watch.Standing:
+    """How far the audit is sealed."""
+    async with transaction(system()) as session:
+        return await sql.fetch_one(session, seal_watch.STANDING, seal_watch.Standing) or _NOTHING
+
+
+async def _sealing() -> Check:
+    is_fine, sentence = seal_watch.told(await sealing(), clock.real_now(), settings().seal_minutes)
+    return Check("sealing", "ok" if is_fine else "degraded", sentence)
 
 
 async def _redis() -> Check:

@@ -25,13 +25,19 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from lex.core import clock
-from lex.core.errors import Invalid, Unavailable
+from lex.core.errors import Conflict, Invalid, Unavailable
 from lex.db.roles import OWNER
 from lex.ops import roles
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "db" / "migrations"
 _VERSIONS = SCRIPTS / "versions"
 _ATTEMPTS, _PAUSE = 5, 0.5  # between them whoever queued behind the migration gets on; seconds
+#: What a statement of a migration answers where something is missing, in the way, or has others hang on it.
+_DIFFERENT = (
+    *(psycopg.errors.UndefinedObject, psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction),
+    *(psycopg.errors.UndefinedColumn, psycopg.errors.DuplicateObject, psycopg.errors.DuplicateTable),
+    *(psycopg.errors.DuplicateFunction, psycopg.errors.DuplicateColumn, psycopg.errors.DependentObjectsStillExist),
+)
 _LOCK = 0x4C4558_4D494752  # "LEX MIGR": one migrator at a time, whoever else starts waits
 
 
@@ -61,7 +67,8 @@ def upgrade(database_url: str, target: str = "head", told: Callable[[str], None]
 def rollback(database_url: str, all: bool = False, told: Callable[[str], None] | None = None) -> list[str]:
     """Take back the last migration, or all of them; returns what was taken back, in order. Data in dropped tables goes.
 
-    Raises `Invalid` when nothing is applied, `Unavailable` as `upgrade` does.
+    Raises `Invalid` when nothing is applied, `Unavailable` as `upgrade` does, and `Conflict` naming what somebody
+    dropped or hung on by hand: a migration takes back what it made, all of it or nothing.
     """
     if not _applied(database_url):
         raise Invalid("target", "No migration is applied, so there is nothing to take back.", code="nothing_applied")
@@ -134,6 +141,8 @@ def _move(
             config.attributes.update(connection=connection, told=tell)
             try:
                 _patiently(lambda: command(config, target))
+            except _DIFFERENT as error:
+                raise _differs(connection, error) from error
             except CommandError as error:
                 raise Invalid("target", f"There is no migration “{target}”.") from error
     return moved
@@ -153,6 +162,18 @@ def _patiently(move: Callable[[], None]) -> None:
                     code="database_busy",
                 ) from error
             time.sleep(_PAUSE)
+
+
+def _differs(connection: Connection, error: psycopg.Error) -> Conflict:
+    """Somebody made, dropped or changed by hand what a migration expects."""
+    connection.rollback()
+    at = connection.exec_driver_sql("SELECT version_num FROM public.alembic_version").scalar()
+    reason = str(error).splitlines()[0]
+    return Conflict(
+        f"The schema is not what its migrations made of it: {reason}. The step next to {at} was not made, and "
+        "nothing of it was kept. Put that back as the files in lex/db/migrations/versions have it, then do this again.",
+        code="schema_differs",
+    )
 
 
 def _applied(database_url: str) -> set[str]:

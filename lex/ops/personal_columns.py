@@ -114,7 +114,7 @@ PERSONAL: dict[str, Personal] = {
 #: Columns of the same tables that say nothing about a person: numbers, states, kinds, goods.
 NOT_PERSONAL: dict[str, str] = {
     "users": "role locale",
-    "person_keys": "key_id",
+    "person_keys": "key_id blind_key_id",
     "addresses": "type",
     "api_keys": "scopes",
     "order_numbers": "order_number",

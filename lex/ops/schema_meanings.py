@@ -60,6 +60,7 @@ MEANINGS = {
     "last_used_at": "last use",
     "wrapped_key": "the person's key under the key ring; none once destroyed",
     "key_id": "which key of the ring wraps it",
+    "blind_key_id": "which key of the blind indexes' ring the person is found by",
     "destroyed_at": "when the person was erased",
     "token_hash": "hash of the secret; the secret itself is nowhere",
     "prefix": "first characters of the key, to recognise it",
@@ -274,6 +275,8 @@ MEANINGS = {
     "upper_id": "first id after it",
     "file_name": "the file in the archive's folder",
     "file_digest": "SHA-256 of the file",
+    "audit_archives.key_id": "which key of LEX_AUDIT_KEY",
+    "signature": "HMAC-SHA256 over all of it",
     # the sandbox provider's books
     "sandbox_payments.id": "the provider's id",
     "sandbox_payments.status": "state of the payment at the provider",

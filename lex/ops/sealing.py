@@ -5,8 +5,9 @@ reaches. A row of a transaction that commits late has an older id and belongs to
 """
 
 import json
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, LiteralString
@@ -20,11 +21,17 @@ from lex.core import clock
 from lex.core.errors import Conflict, Invalid, Unavailable
 
 COPY_NAME = "audit-seals.jsonl"  # in the home folder
-LOCK = 0x4C4558_5345414C  # "LEX SEAL": one sealer at a time; who archives or verifies keeps it away from the chain
+PATIENCE = "5s"  # with whoever holds a table
 _STEP = 20_000  # transactions of a seal at most
+_LONGEST = 4096  # bytes that hold the last line of a copy
 
-_LAST: LiteralString = "SELECT number, until_transaction, seal FROM audit_seals ORDER BY number DESC LIMIT 1"
+_LAST: LiteralString = """
+SELECT number, from_transaction, until_transaction, row_count, entries, previous, key_id, seal, created_at
+FROM audit_seals ORDER BY number DESC LIMIT 2
+"""
 _HORIZON: LiteralString = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+# One sealer at a time. Not by an advisory lock: those anybody may hold who is connected.
+_ALONE: LiteralString = "LOCK TABLE audit_seals IN SHARE ROW EXCLUSIVE MODE"
 _NEXT: LiteralString = """
 SELECT min(transaction_id) FROM audit_logs WHERE transaction_id >= %s AND transaction_id < %s
 """
@@ -39,6 +46,7 @@ INSERT INTO audit_seals
     (number, from_transaction, until_transaction, row_count, entries, previous, key_id, seal, created_at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 """
+_SEAL: LiteralString = "SELECT seal FROM audit_seals WHERE number = %s"
 _NEWER: LiteralString = "SELECT number, seal, created_at FROM audit_seals WHERE number > %s ORDER BY number"
 
 
@@ -58,7 +66,8 @@ def transaction(connection: psycopg.Connection[Any]) -> Iterator[None]:
     with connection.transaction():
         connection.execute(
             "SELECT set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true),"
-            " set_config('statement_timeout', '10min', true), set_config('lock_timeout', '5s', true)"
+            " set_config('statement_timeout', '10min', true), set_config('lock_timeout', %s, true)",
+            (PATIENCE,),
         )
         yield
 
@@ -76,11 +85,12 @@ def lines(connection: psycopg.Connection[Any], low: int, high: int, source: str 
 def seal(database_url: str, ring: Mapping[str, bytes]) -> int:
     """Seal all that can be sealed, under the newest key; returns the number of rows.
 
-    Where another sealer is at work there is nothing to do. Raises `Conflict` when the database counts its transactions
-    from anew, as one does that was filled from a dump.
+    Where another sealer is at work there is nothing to do. Raises `Conflict` when the last seal is not as it was made,
+    so that nothing is built upon it, and when the database counts its transactions from anew, as one does that was
+    filled from a dump.
     """
     rows = 0
-    with connected(database_url) as connection:
+    with connected(database_url) as connection, suppress(psycopg.errors.LockNotAvailable):
         while (sealed := _seal_next(connection, ring)) is not None:
             rows += sealed
     return rows
@@ -89,10 +99,8 @@ def seal(database_url: str, ring: Mapping[str, bytes]) -> int:
 def _seal_next(connection: psycopg.Connection[Any], ring: Mapping[str, bytes]) -> int | None:
     """Write the next seal; None when nothing is left for one."""
     with transaction(connection):
-        if connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOCK,)).fetchone() != (True,):
-            return None
-        found = connection.execute(_LAST).fetchone()
-        last = chain.START if found is None else Kept(*found)
+        connection.execute(_ALONE)
+        last = _last(connection, ring)
         horizon = _number(connection, _HORIZON)
         assert horizon is not None
         if horizon < last.until:
@@ -111,6 +119,15 @@ def _seal_next(connection: psycopg.Connection[Any], ring: Mapping[str, bytes]) -
         return len(rows)
 
 
+def _last(connection: psycopg.Connection[Any], ring: Mapping[str, bytes]) -> Kept:
+    """The end of the chain, if it is what was sealed and follows from the seal before it. Raises `Conflict`."""
+    found = [Link(*row) for row in connection.execute(_LAST).fetchall()]
+    ends = [Kept(link.number, link.until_transaction, link.seal) for link in found] + [chain.START]
+    for finding in chain.faults(found[0], ends[1], ring) if found else ():
+        raise Conflict(f"{finding.sentence} Nothing is sealed upon it; run lex audit verify.", code="chain_broken")
+    return ends[0]
+
+
 def _entries(rows: list[Sealed]) -> bytes:
     return b"".join(part for row in rows for part in (row.id, row.digest))
 
@@ -123,12 +140,19 @@ def _number(connection: psycopg.Connection[Any], statement: LiteralString, *valu
 def copy_seals(database_url: str, path: Path) -> int:
     """Add the seals a file does not have yet, a line each; returns how many. It is only ever added to.
 
-    Kept where whoever rules the database cannot write, it shows a chain that was made anew. Raises `Invalid`.
+    Kept where whoever rules the database cannot write, it shows a chain that was made anew. Raises `Invalid`, and
+    `Conflict` when its last seal is another in the database: one file tells of one chain.
     """
-    known = read_copy(path) if path.exists() else {}
+    number, known = _end_of(path) if path.exists() else (0, b"")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with connected(database_url) as connection, path.open("a", encoding="utf-8") as file:
-        found = connection.execute(_NEWER, (max(known, default=0),)).fetchall()
+        if number and connection.execute(_SEAL, (number,)).fetchone() != (known,):
+            raise Conflict(
+                f"Seal {number} is another than {path} says, or gone: run lex audit verify. If this trail was begun "
+                "anew on purpose, put the file away; a new one is begun.",
+                code="chain_rewritten",
+            )
+        found = connection.execute(_NEWER, (number,)).fetchall()
         file.writelines(_told(*row) for row in found)
     return len(found)
 
@@ -144,9 +168,30 @@ def read_copy(path: Path) -> dict[int, bytes]:
         raise Invalid("copy", f"No such file: {path}.")
     with path.open(encoding="utf-8") as file:
         for place, line in enumerate(file, 1):
-            try:
-                told = json.loads(line)
-                found.setdefault(int(told["number"]), bytes.fromhex(told["seal"]))
-            except (ValueError, KeyError, TypeError) as error:
-                raise Invalid("copy", f"Line {place} of {path} is no seal.") from error
+            number, seal = _read(line, f"Line {place} of {path}")
+            found.setdefault(number, seal)
     return found
+
+
+def _end_of(path: Path) -> tuple[int, bytes]:
+    """The last seal of a copy, which grows by one a minute for years and is not read whole for it."""
+    with path.open("rb") as file:
+        file.seek(max(file.seek(0, os.SEEK_END) - _LONGEST, 0))
+        last = file.read().rstrip().rpartition(b"\n")[2]
+    return _read(last, f"The last line of {path}") if last else (0, b"")
+
+
+def _read(line: str | bytes, what: str) -> tuple[int, bytes]:
+    try:
+        told = json.loads(line)
+        return int(told["number"]), bytes.fromhex(told["seal"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Invalid("copy", f"{what} is no seal.") from error
+
+
+def put_copy_away(database_url: str, path: Path) -> Path | None:
+    """Where the trail itself went with its table, its copy gets a name of its own, for the next chain to begin anew."""
+    with connected(database_url) as connection:
+        if not path.exists() or connection.execute("SELECT to_regclass('public.audit_seals')").fetchone() != (None,):
+            return None
+    return path.rename(path.with_stem(f"{path.stem}-until-{clock.real_now():%Y%m%dT%H%M%S%f}"))

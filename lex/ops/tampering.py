@@ -243,10 +243,10 @@ def _function(on: str, expected: str) -> Iterator[str]:
     volatile = {"i": "IMMUTABLE", "s": "STABLE", "v": "VOLATILE"}
     kind = next(volatile[word] for word in words[2:] if word in volatile)
     security = "DEFINER" if "with its rights" in expected else "INVOKER"
-    path = re.search(r"search_path=(.*) \w+ \w+$", expected)
+    settings = re.search(r" [isv] (\w+=.*) \w+ \w+$", expected)
     yield f"ALTER FUNCTION {on} {kind} SECURITY {security} RESET ALL"
-    if path:
-        yield f"ALTER FUNCTION {on} SET search_path = {path[1]}"
+    for setting in settings[1].split("; ") if settings else ():
+        yield f"ALTER FUNCTION {on} SET {setting.replace('=', ' = ', 1)}"
 
 
 def mend(database_url: str) -> tuple[list[str], list[Strayed]]:

@@ -1,6 +1,7 @@
 """`lex audit verify`: every row and every seal against what was sealed, in one pass over both.
 
-Months that were archived are read from their files; where a file is not at hand its rows are counted as archived.
+Months that were archived are read from their files. Where one is gone its rows cannot be proven, which is a finding;
+only who says so leaves the archived months out, and then hears how many rows were not looked at.
 """
 
 import gzip
@@ -16,7 +17,7 @@ import msgspec
 import psycopg
 
 from lex.audit import chain
-from lex.audit.chain import Finding, Kept, Link, Sealed
+from lex.audit.chain import Archive, Finding, Kept, Link, Sealed
 from lex.core import ids
 from lex.ops import sealing
 
@@ -29,7 +30,8 @@ FROM audit_seals WHERE created_at >= %s ORDER BY number
 """
 _REACH: LiteralString = "SELECT until_transaction, row_count FROM audit_seals ORDER BY until_transaction"
 _ARCHIVES: LiteralString = """
-SELECT partition, lower_id, upper_id, file_name, file_digest FROM audit_archives ORDER BY lower_id
+SELECT partition, lower_id, upper_id, file_name, file_digest, row_count, key_id, signature, created_at
+FROM audit_archives ORDER BY lower_id
 """
 _TAIL: LiteralString = "SELECT count(*), min(id::text)::uuid FROM audit_logs WHERE transaction_id >= %s"
 _STILL: LiteralString = "SELECT id FROM audit_logs WHERE id = ANY(%s)"
@@ -38,18 +40,8 @@ ARCHIVING = 0x4C4558_41524348  # "LEX ARCH": nothing is archived while the trail
 EVER = datetime(1, 1, 1, tzinfo=UTC)
 
 
-class Archive(msgspec.Struct, frozen=True):
-    """An archived month: ids in [lower, upper) are in a file."""
-
-    partition: str
-    lower: UUID
-    upper: UUID
-    file_name: str
-    file_digest: bytes
-
-
 class Verdict(msgspec.Struct):
-    """What a look at the whole trail says. `archived` are rows whose file was not at hand; `unsealed` come next.
+    """What a look at the whole trail says. `archived` are rows in files that were not looked at; `unsealed` come next.
 
     `findings` are the first ten thousand, `more` the number of those beyond.
     """
@@ -80,11 +72,13 @@ def verify(
     *,
     folder: Path,
     copy: Path | None = None,
+    with_archives: bool = True,
     told: Callable[[int, int], None] = lambda *_: None,
 ) -> Verdict:
     """Look at everything. `folder` holds the archived files, `copy` the seals as they were copied out.
 
-    `told` hears how many rows are done, and how many were sealed. Raises `Unavailable`.
+    Without `with_archives` no archived month is read. `told` hears how many rows are done, and how many were sealed.
+    Raises `Unavailable`.
     """
     verdict = Verdict(findings=[])
     known = sealing.read_copy(copy) if copy else {}
@@ -92,7 +86,7 @@ def verify(
         rows.execute("SELECT pg_advisory_lock_shared(%s)", (ARCHIVING,))
         reach = rows.execute(_REACH).fetchall()
         total = sum(count for _, count in reach)
-        streams, away = _files(rows, folder, verdict)
+        streams, away = _files(rows, ring, folder if with_archives else None, verdict)
         stream = heapq.merge(_of_table(rows, reach), *streams)
         last = chain.START
         for link, found in compared(seals, stream, ring, EVER, lambda key: not _is_in(away, key)):
@@ -164,24 +158,37 @@ def digest_of(path: Path) -> bytes:
 
 
 def _files(
-    connection: psycopg.Connection[Any], folder: Path, verdict: Verdict
+    connection: psycopg.Connection[Any], ring: Mapping[str, bytes], folder: Path | None, verdict: Verdict
 ) -> tuple[list[Iterator[Sealed]], list[Archive]]:
-    """The archived months that can be read, and those that cannot."""
+    """The archived months that are read, and those that are not. What we did not sign counts for nothing."""
     streams, away = [], []
     for row in connection.execute(_ARCHIVES).fetchall():
         archive = Archive(*row)
-        path = folder / archive.file_name
-        if path.exists() and digest_of(path) == archive.file_digest:
-            streams.append(read_file(path))
-            continue
-        away.append(archive)
-        if path.exists():
-            verdict.findings.append(Finding("file_changed", str(path), f"{path} is not the file that was archived."))
+        faults = list(chain.faults_of_archive(archive, ring))
+        if faults:
+            verdict.add(faults)
+        elif folder is None:
+            away.append(archive)
+        elif finding := _of_file(folder / archive.file_name, archive):
+            verdict.add([finding])
+            away.append(archive)
+        else:
+            streams.append(read_file(folder / archive.file_name))
     return streams, away
 
 
+def _of_file(path: Path, archive: Archive) -> Finding | None:
+    if not path.exists():
+        words = f"{path}, the archive of {archive.partition} ({archive.row_count} rows), is missing. Name its folder "
+        words += "with --archives, or leave archived months out with --without-archives."
+        return Finding("file_missing", str(path), words)
+    if digest_of(path) != archive.file_digest:
+        return Finding("file_changed", str(path), f"{path} is not the file that was archived.")
+    return None
+
+
 def _is_in(archives: list[Archive], key: bytes) -> bool:
-    return any(archive.lower.bytes <= key < archive.upper.bytes for archive in archives)
+    return any(archive.lower_id.bytes <= key < archive.upper_id.bytes for archive in archives)
 
 
 def _places(link: Link) -> range:

@@ -41,7 +41,7 @@ ON CONFLICT (order_item_id, digital_file_id) DO NOTHING
 """
 
 _LIST: LiteralString = """
-SELECT d.id, f.name, f.size_bytes, d.expires_at, d.download_limit - d.download_count AS remaining
+SELECT d.id, d.token_hash, f.name, f.size_bytes, d.expires_at, d.download_limit - d.download_count AS remaining
 FROM downloads d JOIN digital_files f ON f.id = d.digital_file_id
 WHERE d.order_id = %(order_id)s ORDER BY d.id
 """
@@ -73,6 +73,7 @@ class DownloadLink:
     """A file the buyer may fetch."""
 
     id: UUID
+    token_hash: bytes
     name: str
     size_bytes: int
     expires_at: datetime
@@ -81,7 +82,7 @@ class DownloadLink:
     @property
     def token(self) -> str:
         """What its address ends in."""
-        return link_token(self.id)
+        return link_token(self.id, self.token_hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +98,17 @@ class Download:
     is_open: bool
 
 
-def link_token(download_id: UUID) -> str:
-    """What the address of a download ends in."""
-    digest = hmac.digest(key_ring().blind, b"download:" + download_id.bytes, hashlib.sha256)
+def link_token(download_id: UUID, token_hash: bytes | None = None) -> str:
+    """What the address of a download ends in: a new one's, or that with this hash, which may be under an older key."""
+    newest, *older = key_ring().blind_keys.values()
+    for key in older if token_hash else ():
+        if hash_token(token := _link_token(download_id, key)) == token_hash:
+            return token
+    return _link_token(download_id, newest)
+
+
+def _link_token(download_id: UUID, key: bytes) -> str:
+    digest = hmac.digest(key, b"download:" + download_id.bytes, hashlib.sha256)
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 

@@ -18,7 +18,8 @@ from lex.core.actor import system
 from lex.core.errors import Invalid, NotFound
 from lex.db import sql
 from lex.db.session import Session, transaction
-from lex.identity.ciphers import blind_index, sought_words
+from lex.identity.ciphers import sought_tokens, sought_words
+from lex.identity.keyring import key_ring
 from lex.identity.queries import open_cipher
 
 NUMBER = re.compile(r"^LEX-(\d{8})-[0-9A-Z]{8}$")
@@ -42,7 +43,7 @@ _NARROWED: dict[str, LiteralString] = {
     "number": " AND o.order_number = %(number)s",
     "users": " AND o.user_id = ANY(%(users)s)",
     "tokens": """ AND (SELECT count(*) FROM blind_tokens t WHERE t.user_id = o.user_id
-        AND t.token = ANY(%(tokens)s)) = cardinality(%(tokens)s::bytea[])""",
+        AND t.token = ANY(%(tokens)s)) * %(blind_keys)s = cardinality(%(tokens)s::bytea[])""",
 }
 
 # Whose words these are, as long as it is not half the town: their number tells PostgreSQL whether to go through their
@@ -50,7 +51,7 @@ _NARROWED: dict[str, LiteralString] = {
 _USERS: LiteralString = """
 SELECT coalesce(array_agg(user_id), '{}') FROM (
     SELECT t.user_id FROM blind_tokens t WHERE t.token = ANY(%(tokens)s)
-    GROUP BY t.user_id HAVING count(*) = cardinality(%(tokens)s::bytea[]) LIMIT %(most)s) u
+    GROUP BY t.user_id HAVING count(*) * %(blind_keys)s = cardinality(%(tokens)s::bytea[]) LIMIT %(most)s) u
 """
 _MOST_USERS = 2000
 
@@ -111,7 +112,8 @@ async def list_orders(
 ) -> list[FoundOrder]:
     """Orders older than `before`, newest first. Raises `Invalid` naming the filter that cannot be used."""
     tokens = _tokens(wanted.customer) if wanted.customer else None
-    users = await sql.fetch_value(session, _USERS, tokens=tokens, most=_MOST_USERS + 1) if tokens else None
+    sought = {"tokens": tokens, "blind_keys": len(key_ring().blind_keys), "most": _MOST_USERS + 1}
+    users = await sql.fetch_value(session, _USERS, **sought) if tokens else None
     statement, params = question(wanted, limit, tokens=tokens, users=users)
     low, high = params.pop("low"), params.pop("high")
     high = min(high, before) if before else high
@@ -138,6 +140,7 @@ def question(
     """
     is_known = users is not None and len(users) <= _MOST_USERS
     params = _params(wanted, limit) | {"users": users if is_known else None, "tokens": None if is_known else tokens}
+    params["blind_keys"] = len(key_ring().blind_keys)  # of a person's tokens those of one are there
     low, high = _bounds(wanted)
     used = frozenset(name for name in _NARROWED if params[name] is not None)
     return _statement(used), {**params, "low": low, "high": high}
@@ -166,7 +169,7 @@ def _tokens(customer: str) -> list[bytes]:
     words = sought_words(customer)
     if not words:
         raise Invalid("customer", "Give whole words of the name, the e-mail, its domain or the phone number.")
-    return [blind_index("word", word) for word in sorted(words)]
+    return sought_tokens(words)
 
 
 def _bounds(wanted: OrderFilter) -> tuple[UUID, UUID]:

@@ -62,9 +62,9 @@ class Order(Keyed, Touched, Base):
         UniqueConstraint("id", "user_id", "currency"),
         Index("idx_orders_order_number", "order_number"),
         Index("idx_orders_user_id", "user_id", text("id DESC")),
-        Index("idx_orders_status", "status", text("id DESC")),
-        Index("idx_orders_payment_status", "payment_status", text("id DESC")),
-        Index("idx_orders_fulfilment_status", "fulfilment_status", text("id DESC")),
+        Index("idx_orders_status", "status", text("id DESC"), "payment_status", "fulfilment_status"),
+        Index("idx_orders_payment_status", "payment_status", text("id DESC"), "status", "fulfilment_status"),
+        Index("idx_orders_fulfilment_status", "fulfilment_status", text("id DESC"), "status", "payment_status"),
         Index("idx_orders_expires_at", "expires_at", postgresql_where=text("status = 'pending'")),
         {"postgresql_partition_by": "RANGE (id)"},
     )

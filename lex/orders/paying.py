@@ -18,7 +18,7 @@ from lex.coupons.holding import REDEEM
 from lex.db import sql
 from lex.db.session import Session
 from lex.payments.rules import Move, Standing
-from lex.stock.holding import SELL
+from lex.stock.holding import LOCKED, SELL
 
 #: While an attempt is open its holds do not expire; the reconciling job ends every attempt.
 _HOLD_DURING_ATTEMPT = timedelta(days=30)
@@ -63,7 +63,12 @@ WITH free AS (
 SELECT CASE WHEN EXISTS (SELECT FROM free) THEN (SELECT count(*) FROM kept) END
 """
 
-_LOCK_STANDING: LiteralString = """
+# The rows of a locking SELECT are locked when all it joins is read, and so after the goods. They are then read anew:
+# what changed while this waited for the goods is seen.
+_LOCK_STANDING: LiteralString = (
+    "WITH "
+    + LOCKED
+    + """
 SELECT a.id AS attempt_id, a.status AS attempt_status, (a.captured_amount * s.scale)::bigint AS attempt_captured,
        p.id AS payment_id, p.status AS payment_status, (p.amount * s.scale)::bigint AS amount,
        (p.captured_amount * s.scale)::bigint AS captured, (p.refunded_amount * s.scale)::bigint AS refunded,
@@ -76,9 +81,11 @@ FROM orders o
 JOIN payments p ON p.order_id = o.id AND p.user_id = o.user_id
 JOIN payment_attempts a ON a.payment_id = p.id AND a.user_id = o.user_id
 CROSS JOIN (SELECT %(scale)s::int AS scale) s
-WHERE o.id = %(order_id)s AND a.id = %(attempt_id)s
+CROSS JOIN (SELECT count(*) AS locked FROM goods) g
+WHERE o.id = %(order_id)s AND a.id = %(attempt_id)s AND g.locked >= 0
 FOR NO KEY UPDATE OF o, p, a
 """
+)
 
 _RECORD: LiteralString = (
     "WITH "
@@ -107,7 +114,7 @@ _RECORD: LiteralString = (
         provider_payment_id = CASE WHEN status IN ('pending', 'requires_action', 'processing', 'failed')
             THEN coalesce(%(provider_payment_id)s, provider_payment_id) ELSE provider_payment_id END,
         failure_code = %(failure_code)s, failure_message = %(failure_message)s,
-        processed_at = CASE WHEN %(is_finished)s THEN %(now)s ELSE processed_at END
+        processed_at = CASE WHEN %(is_finished)s AND captured_amount = 0 THEN %(now)s ELSE processed_at END
     WHERE id = %(payment_id)s AND user_id = %(user_id)s
 ), told AS (
     INSERT INTO order_events (id, order_id, user_id, kind, data, actor_id, actor_role, request_id)
@@ -211,7 +218,7 @@ def out_of_time() -> Gone:
 
 
 async def lock_standing(session: Session, order_id: UUID, attempt_id: UUID, currency: str) -> Standing:
-    """Lock order, payment and attempt, in this order. Raises `NotFound`."""
+    """Lock products, order, payment and attempt, in this order. Raises `NotFound`."""
     scale = 10 ** money.exponent(currency)
     found = await sql.fetch_one(
         session, _LOCK_STANDING, Standing, order_id=order_id, attempt_id=attempt_id, scale=scale

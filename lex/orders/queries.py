@@ -65,8 +65,8 @@ SELECT o.user_id, o.email, o.phone, o.billing_address, o.shipping_address, o.cus
 # What the order's page tells beside it.
 _PAGE_PARTS: LiteralString = """,
     'downloads', coalesce((SELECT json_agg(json_build_object(
-        'id', d.id, 'name', f.name, 'size_bytes', f.size_bytes, 'expires_at', d.expires_at,
-        'remaining', d.download_limit - d.download_count) ORDER BY d.id)
+        'id', d.id, 'hash', encode(d.token_hash, 'hex'), 'name', f.name, 'size_bytes', f.size_bytes,
+        'expires_at', d.expires_at, 'remaining', d.download_limit - d.download_count) ORDER BY d.id)
         FROM downloads d JOIN digital_files f ON f.id = d.digital_file_id
         WHERE d.order_id = o.id AND d.user_id = o.user_id), '[]'),
     'story', coalesce((SELECT json_agg(json_build_object('kind', e.kind, 'created_at', e.created_at) ORDER BY e.id)
@@ -162,8 +162,9 @@ async def get_order_page(session: Session, actor: Actor, number: str) -> dict[st
     low, high = day_of(number)
     params = {"number": checked_number(number), "low": low, "high": high, "kinds": list(TOLD)}
     document = await _read(session, actor, _PAGE, **params)
-    links = [{**link, "token": link_token(UUID(link["id"]))} for link in document["downloads"]]
-    return {**document, "downloads": links}
+    for link in document["downloads"]:
+        link["token"] = link_token(UUID(link["id"]), bytes.fromhex(link.pop("hash")))
+    return document
 
 
 async def _read(session: Session, actor: Actor, statement: LiteralString, **params: object) -> dict[str, Any]:

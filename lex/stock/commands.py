@@ -52,12 +52,12 @@ ORDER BY p.id
 _LOCK: LiteralString = "SELECT id FROM products WHERE id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE"
 
 _CORRECT: LiteralString = """
+WITH explained AS (
+    INSERT INTO stock_movements (id, product_id, kind, on_hand_change, reserved_change, reason, actor_id)
+    SELECT uuid_v7(), %(product_id)s, 'adjust', %(on_hand_change)s, %(reserved_change)s, 'repair', %(actor_id)s
+    WHERE (%(on_hand_change)s, %(reserved_change)s) <> (0, 0)
+)
 UPDATE products SET stock_quantity = %(on_hand)s, reserved_quantity = %(reserved)s WHERE id = %(product_id)s
-"""
-
-_EXPLAIN: LiteralString = """
-INSERT INTO stock_movements (id, product_id, kind, on_hand_change, reserved_change, reason, actor_id)
-VALUES (uuid_v7(), %(product_id)s, 'adjust', %(on_hand)s, %(reserved)s, 'repair', %(actor_id)s)
 """
 
 
@@ -117,15 +117,14 @@ async def repair(session: Session, actor_id: UUID | None = None) -> list[Drift]:
     drifts = [drift for drift in await verify(session) if drift.product_id in suspects]
     for drift in drifts:
         on_hand = max(drift.moved_on_hand, drift.held)
-        await sql.execute(session, _CORRECT, product_id=drift.product_id, on_hand=on_hand, reserved=drift.held)
-        unexplained = (on_hand - drift.moved_on_hand, drift.held - drift.moved_reserved)
-        if any(unexplained):
-            await sql.execute(
-                session,
-                _EXPLAIN,
-                product_id=drift.product_id,
-                on_hand=unexplained[0],
-                reserved=unexplained[1],
-                actor_id=actor_id,
-            )
+        await sql.execute(
+            session,
+            _CORRECT,
+            product_id=drift.product_id,
+            on_hand=on_hand,
+            reserved=drift.held,
+            on_hand_change=on_hand - drift.moved_on_hand,
+            reserved_change=drift.held - drift.moved_reserved,
+            actor_id=actor_id,
+        )
     return drifts

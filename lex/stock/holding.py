@@ -1,8 +1,9 @@
 """Holds: keep units for an order before it is paid, then sell them; `releasing` gives them back.
 
 Lock the products first (`lock_for_cart`, `lock_for_order`), always by id: carts that share items then queue instead of
-deadlocking. `HOLD` is a part of the statement that places an order, `SELL` of those that mark it paid: the counters,
-the hold and the movement change together, and cost no statement more.
+deadlocking. `LOCKED` does it within the statement that locks an order. `HOLD` is a part of the statement that places
+one, `SELL` of those that mark it paid. The database moves the counters with the holds and writes the movements
+(`move_held_stock`), by what it made of the order.
 """
 
 from collections.abc import Mapping
@@ -22,31 +23,21 @@ SELECT p.id FROM products p WHERE p.id IN (SELECT product_id FROM order_items WH
 ORDER BY p.id FOR NO KEY UPDATE OF p
 """
 
-#: Keeps what there is of `wanted` and lists it as `held`. Further parameters: `order_id`, `expires_at`, `actor_id`.
-HOLD: LiteralString = """wanted AS (
-    SELECT * FROM unnest(%(products)s::uuid[], %(quantities)s::int[]) AS w (product_id, quantity)
-), held AS (
-    UPDATE products p SET reserved_quantity = p.reserved_quantity + w.quantity FROM wanted w
-    WHERE p.id = w.product_id AND p.stock_quantity - p.reserved_quantity >= w.quantity
-    RETURNING p.id AS product_id, w.quantity
-), kept AS (
+#: Locks the products of an order, by id, as `goods`; whoever joins `count(*)` of it locks its own rows after them.
+LOCKED: LiteralString = "goods AS MATERIALIZED (" + _LOCK_FOR_ORDER + ")"
+
+#: Keeps what there is of `wanted` and lists it as `held`. Further parameters: `order_id`, `expires_at`.
+HOLD: LiteralString = """held AS (
     INSERT INTO stock_holds (id, product_id, order_id, quantity, expires_at)
-    SELECT uuid_v7(), product_id, %(order_id)s, quantity, %(expires_at)s FROM held
-), moved AS (
-    INSERT INTO stock_movements (id, product_id, order_id, kind, reserved_change, actor_id)
-    SELECT uuid_v7(), product_id, %(order_id)s, 'hold', quantity, %(actor_id)s FROM held
+    SELECT uuid_v7(), p.id, %(order_id)s, w.quantity, %(expires_at)s
+    FROM unnest(%(products)s::uuid[], %(quantities)s::int[]) AS w (product_id, quantity)
+    JOIN products p ON p.id = w.product_id AND p.stock_quantity - p.reserved_quantity >= w.quantity
+    RETURNING product_id
 )"""
 
-#: Sells what an order holds and lists it as `gone`; twice changes nothing. `order_id`, `is_paid_now`, `actor_id`.
+#: Sells what an order that is paid holds and lists it as `gone`; twice changes nothing. `order_id`, `is_paid_now`.
 SELL: LiteralString = """gone AS (
-    DELETE FROM stock_holds WHERE order_id = %(order_id)s AND %(is_paid_now)s RETURNING product_id, quantity
-), sold AS (
-    UPDATE products p
-    SET stock_quantity = p.stock_quantity - g.quantity, reserved_quantity = p.reserved_quantity - g.quantity
-    FROM gone g WHERE p.id = g.product_id
-), moved AS (
-    INSERT INTO stock_movements (id, product_id, order_id, kind, on_hand_change, reserved_change, actor_id)
-    SELECT uuid_v7(), product_id, %(order_id)s, 'sale', -quantity, -quantity, %(actor_id)s FROM gone
+    DELETE FROM stock_holds WHERE order_id = %(order_id)s AND %(is_paid_now)s RETURNING product_id
 )"""
 
 

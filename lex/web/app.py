@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from litestar import Litestar
 from litestar.config.compression import CompressionConfig
@@ -21,6 +22,7 @@ from lex.web.kit.negotiation import refuse_unusable
 from lex.web.kit.problems import answer_problem
 from lex.web.pages import page_routes
 from lex.web.storefront import storefront_routes
+from lex.web.storefront.frame import frame
 
 _SAMPLE_SECONDS = 5.0
 
@@ -33,7 +35,7 @@ def create_app() -> Litestar:
         lifespan=[_database, _sampling],
         dependencies={"actor": Provide(current_actor)},
         before_request=refuse_unusable,
-        exception_handlers={Exception: answer_problem},
+        exception_handlers={Exception: partial(answer_problem, around=frame)},
         request_class=bodies.Request,
         request_max_body_size=bodies.MAX_BODY,
         compression_config=CompressionConfig(backend="brotli", brotli_quality=4, minimum_size=500),

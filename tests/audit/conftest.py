@@ -1,6 +1,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import psycopg
@@ -12,6 +13,7 @@ from tests.conftest import temporary_database, with_database
 from tests.support.cluster import Cluster
 from tests.support.rows import Rows
 
+_place = count(1)
 RING = {"k1": b"1" * 32}
 TABLES = ("audit_logs", "audit_seals", "audit_archives")
 _OFF = """
@@ -75,14 +77,15 @@ class Trail:
     @contextmanager
     def attacked(self, *statements: str) -> Iterator[None]:
         """The same for a while: afterwards the trail is as it was."""
-        self.attack(*(f"CREATE TABLE kept_{table} AS TABLE {table}" for table in TABLES))
+        place = next(_place)  # an attack within an attack
+        self.attack(*(f"CREATE TABLE kept{place}_{table} AS TABLE {table}" for table in TABLES))
         try:
             self.attack(*statements)
             yield
         finally:
             for table in TABLES:
-                put_back = f"INSERT INTO {table} TABLE kept_{table}"
-                self.attack(f"TRUNCATE {table}", put_back, f"DROP TABLE kept_{table}")
+                put_back = f"INSERT INTO {table} TABLE kept{place}_{table}"
+                self.attack(f"TRUNCATE {table}", put_back, f"DROP TABLE kept{place}_{table}")
 
 
 @pytest.fixture(scope="module")

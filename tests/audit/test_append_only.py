@@ -1,14 +1,16 @@
 """The trail and its seals are only added to: by everyone, the owner, a superuser, and one that plays a replica."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args
 from uuid import uuid4
 
 import psycopg
 import pytest
 from psycopg.errors import RestrictViolation
 
+from lex.audit.actions import Action
 from tests.audit.conftest import Trail
 
 
@@ -45,6 +47,33 @@ def test_a_replica_does_not_write_unheard(trail: Trail) -> None:
 def test_a_change_of_a_row_cannot_be_invented(trail: Trail) -> None:
     made = trail.rows.one("SELECT record_audit('export', 'products', NULL, '{}')")
     assert trail.rows.one("SELECT action FROM audit_logs WHERE id = %s", made) == "export"
-    for action in ("insert", "update", "delete"):
-        with pytest.raises(psycopg.errors.CheckViolation, match="audited by the database itself"):
+    for action in ("insert", "update", "delete", "anything"):
+        with pytest.raises(psycopg.errors.CheckViolation, match="told by the database itself"):
             trail.rows.one("SELECT record_audit(%s, 'orders', NULL, '{}')", action)
+
+
+def test_the_actions_are_those_of_the_application(trail: Trail) -> None:
+    source = trail.rows.one("SELECT prosrc FROM pg_proc WHERE proname = 'record_audit'")
+    listed = re.findall("'([a-z_]+)'", source[source.index("ARRAY[") : source.index("])")])
+    assert sorted(listed) == sorted(get_args(Action))
+
+
+@pytest.mark.parametrize(
+    ("resource", "resource_id", "details"),
+    [("x" * 64, None, "{}"), ("", None, "{}"), ("orders", "x" * 201, "{}"), ("orders", None, f'["{"x" * 32769}"]')],
+)
+def test_what_is_recorded_has_its_limits(trail: Trail, resource: str, resource_id: str | None, details: str) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation) as refused:
+        trail.rows.one("SELECT record_audit('read', %s, %s, %s)", resource, resource_id, details)
+    assert refused.value.diag.constraint_name == "ck_audit_logs_size"
+    assert trail.rows.one("SELECT record_audit('read', %s, %s, %s)", "x" * 63, "y" * 200, f'["{"x" * 32000}"]')
+
+
+@pytest.mark.parametrize("request_id", ["x" * 65, "two words", "line\nbreak", "\x1b[2J", "ä"])
+def test_an_odd_request_id_changes_nothing(trail: Trail, request_id: str) -> None:
+    for statement in ("SELECT record_audit('read', 'orders', NULL, '{}')", "UPDATE categories SET name = name || 'x'"):
+        trail.changes(1)
+        with trail.rows.connection.transaction(force_rollback=True):
+            trail.rows.one("SELECT set_config('lex.request_id', %s, true)", request_id)
+            with pytest.raises(psycopg.errors.CheckViolation, match="ck_audit_logs_request_id"):
+                trail.rows.run(statement)

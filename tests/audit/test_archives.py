@@ -10,8 +10,8 @@ from uuid import UUID
 import pytest
 
 from lex.core import clock, ids
-from lex.core.errors import Conflict
-from lex.ops import archives, partitions
+from lex.core.errors import Conflict, Invalid
+from lex.ops import archives, partitions, verifying
 from tests.audit.conftest import RING, Trail
 
 _OLD = """INSERT INTO audit_logs (id, created_at, action, resource, changes)
@@ -66,19 +66,48 @@ def test_a_month_moves_into_a_file_that_verifies(trail: Trail, old: tuple[str, l
     assert (verdict.is_whole, verdict.rows, verdict.archived) == (True, whole.rows, 0)
 
 
-def test_a_file_that_is_away_is_counted_and_one_that_was_changed_is_found(
-    trail: Trail, old: tuple[str, list[UUID]]
-) -> None:
+def test_a_file_that_is_missing_or_was_changed_is_found(trail: Trail, old: tuple[str, list[UUID]]) -> None:
     (done,) = archived(trail)
     path = Path(done.file)
     kept = path.read_bytes()
     path.unlink()
-    verdict = trail.verify()
+    (finding,) = trail.verify().findings
+    assert (finding.kind, finding.subject) == ("file_missing", str(path))
+    assert "(3 rows), is missing. Name its folder with --archives" in finding.sentence
+    verdict = verifying.verify(trail.url, RING, folder=trail.folder, with_archives=False)
     assert (verdict.is_whole, verdict.archived) == (True, 3)
     path.write_bytes(gzip.compress(gzip.decompress(kept).replace(b"read", b"lead")))
     assert trail.findings() == [("file_changed", str(path))]
     path.write_bytes(kept)
-    assert trail.verify().archived == 0
+    assert (trail.findings(), trail.verify().archived) == ([], 0)
+
+
+def test_a_row_about_an_archive_that_nobody_signed_hides_nothing(trail: Trail, old: tuple[str, list[UUID]]) -> None:
+    name, made = old
+    archived(trail)
+    missing = [("row_missing", str(key)) for key in made]
+    for change in ("file_digest = sha256('')", "upper_id = uuid_v7()", "row_count = 2", "created_at = now()"):
+        with trail.attacked(f"UPDATE audit_archives SET {change}"):
+            assert trail.findings() == [("archive_changed", name), *missing], change
+    with trail.attacked("UPDATE audit_archives SET key_id = 'k2'"):
+        assert trail.findings() == [("key_missing", name), *missing]
+    with trail.attacked("DELETE FROM audit_archives"):
+        assert trail.findings() == missing
+    assert trail.findings() == []
+
+
+def test_rows_are_not_hidden_by_inventing_an_archive(trail: Trail, old: tuple[str, list[UUID]]) -> None:
+    name, made = old
+    forged = """INSERT INTO audit_archives SELECT uuid_v7(), %s, %s, %s, 'x', '', 3, 'k1', '', now()"""
+    values = f"'{name}', uuid_v7_floor('2000-01-01'), uuid_v7_floor('2100-01-01')"
+    with trail.attacked(f"DELETE FROM audit_logs WHERE id = '{made[0]}'", forged.replace("%s, %s, %s", values)):
+        assert trail.findings() == [("archive_changed", name), ("row_missing", str(made[0]))]
+
+
+@pytest.mark.parametrize("days", [0, 1, 30])
+def test_the_last_month_is_never_archived(trail: Trail, days: int) -> None:
+    with pytest.raises(Invalid, match="--older-than is at least 31d"):
+        archived(trail, clock.real_now() - timedelta(days=days))
 
 
 def test_rows_that_are_not_sealed_stay(trail: Trail, old: tuple[str, list[UUID]]) -> None:

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from lex.audit import chain
+from lex.core import clock
 from lex.core.errors import Conflict, Invalid
 from lex.ops import sealing
 from tests.audit.conftest import RING, Trail
@@ -87,8 +88,9 @@ def test_many_transactions_become_several_seals(trail: Trail) -> None:
 def test_only_one_seals_at_a_time(trail: Trail) -> None:
     trail.changes()
     with trail.rows.connection.transaction():
-        trail.rows.one("SELECT pg_advisory_xact_lock(%s)", sealing.LOCK)
-        assert sealing.seal(trail.url, RING) == 0
+        trail.rows.run("LOCK TABLE audit_seals IN SHARE ROW EXCLUSIVE MODE")
+        with patch.object(sealing, "PATIENCE", "50ms"):
+            assert sealing.seal(trail.url, RING) == 0
     assert trail.seal() >= 3
 
 
@@ -109,11 +111,41 @@ def test_a_new_key_seals_and_the_old_one_verifies(trail: Trail) -> None:
 def test_a_database_that_counts_from_anew_is_refused(trail: Trail) -> None:
     trail.changes()
     trail.seal()
-    with (
-        trail.attacked("UPDATE audit_seals SET until_transaction = 1000000000000"),
-        pytest.raises(Conflict, match="filled from a dump"),
-    ):
+    with trail.attacked():
+        number = trail.rows.one("SELECT max(number) FROM audit_seals")
+        before = trail.rows.connection.execute(
+            "SELECT number, until_transaction, seal FROM audit_seals WHERE number = %s", (number,)
+        ).fetchone()
+        assert before is not None
+        far = chain.linked(chain.Kept(*before.values()), 10**12, b"", RING, clock.real_now())
+        insert = "INSERT INTO audit_seals VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        trail.rows.run(insert, *(getattr(far, field) for field in far.__struct_fields__))
+        with pytest.raises(Conflict, match="filled from a dump"):
+            trail.seal()
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("UPDATE audit_seals SET entries = '', row_count = 0", "not as it was made"),
+        ("UPDATE audit_seals SET until_transaction = until_transaction - 1", "does not follow"),
+        ("UPDATE audit_seals SET previous = sha256(previous)", "does not follow"),
+        ("UPDATE audit_seals SET key_id = 'k2'", "does not hold"),
+        ("DELETE FROM audit_seals WHERE number = (SELECT max(number) - 1 FROM audit_seals)", "is missing"),
+        ("DELETE FROM audit_seals WHERE number < (SELECT max(number) FROM audit_seals)", "is missing"),
+    ],
+)
+def test_nothing_is_sealed_upon_a_seal_that_is_not_as_it_was_made(trail: Trail, change: str, sentence: str) -> None:
+    for _ in range(2):
+        trail.changes()
         trail.seal()
+    trail.changes()
+    with trail.attacked(change):
+        number = trail.rows.one("SELECT max(number) FROM audit_seals")
+        with pytest.raises(Conflict, match=f"{sentence}.*Nothing is sealed upon it; run lex audit verify"):
+            trail.seal()
+        assert trail.rows.one("SELECT max(number) FROM audit_seals") == number
+    assert trail.seal() >= 3
 
 
 def test_the_copy_grows_and_is_never_rewritten(trail: Trail, tmp_path: Path) -> None:
@@ -127,6 +159,23 @@ def test_the_copy_grows_and_is_never_rewritten(trail: Trail, tmp_path: Path) -> 
     assert (sealing.copy_seals(trail.url, path), sealing.copy_seals(trail.url, path)) == (1, 0)
     assert path.read_text().startswith(before)
     assert trail.verify(copy=path).is_whole
-    path.write_text("nonsense\n")
-    with pytest.raises(Invalid, match="Line 1"):
-        sealing.read_copy(path)
+    for text in ("nonsense\n", "x" * 5000):
+        path.write_text(text)
+        with pytest.raises(Invalid, match="Line 1"):
+            sealing.read_copy(path)
+        with pytest.raises(Invalid, match="The last line of"):
+            sealing.copy_seals(trail.url, path)
+
+
+def test_a_copy_of_another_chain_is_not_added_to(trail: Trail, tmp_path: Path) -> None:
+    trail.changes()
+    trail.seal()
+    path = tmp_path / "seals.jsonl"
+    sealing.copy_seals(trail.url, path)
+    before = path.read_bytes()
+    number = trail.rows.one("SELECT max(number) FROM audit_seals")
+    for change in ("TRUNCATE audit_seals", f"UPDATE audit_seals SET seal = sha256(seal) WHERE number = {number}"):
+        with trail.attacked(change), pytest.raises(Conflict, match=f"Seal {number} is another than .* or gone"):
+            sealing.copy_seals(trail.url, path)
+    assert (path.read_bytes(), sealing.copy_seals(trail.url, path)) == (before, 0)
+    assert sealing.put_copy_away(trail.url, path) is None

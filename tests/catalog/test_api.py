@@ -42,7 +42,7 @@ async def test_documents_carry_an_etag_and_are_not_sent_twice(shop: Client) -> N
         again = await shop.get(f"/api/v1{path}", headers={"If-None-Match": first.headers["etag"]})
         assert (again.status_code, again.content) == (304, b"")
     changed = (await shop.get("/api/v1/products/jersey")).headers["etag"]
-    await goods.run("UPDATE products SET stock_quantity = 2 WHERE stock_quantity = 3")
+    await goods.tamper("UPDATE products SET stock_quantity = 2 WHERE stock_quantity = 3")
     assert (await shop.get("/api/v1/products/jersey")).headers["etag"] != changed
 
 

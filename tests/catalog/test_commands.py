@@ -86,7 +86,7 @@ async def test_a_deleted_product_frees_its_sku_and_takes_its_variants_along() ->
 
 async def test_what_orders_hold_is_not_deleted() -> None:
     product_id = await goods.product("Bell", on_hand=2)
-    await goods.run("UPDATE products SET reserved_quantity = 1 WHERE id = %(id)s", id=product_id)
+    await goods.tamper("UPDATE products SET reserved_quantity = 1 WHERE id = %(id)s", id=product_id)
     with pytest.raises(Conflict, match="Orders hold 1 units"):
         await transact(goods.ACTOR, lambda session: commands.delete_product(session, product_id))
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from lex.cli.main import app
+from lex.core import clock, ids
+from lex.ops import partitions
 from tests.audit.conftest import others_are_done
 from tests.support.rows import Rows
 
@@ -95,7 +98,49 @@ def test_partitions_are_listed_made_and_archived(rows: Rows) -> None:
     assert lex_json("db", "partitions", "make") == []
     assert "no month ended before" in lex("db", "partitions", "archive", "--older-than", "2y")
     assert "is no age; write 24m" in lex("db", "partitions", "archive", "--older-than", "soon", exits=2)
-    (month,) = lex_json("db", "partitions", "archive", "--older-than", "0d")
-    assert month["rows"] == 0
-    assert Path(month["file"]).exists()
+    for age in ("0m", "0d", "30d"):
+        told = lex("db", "partitions", "archive", "--older-than", age, exits=2)
+        assert "--older-than is at least 31d" in told
+
+
+def test_archived_months_are_proven_or_left_out_aloud(rows: Rows, database_url: str) -> None:
+    old = partitions.audit_partition(clock.real_now().astimezone(UTC) - timedelta(days=3 * 365))
+    partitions._ensured(database_url, [old])
+    entry = ids.floor_id(old.start + timedelta(days=3))
+    rows.run(
+        """INSERT INTO audit_logs (id, created_at, action, resource, changes)
+        VALUES (%s, uuid_v7_time(%s), 'read', 'orders', '{}')""",
+        *(entry, entry),
+    )
+    assert "not sealed yet" in lex("db", "partitions", "archive", "--older-than", "2y", exits=2)
+    seal(rows)
+    (month,) = lex_json("db", "partitions", "archive", "--older-than", "1m")
+    assert (month["partition"], month["rows"]) == (old.name, 1)
+    file = Path(month["file"])
     assert "whole" in lex("audit", "verify")
+    assert "1 rows of archived months were not looked at" in lex("audit", "verify", "--without-archives", exits=3)
+    moved = file.parent.parent / "far" / file.name
+    moved.parent.mkdir()
+    file.rename(moved)
+    told = lex("audit", "verify", exits=1)
+    assert f"{file}, the archive of {old.name} (1 rows), is missing. Name its folder with --archives" in told
+    assert "whole" in lex("audit", "verify", "--archives", str(moved.parent))
+
+
+def test_whoever_looks_is_told_in_the_trail(rows: Rows) -> None:
+    person = rows.add("users", role="user")["id"]
+    rows.add("person_keys", wrapped_key=None, destroyed_at=clock.real_now())
+    lex("people", "find", str(person))
+    lex("audit", "search", "--resource", "users", "--action", "insert")
+    read = "SELECT changes FROM audit_logs WHERE action = 'read' AND resource = %s"
+    assert rows.column(read, "users") == [{"listed": [str(person)], "number": 1}]
+    assert rows.column(read, "audit_logs") == [{"resource": "users", "action": "insert"}]
+
+
+def test_the_copy_of_a_trail_that_went_is_put_away(rows: Rows, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    kept = (home / "audit-seals.jsonl").read_text()
+    told = lex("db", "rollback", "--all", "--yes")
+    (away,) = home.glob("audit-seals*.jsonl")
+    assert f"the copy of its seals is {away} now." in told
+    assert away.read_text() == kept

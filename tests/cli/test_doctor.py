@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from lex.cli.main import app
 from lex.core.settings import settings
 from tests.embedded.conftest import processes_of
+from tests.support.rows import Rows
 
 
 @pytest.fixture(autouse=True)
@@ -55,6 +56,17 @@ def test_a_migrated_database_is_fine(database_url: str, redis_url: str) -> None:
     assert findings["migrations"]["detail"] == "All applied."
 
 
+def test_sealing_that_stands_still_is_named(database_url: str, redis_url: str) -> None:
+    _, findings = _findings(DATABASE_URL=database_url, REDIS_URL=redis_url)
+    assert findings["sealing"] == {"name": "sealing", "is_fine": True, "detail": "Nothing was sealed yet.", "mend": ""}
+    with Rows(database_url) as rows:
+        rows.run("INSERT INTO procrastinate_jobs (queue_name, task_name, status) VALUES ('x', 'seal_audit', 'failed')")
+    code, findings = _findings(DATABASE_URL=database_url, REDIS_URL=redis_url)
+    assert code == 1
+    assert "Sealing the audit failed; nothing was sealed yet." in str(findings["sealing"]["detail"])
+    assert findings["sealing"]["mend"] == "Run lex jobs run seal_audit and lex audit verify."
+
+
 def test_a_role_that_cannot_log_in_is_named(database_url: str, redis_url: str) -> None:
     code, findings = _findings(DATABASE_URL=database_url, REDIS_URL=redis_url, LEX_DATABASE_ROLE_SECRET="another")
     assert code == 1
@@ -66,6 +78,7 @@ def test_an_empty_database_needs_its_migrations(empty_database_url: str, redis_u
     code, findings = _findings(DATABASE_URL=empty_database_url, REDIS_URL=redis_url)
     assert code == 1
     assert findings["migrations"]["mend"] == "Run lex db migrate."
+    assert findings["sealing"]["detail"] == 'It cannot be read: relation "audit_seals" does not exist.'
 
 
 def test_a_taken_port_that_was_asked_for() -> None:

@@ -30,12 +30,13 @@ NAMES_THEM_ALL = {
             orders.placing._PLACE_WITH_COUPONS stock.holding._LOCK_FOR_CART stock.holding.HOLD""",
         "an order goes on with what it sold, taken off the shelf or not": """
             coupons.holding._LOCK_FOR_ORDER orders.queries._PAGE orders.queries._PAGE_PARTS orders.downloads._LIST
-            orders.downloads._GET stock.holding._LOCK_FOR_ORDER stock.holding.SELL orders.paying.SELL
-            orders.paying._RECORD orders.paying._PAID_FREE stock.releasing._SELL_UNHELD stock.releasing._RELEASE
-            stock.releasing._RETURN""",
+            orders.downloads._GET orders.paying.LOCKED orders.paying._LOCK_STANDING stock.holding.LOCKED
+            stock.holding._LOCK_FOR_ORDER""",
         "counters of deleted products are right too": """
             stock.commands._COUNTS stock.commands._LOCK stock.commands._CORRECT""",
         "what was deleted is erased and ends like the rest": """
+            flows.reindex_people._PERSON flows.reindex_people._NEXT flows.reindex_people._GUESTS
+            flows.reindex_people._NAMESAKES flows.reindex_people._ONE flows.reindex_people._WRITE
             flows.erase_person._LOCK_PERSON flows.erase_person._ERASURES carts.commands._EXPIRE""",
         "what was there once is not made again; what was priced once has a currency": """
             flows.load_demo._THERE ops.currency._PRICED ops.seeding._THERE ops.seeding.goods._CONDITIONS""",

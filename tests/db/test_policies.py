@@ -155,11 +155,13 @@ def test_a_stranger_changes_and_deletes_nothing(peopled: Peopled, app: Connectio
 def test_a_stranger_adds_nothing_to_what_is_somebody_elses(
     peopled: Peopled, app: Connection, own: dict[str, str]
 ) -> None:
+    """The number of an order is taken down before anybody asks whose the order is: so it is a new one."""
     act(app, peopled.stranger)
     for table in own:
-        insert = sql.SQL("INSERT INTO {0} SELECT (json_populate_record(NULL::{0}, to_json(%s::jsonb))).*").format(
-            sql.Identifier(table)
-        )
+        insert = sql.SQL(
+            "INSERT INTO {0} SELECT"
+            """ (json_populate_record(NULL::{0}, to_json(%s::jsonb || '{{"order_number": "NEW"}}'))).*"""
+        ).format(sql.Identifier(table))
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             app.execute(insert, (_as_json(peopled, table),))
 

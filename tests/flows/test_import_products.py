@@ -153,7 +153,7 @@ async def test_a_product_may_gain_and_lose_variants(tmp_path: Path) -> None:
 async def test_held_units_stop_such_a_change(tmp_path: Path) -> None:
     simple = {"Handle": "tee", "Title": "Tee", "Variant Inventory Tracker": "shopify", "Variant Inventory Qty": "3"}
     await bring(tmp_path / "a.csv", shopify(simple))
-    await goods.run("UPDATE products SET reserved_quantity = 1")
+    await goods.tamper("UPDATE products SET reserved_quantity = 1")
     report = await bring(tmp_path / "a.csv", shopify(*TEE))
     assert outcome(report) == {"refused": 1}
     assert "Orders hold 1 units" in report.problems.listed[0].message

@@ -10,7 +10,6 @@ The customer's connection is named `lex_app`, the back office's `lex_staff`, tha
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -21,30 +20,16 @@ from psycopg.types.json import Jsonb
 from lex.ops import roles
 from lex.ops.models import metadata
 from tests.conftest import temporary_database
+from tests.hostile.attempts import APP, EVERYBODY, OWNER, READER, STAFF, WORKER, Attempt
+from tests.hostile.attempts_on_money import MONEY
 from tests.support.cluster import Cluster
 from tests.support.roles import connect_as
 from tests.support.rows import DERIVED, Row, Rows, one_of_every_table
-
-APP, STAFF, WORKER, READER, OWNER = "lex_app", "lex_staff", "lex_worker", "lex_ro", "lex_owner"
-EVERYBODY = (APP, STAFF, WORKER, READER)
 
 #: Whose every row says so. Here the columns that tell it are all a thief needs.
 OF_PEOPLE = sorted(table.name for table in metadata.sorted_tables if "user_id" in table.columns)
 #: The answer when a policy hides what there is: the statement runs and finds nothing.
 NOTHING = "0 rows"
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """Somebody tries `statement` as each of `roles`; the answer contains `refusal`, or is NOTHING.
-
-    Names in braces stand for ids: `order`, `payment`, `review` … are Eve's own, those with `ada_` are Ada's.
-    """
-
-    what: str
-    roles: tuple[str, ...]
-    statement: str
-    refusal: str
 
 
 ATTEMPTS = [
@@ -89,7 +74,13 @@ ATTEMPTS = [
     Attempt("take a line out", (OWNER,), "DELETE FROM order_items WHERE id = {line}", "a line stays as it was sold"),
     Attempt(
         "make a line cheaper",
-        (STAFF, WORKER, OWNER),
+        (APP, STAFF),
+        "UPDATE order_items SET unit_price = 0.01 WHERE id = {line}",
+        "permission denied",
+    ),
+    Attempt(
+        "make a line cheaper",
+        (WORKER, OWNER),
         "UPDATE order_items SET unit_price = 0.01 WHERE id = {line}",
         "a line stays as it was sold",
     ),
@@ -120,57 +111,7 @@ ATTEMPTS = [
         "permission denied",
     ),
     Attempt("adopt orders for somebody", (APP, STAFF, READER), "SELECT adopt_guest_orders({eve})", "permission denied"),
-    # Money
-    Attempt(
-        "change a captured payment's amount",
-        (APP, STAFF, WORKER, OWNER),
-        "UPDATE payments SET amount = 1 WHERE id = {payment}",
-        "is captured: its amount cannot change any more",
-    ),
-    Attempt(
-        "raise what was captured",
-        (APP, STAFF, WORKER, OWNER),
-        "UPDATE payments SET captured_amount = 99 WHERE id = {payment}",
-        "99.00 captured is not the 12.00 of its ledger",
-    ),
-    Attempt(
-        "say it was refunded",
-        (APP, STAFF, WORKER, OWNER),
-        "UPDATE payments SET refunded_amount = 3 WHERE id = {payment}",
-        "3.00 refunded is more than the 0 of its refunds",
-    ),
-    Attempt(
-        "take a capture back to pending",
-        (APP, STAFF, WORKER, OWNER),
-        "UPDATE payments SET status = 'pending' WHERE id = {payment}",
-        "is captured and cannot become pending",
-    ),
-    Attempt("delete a payment", (APP, STAFF, WORKER), "DELETE FROM payments WHERE id = {payment}", "permission denied"),
-    Attempt("delete a payment", (OWNER,), "DELETE FROM payments WHERE id = {payment}", "a payment is kept for ever"),
-    Attempt("rewrite the ledger", (APP, STAFF, WORKER), "UPDATE payment_events SET amount = 1", "permission denied"),
-    Attempt("rewrite the ledger", (OWNER,), "UPDATE payment_events SET amount = 1", "is only added to"),
-    Attempt(
-        "refund oneself",
-        (APP,),
-        "INSERT INTO refunds (id, payment_id, order_id, user_id, amount, currency)"
-        " VALUES (public.uuid_v7(), {payment}, {order}, {eve}, 1, 'EUR')",
-        "permission denied",
-    ),
-    Attempt(
-        "refund more than was captured",
-        (STAFF, WORKER, OWNER),
-        "INSERT INTO refunds (id, payment_id, order_id, user_id, amount, currency)"
-        " VALUES (public.uuid_v7(), {payment}, {order}, {eve}, 12.01, 'EUR')",
-        "is too much: 12.00 of the 12.00 captured is left",
-    ),
-    Attempt(
-        "refund in another currency",
-        (STAFF, WORKER, OWNER),
-        "INSERT INTO refunds (id, payment_id, order_id, user_id, amount, currency, status)"
-        " VALUES (public.uuid_v7(), {payment}, {order}, {eve}, 1, 'USD', 'failed')",
-        "fk_refunds_payments",
-    ),
-    Attempt("change an invoice", (OWNER,), "UPDATE invoices SET number = 7", "never changed"),
+    *MONEY,
     # Reviews
     Attempt(
         "write a review that is approved",
@@ -203,19 +144,19 @@ ATTEMPTS = [
         "reserve more than there is",
         (APP, STAFF, WORKER, OWNER),
         "UPDATE products SET reserved_quantity = stock_quantity + 1 WHERE id = {product}",
-        "ck_products_reserved_quantity",
+        "ck_products_reserved_quantity|permission denied",
     ),
     Attempt(
         "sell more than there is",
         (APP, STAFF, WORKER, OWNER),
         "UPDATE products SET stock_quantity = stock_quantity - 6 WHERE id = {product}",
-        "ck_products",
+        "ck_products|permission denied",
     ),
     Attempt(
         "make stock out of nothing",
         (APP,),
         "UPDATE products SET stock_quantity = 1000 WHERE id = {product}",
-        "stock rises by what the shop receives",
+        "permission denied",
     ),
     Attempt(
         "receive it oneself",
@@ -223,7 +164,7 @@ ATTEMPTS = [
         "WITH got AS (INSERT INTO stock_movements (id, product_id, kind, on_hand_change)"
         " VALUES (public.uuid_v7(), {product}, 'receive', 995))"
         " UPDATE products SET stock_quantity = 1000 WHERE id = {product}",
-        "stock rises by what the shop receives",
+        "permission denied",
     ),
     Attempt(
         "book somebody else's time",
@@ -253,7 +194,7 @@ ATTEMPTS = [
         "count its uses anew",
         (APP, STAFF, WORKER, OWNER),
         "UPDATE coupons SET used_count = 0 WHERE id = {coupon}",
-        "follows coupon_usages and cannot be set",
+        "follows coupon_usages and cannot be set|permission denied",
     ),
     Attempt("raise its limit", (APP,), "UPDATE coupons SET usage_limit = 99 WHERE id = {coupon}", "permission denied"),
     Attempt("forget its uses", (OWNER,), "DELETE FROM coupon_usages", "a use is released, never deleted"),
@@ -355,6 +296,9 @@ class Scene:
 
     def _of_eve(self, rows: Rows) -> None:
         rows.add("users", role="user")
+        unpaid, waiting = rows.add("orders"), rows.add("orders")
+        begun = rows.add("payments", status="pending", captured_amount=0, amount=12)
+        self.ids |= {"unpaid": unpaid["id"], "waiting": waiting["id"], "begun": begun["id"]}
         for table in ("orders", "order_items", "payments", "services"):
             rows.add(table, **({"slug": "eve"} if table == "services" else {}))
         rows.add("payment_events", kind="captured", amount=12)
@@ -446,6 +390,8 @@ def test_another_customers_rows_cannot_be_deleted(scene: Scene, table: str) -> N
 @pytest.mark.parametrize("table", OF_PEOPLE)
 def test_nothing_can_be_written_in_another_customers_name(scene: Scene, table: str) -> None:
     row = {name: value for name, value in scene.ada[table].items() if value is not None and name != "search"}
+    if table == "orders":
+        row["order_number"] = "ADA-2"  # it is taken down before anybody is asked whose the order is
     values = [sql.Literal(Jsonb(value) if isinstance(value, dict) else value) for value in row.values()]
     statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(values)

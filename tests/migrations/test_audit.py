@@ -63,7 +63,7 @@ def test_a_change_of_nothing_tells_nothing(rows: Rows) -> None:
         ("order_tokens", "token_hash", b"one", b"two"),
         ("downloads", "token_hash", b"one", b"two"),
         ("carts", "token_hash", b"one", b"two"),
-        ("person_keys", "wrapped_key", b"one", b"two"),
+        ("person_keys", "wrapped_key", b"one" * 20, b"two" * 20),
         ("payment_methods", "provider_token", b"one", b"two"),
     ],
 )
@@ -72,11 +72,13 @@ def test_secrets_show_that_they_changed_and_nothing_else(
 ) -> None:
     given: Row = {"role": "user"} if table == "users" else {}
     rows.add(table, **given, **{column: first})
-    rows.run(f"UPDATE {table} SET {column} = %s", second)
+    again = ", key_id = 'k2'" if table == "person_keys" else ""
+    rows.run(f"UPDATE {table} SET {column} = %s{again}", second)
     rows.run("DELETE FROM person_keys")
     made, changed = entries(rows, table)[:2]
     assert made["changes"]["new"][column] == "***"
-    assert changed["changes"] == {column: ["***", "***"]}
+    assert changed["changes"][column] == ["***", "***"]
+    assert changed["changes"].keys() <= {column, "key_id"}
 
 
 def test_holding_stock_is_told_by_movements_alone(rows: Rows) -> None:

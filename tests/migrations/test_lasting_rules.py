@@ -7,11 +7,9 @@ from psycopg.errors import (
     CheckViolation,
     ExclusionViolation,
     ForeignKeyViolation,
-    InsufficientPrivilege,
     RestrictViolation,
 )
 
-from lex.core import ids
 from tests.support.roles import connect_as
 from tests.support.rows import START, Row, Rows
 
@@ -119,22 +117,6 @@ def test_staff_approve_and_what_is_rewritten_waits_again(own_rows: Rows, databas
         app.execute("UPDATE reviews SET rating = 1")
         assert own_rows.one("SELECT status FROM reviews WHERE moderated_at IS NULL") == "pending"
         staff.execute(decide, ("rejected", moderator))
-
-
-def test_stock_rises_by_what_an_order_gives_back_and_no_more(own_rows: Rows, database_url: str) -> None:
-    given = {"product": own_rows.add("products", stock_quantity=5)["id"], "order": ids.new_id()}
-    own_rows.add("stock_movements", kind="receive", on_hand_change=5)
-    move = (
-        "WITH moved AS (UPDATE products SET stock_quantity = stock_quantity + %(change)s WHERE id = %(product)s)"
-        " INSERT INTO stock_movements (id, product_id, order_id, kind, on_hand_change)"
-        " VALUES (uuid_v7(), %(product)s, %(order)s, 'return', %(change)s)"
-    )
-    with connect_as("lex_app", database_url) as app:
-        for change in (-2, 1, 1):
-            app.execute(move, {**given, "change": change})
-        for order in (given["order"], ids.new_id(), None):
-            with pytest.raises(InsufficientPrivilege, match="stock rises by what the shop receives"):
-                app.execute(move, {**given, "order": order, "change": 1})
 
 
 def test_a_booking_takes_its_time_with_its_buffers(rows: Rows) -> None:

@@ -43,15 +43,15 @@ UNNAMED = {
     "lex.ops.currency._KEPT": _OF_ALL,
     "lex.ops.currency._PRICED": _OF_ALL,
     "lex.identity.queries._KEYS": _OF_ALL,
+    "lex.identity.queries._BLIND_KEYS": _OF_ALL,
     "lex.orders.desk._LOCK": _BY_NUMBER,
     "lex.orders.downloads._LIST": _BY_ORDER,
     "lex.orders.finding._ID": _BY_NUMBER,
     "lex.orders.finding._NUMBER": _BY_NUMBER,
     "lex.orders.paying._PAID_FREE": _BY_ORDER,
     "lex.payments.queries._STALE": _OF_ALL,
+    "lex.stock.holding.LOCKED": _BEFORE_ORDER,
     "lex.stock.holding._LOCK_FOR_ORDER": _BEFORE_ORDER,
-    "lex.stock.releasing._SELL_UNHELD": _BY_ORDER,
-    "lex.stock.releasing._RETURN": _BY_ORDER,
 }
 _TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE|JOIN)\s+(?:public\.)?(\w+)")
 

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 
 from lex.core import clock
-from lex.db.session import CountingCursor
+from lex.db.wire import Wire
 from tests.support.shop import ADDRESS, Shop
 from tests.web.conftest import field_codes
 
@@ -129,13 +129,13 @@ async def test_one_partition_is_read(shop: Shop, monkeypatch: Any) -> None:
     staff = await shop.staff()
     order = await shop.order(paid=True)
     sent: list[tuple[Any, Any]] = []
-    execute = CountingCursor.execute
+    ask = Wire.ask
 
-    async def recording(self: CountingCursor, query: Any, params: Any = None, **more: Any) -> Any:
+    async def recording(self: Wire, query: Any, params: Any, **more: Any) -> Any:
         sent.append((query, params))
-        return await execute(self, query, params, **more)
+        return await ask(self, query, params, **more)
 
-    monkeypatch.setattr(CountingCursor, "execute", recording)
+    monkeypatch.setattr(Wire, "ask", recording)
     now, number = clock.real_now(), order.data["order_number"]
     await numbers(shop, staff, number=number)
     await numbers(shop, staff, placed_from=(now - timedelta(hours=1)).isoformat(), placed_until=now.isoformat())

@@ -19,7 +19,8 @@ from tests.support.cluster import Cluster
 _ROWS = """
 INSERT INTO audit_logs (id, created_at, user_id, action, resource, resource_id, changes)
 SELECT id, uuid_v7_time(id), ('00000000-0000-7000-8000-' || lpad(to_hex(n %% 500), 12, '0'))::uuid,
-    CASE n %% 100 WHEN 0 THEN 'read' WHEN 1 THEN 'delete' ELSE 'insert' END, 'table' || n %% 20, n %% 3000, '{}'
+    CASE n %% 100 WHEN 0 THEN 'read' WHEN 1 THEN 'delete' ELSE 'insert' END,
+    CASE n %% 4000 WHEN 7 THEN 'rare' ELSE 'table' || n %% 20 END, n %% 3000, '{}'
 FROM generate_series(1, 12000) n CROSS JOIN LATERAL (
     SELECT (lpad(to_hex(%(start)s + n * 1000), 12, '0') || '7' || lpad(to_hex(n), 19, '8'))::uuid AS id) made
 """
@@ -70,6 +71,11 @@ def plan(trail: Database, wanted: AuditFilter) -> tuple[set[str], set[str]]:
         ({"action": "insert"}, "pk_audit_logs"),
         ({"resource": "table7", "resource_id": "7"}, "idx_audit_logs_resource"),
         ({"user_id": SOMEBODY, "resource": "table7"}, "idx_audit_logs_user_id"),
+        ({"user_id": SOMEBODY, "action": "insert"}, "idx_audit_logs_user_id"),
+        ({"resource": "table7", "resource_id": "7", "action": "insert"}, "idx_audit_logs_resource"),
+        ({"resource": "table7"}, "pk_audit_logs"),
+        ({"resource": "rare"}, "idx_audit_logs_resource"),
+        ({"action": "read", "resource": "table7"}, "idx_audit_logs_action"),
     ],
 )
 def test_a_month_is_searched_by_the_index_of_its_filter(trail: Database, given: dict[str, Any], index: str) -> None:

@@ -1,5 +1,6 @@
 """Counting stock: movements add up, drift is found and put right."""
 
+from typing import LiteralString
 from uuid import uuid4
 
 import pytest
@@ -42,7 +43,7 @@ async def test_an_unknown_product_is_not_counted() -> None:
 
 async def test_fewer_than_orders_hold_cannot_be_on_hand() -> None:
     bell = await goods.product("Bell", on_hand=5)
-    await goods.run("UPDATE products SET reserved_quantity = 3")
+    await goods.tamper("UPDATE products SET reserved_quantity = 3")
     with pytest.raises(Invalid, match="Orders hold more units"):
         await transact(goods.ACTOR, lambda session: stock.adjust(session, bell, 2, "counted"))
     assert await goods.value(_COUNTERS, id=bell) == [5, 3]
@@ -61,9 +62,9 @@ async def test_fewer_than_orders_hold_cannot_be_on_hand() -> None:
         ),
     ],
 )
-async def test_drift_is_found_and_put_right(tampering: str, right: list[int]) -> None:
+async def test_drift_is_found_and_put_right(tampering: LiteralString, right: list[int]) -> None:
     bell = await goods.product("Bell", on_hand=5)
-    await goods.run(tampering)
+    await goods.tamper(tampering)
     assert [drift.product_id for drift in await transact(goods.ACTOR, stock.verify)] == [bell]
     assert len(await transact(goods.ACTOR, stock.repair)) == 1
     assert await goods.value(_COUNTERS, id=bell) == right

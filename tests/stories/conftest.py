@@ -8,6 +8,7 @@ import pytest
 from lex.core import actor
 from lex.db.lanes import Lanes
 from lex.db.session import CountingCursor, transaction
+from lex.db.wire import Wire
 from lex.identity.commands import create_api_key, create_user
 from tests.support.invariants import broken
 from tests.support.shop import Shop
@@ -60,6 +61,17 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         sent.append(" ".join(str(query).split()))
         return await execute(self, query, *args, **kwargs)
 
+    ask, say = Wire.ask, Wire.say
+
+    async def asking(self: Wire, statement: LiteralString, *args: Any, **kwargs: Any) -> Any:
+        sent.append(" ".join(statement.split()))
+        return await ask(self, statement, *args, **kwargs)
+
+    async def saying(self: Wire, command: bytes) -> None:
+        if command.startswith(b"BEGIN"):
+            sent.append(command.decode())
+        await say(self, command)
+
     find = Lanes.find
 
     async def finding(self: Lanes, statement: LiteralString, params: Mapping[str, Any]) -> bytes | None:
@@ -67,5 +79,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return await find(self, statement, params)
 
     monkeypatch.setattr(CountingCursor, "execute", recording)
+    monkeypatch.setattr(Wire, "ask", asking)
+    monkeypatch.setattr(Wire, "say", saying)
     monkeypatch.setattr(Lanes, "find", finding)
     return sent

@@ -34,7 +34,7 @@ async def test_a_guest_buys(shop: Shop) -> None:
     assert notice["template"] == "order_confirmed"
 
 
-async def test_a_checkout_takes_at_most_twenty_statements(shop: Shop, statements: list[str]) -> None:
+async def test_a_checkout_takes_at_most_seventeen_statements(shop: Shop, statements: list[str]) -> None:
     cart = await shop.cart(*((shop.product(), 1) for _ in range(3)))
     statements.clear()
     answer = await shop.place(cart, {"Idempotency-Key": "place"})
@@ -44,4 +44,4 @@ async def test_a_checkout_takes_at_most_twenty_statements(shop: Shop, statements
     # The sandbox writes books of its own, as a real provider does at home.
     provider = [s for s in statements if "sandbox_payments" in s]
     assert len(provider) == 1
-    assert len(statements) - len(provider) <= 20, "\n".join(statements)
+    assert len(statements) - len(provider) <= 17, "\n".join(statements)

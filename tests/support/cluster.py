@@ -10,11 +10,14 @@
 
 import os
 import shutil
+import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from lex.core.settings import settings
@@ -24,6 +27,8 @@ from lex.ops import roles
 
 PROGRAMS = Path(os.environ["LEX_TEST_POSTGRES"]) if "LEX_TEST_POSTGRES" in os.environ else None
 TURN = 120.0  # seconds
+MEMORY, ROOM, PREFIX = Path("/dev/shm"), 3 << 30, "lex-tests-"
+OLD = 600.0  # seconds after which a folder without servers is what a killed run left
 ROLE_SECRET = "the roles of servers that only tests use"  # the same in every run: roles belong to the server
 
 
@@ -48,11 +53,11 @@ def cluster(folder: Path) -> Iterator[Cluster]:
     """The servers run inside the block; the last worker to leave stops and removes them, however it leaves."""
     database_url = os.environ.get("DATABASE_URL", "")
     redis_url = os.environ.get("LEX_TEST_REDIS_URL") or os.environ.get("REDIS_URL", "")
-    home = folder / "cluster"
     os.environ["LEX_DATABASE_ROLE_SECRET"] = ROLE_SECRET
     settings.cache_clear()
     with Lock(folder / "cluster.lock") as turn:  # nobody enters while the last one clears up
         turn.take(patience=TURN)
+        home = _home(folder / "cluster.home")
         with servers(home, database=not database_url, cache=not redis_url, fast=True, programs=PROGRAMS) as started:
             roles.ensure(database_url or started.database_url)
             turn.release()
@@ -64,6 +69,28 @@ def cluster(folder: Path) -> Iterator[Cluster]:
             turn.take(patience=TURN)
         if find(home) is None:
             shutil.rmtree(home, ignore_errors=True)
+            (folder / "cluster.home").unlink()
+
+
+def _home(pointer: Path) -> Path:
+    """The servers' folder: in memory where there is room, for a disk makes a database's thousand files slowly."""
+    if pointer.exists():
+        return Path(pointer.read_text("utf-8"))
+    home = pointer.with_name("cluster")
+    if MEMORY.is_dir() and min(shutil.disk_usage(MEMORY).free, psutil.virtual_memory().available) > ROOM:
+        _remove_strays()
+        home = Path(tempfile.mkdtemp(prefix=PREFIX, dir=MEMORY))
+    pointer.write_text(str(home), "utf-8")
+    return home
+
+
+def _remove_strays() -> None:
+    for stray in MEMORY.glob(f"{PREFIX}*"):
+        with suppress(OSError):  # another run removes it too
+            found = stray.stat()
+            is_old = found.st_uid == os.geteuid() and time.time() - found.st_mtime > OLD
+            if is_old and find(stray) is None:
+                shutil.rmtree(stray, ignore_errors=True)
 
 
 def _of_this_worker(url: str) -> str:

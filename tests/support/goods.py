@@ -1,13 +1,15 @@
 """Goods made as the shop makes them: `await goods.family(sizes="S M")`."""
 
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
+
+import psycopg
 
 from lex.catalog.categories import ensure_path
 from lex.catalog.drafts import ProductDraft
 from lex.core import actor
 from lex.db import sql
-from lex.db.session import Session, transact
+from lex.db.session import Session, database, transact
 from lex.flows.add_product import add_product
 
 ACTOR = actor.system()
@@ -49,3 +51,9 @@ async def value(statement: str, **params: Any) -> Any:
 async def run(statement: str, **params: Any) -> int:
     """Raw SQL, as somebody at the database would type it."""
     return await transact(ACTOR, lambda session: sql.execute(session, statement, **params))  # type: ignore[arg-type]
+
+
+async def tamper(statement: LiteralString, **params: Any) -> None:
+    """What no role of Lex may do, as whoever administers the database."""
+    async with await psycopg.AsyncConnection.connect(database().url, autocommit=True) as administering:
+        await administering.execute(statement, params)

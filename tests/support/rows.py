@@ -48,7 +48,7 @@ TOGETHER: dict[str, Row] = {
     "orders": {"subtotal_amount": 12, "discount_amount": 0, "shipping_amount": 0, "tax_amount": 2, "total_amount": 12},
     "payment_methods": {"provider_token": b"token"},
     "payments": {"amount": 12, "captured_amount": 12, "status": "captured"},
-    "person_keys": {"wrapped_key": b"key"},
+    "person_keys": {"wrapped_key": b"key" * 20},
     "reviews": {"product_id": ...},
     "schedule_exceptions": {"service_id": ...},
     "stock_movements": {"on_hand_change": 1},

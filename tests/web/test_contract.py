@@ -148,7 +148,7 @@ def attempt(case: Any, standing: Standing, who: str) -> None:
             case.path_parameters[name] = standing.known.get(name, case.path_parameters[name])
     checks = [*CHECKS]
     if body is not None and body.mode is GenerationMode.NEGATIVE:
-        # Only of bodies: on the wire of a query everything is text, and unknown parameters are passed over.
+        # Only of bodies: on the wire of a query everything is text.
         checks.append(negative_data_rejection)
     case.call_and_validate(base_url=standing.url, headers=standing.headers[who], checks=checks, timeout=20)
 

@@ -1,11 +1,17 @@
 """Alive, ready, and how it is doing."""
 
+import re
+from datetime import timedelta
+
 import psycopg
 import pytest
 
+from lex.core import clock, ids
 from lex.core.settings import settings
-from lex.ops import partitions
+from lex.ops import partitions, sealing
 from lex.web.api.health import _Jobs
+from tests.audit.conftest import RING, others_are_done
+from tests.support.rows import Rows
 from tests.web.conftest import Client
 
 
@@ -33,7 +39,7 @@ async def test_ready_when_everything_is_there(client: Client, database_url: str)
     report_worker(database_url, "3 seconds")
     status, found, overall = await checks(client)
     assert (status, overall) == (200, "ok"), found
-    assert set(found) == {"database", "migrations", "partitions", "redis", "worker"}
+    assert set(found) == {"database", "migrations", "partitions", "redis", "sealing", "worker"}
     assert found["database"][1].startswith("PostgreSQL ")
 
 
@@ -90,6 +96,30 @@ async def test_few_partitions_ahead_are_an_alert(client: Client, database_url: s
     assert f'lex_partitions_ahead{{table="{table}"}} 1.0' in text
     partitions.ensure(database_url)
     assert (await checks(client))[0] == 200
+
+
+async def test_sealing_that_stands_still_degrades(
+    client: Client, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_Jobs, "read_at", float("-inf"))
+    report_worker(database_url, "1 second")
+    long_ago = ids.floor_id(clock.real_now() - timedelta(minutes=11))
+    with Rows(database_url) as rows:
+        rows.run(
+            """INSERT INTO audit_logs (id, created_at, action, resource, changes)
+            VALUES (%s, uuid_v7_time(%s), 'read', 'x', '{}')""",
+            *(long_ago, long_ago),
+        )
+        status, found, overall = await checks(client)
+        assert (status, overall, found["sealing"][0]) == (200, "degraded", "degraded")
+        assert "are not sealed; nothing was sealed yet. Look at the worker" in found["sealing"][1]
+        text = (await client.get("/metrics")).text
+        (waited,) = re.findall(r"^lex_audit_unsealed_seconds (\S+)$", text, re.MULTILINE)
+        assert float(waited) >= 660
+        assert "lex_audit_sealed_timestamp_seconds 0.0" in text
+        others_are_done(rows)
+        assert sealing.seal(database_url, RING) >= 1
+    assert (await checks(client))[1]["sealing"][0] == "ok"
 
 
 async def test_metrics_count_by_route(client: Client, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,8 +1,12 @@
 """Every way a request can go wrong, as the client sees it."""
 
+from functools import partial
+
 import httpx
 import pytest
+from litestar import Litestar
 
+from lex.web.kit.problems import answer_problem
 from tests.web.conftest import Client, field_codes
 
 BODY = {"lines": []}
@@ -138,6 +142,17 @@ async def test_a_browser_gets_a_page(client: Client) -> None:
     assert answer.headers["x-request-id"] in answer.text
     api = await client.get("/api/v1/nowhere", headers={"Accept": "text/html,*/*"})
     assert api.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_page_says_what_is_wrong_whatever_fails_around_it(client: Client) -> None:
+    async def fails() -> None:
+        raise OSError("the database is gone")
+
+    app = Litestar(exception_handlers={Exception: partial(answer_problem, around=fails)}, openapi_config=None)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as alone:
+        answer = await alone.get("/nowhere", headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert "This page does not exist" in answer.text
 
 
 async def test_a_strange_host_is_refused(client: Client) -> None:

@@ -204,6 +204,14 @@ async def test_what_does_not_exist_is_searched_for(client: Client, rows: Rows, p
     assert words[0]
 
 
+async def test_a_page_that_does_not_exist_leads_to_the_categories(client: Client, rows: Rows) -> None:
+    await goods.product("Brass bell", category="Accessories > Bells")
+    for path, status in (("/nowhere", 404), ("/products/nothing", 404), ("/products?sort=odd", 422)):
+        links = (await see(client, path, status)).links
+        assert "/categories/accessories" in links, path
+        assert "/categories/bells" not in links, path
+
+
 async def test_near_things_are_shown_for_a_wrong_address(client: Client, rows: Rows) -> None:
     await goods.product("Merino jersey")
     missing = await see(client, "/shop/merino-jersy", 404)

@@ -216,7 +216,7 @@ async def answer_challenge(payment_id: str, *, approved: bool) -> Entry | None:
         return entry
 
 
-@jobs.job(_DECIDE)
+@jobs.job(_DECIDE, customers=True)
 async def decide(_: Actor, *, payment: str) -> None:
     """A late payment's time has come: decide it and tell."""
     async with books.locked(payment) as (connection, entry):

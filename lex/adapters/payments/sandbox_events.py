@@ -60,7 +60,7 @@ async def announce(connection: AsyncConnection[Any], payment_id: str, kind: str)
     await jobs.defer_on(connection, webhook(payment_id, kind))
 
 
-@jobs.job(_DELIVER)
+@jobs.job(_DELIVER, customers=True)
 async def deliver(_: Actor, *, payment: str, kind: str, event: str, created: int) -> None:
     """Send one webhook, signed anew at each try. Raises `NotTaken` unless the answer is 2xx."""
     body = codec.encode(_Event(event, kind, created, _Data(payment)))

@@ -9,6 +9,7 @@ from psycopg import Connection
 
 from lex.core import codec, ids
 from lex.identity.ciphers import Cipher, blind_index, blind_tokens, new_cipher, normal_email
+from lex.identity.keyring import key_ring
 
 FIRST = ("Ada", "Alan", "Carla", "Emil", "Frida", "Greta", "Hedy", "Jan", "Klara", "Nora", "Otto", "Rosa", "Zoe")
 LAST = ("Bauer", "Fischer", "Huber", "Keller", "Koch", "Krause", "Lang", "Möller", "Peters", "Roth", "Schulz", "Wolf")
@@ -21,7 +22,8 @@ FROM unnest(%s::uuid[], %s::bytea[], %s::bytea[], %s::bytea[], %s::bytea[])
     AS u (id, email, index, first_name, last_name)
 """
 _KEYS: LiteralString = """
-INSERT INTO person_keys (user_id, wrapped_key, key_id) SELECT * FROM unnest(%s::uuid[], %s::bytea[], %s::text[])
+INSERT INTO person_keys (user_id, wrapped_key, key_id, blind_key_id)
+SELECT * FROM unnest(%s::uuid[], %s::bytea[], %s::text[], %s::text[])
 """
 _TOKENS: LiteralString = "INSERT INTO blind_tokens (user_id, token) SELECT * FROM unnest(%s::uuid[], %s::bytea[])"
 
@@ -59,7 +61,8 @@ def invent(dice: random.Random, number: int, country: str, first: int = 0) -> li
 
 def write(connection: Connection[Any], buyers: list[Buyer]) -> None:
     """Insert them all; PostgreSQL copies into no table that has policies."""
-    keys = [(one.id, one.cipher.wrapped.wrapped_key, one.cipher.wrapped.key_id) for one in buyers]
+    blind = next(iter(key_ring().blind_keys))
+    keys = [(one.id, one.cipher.wrapped.wrapped_key, one.cipher.wrapped.key_id, blind) for one in buyers]
     tokens = [(one.id, token) for one in buyers for token in blind_tokens(one.first_name, one.last_name, one.email)]
     for statement, rows in ((_USERS, [_sealed(one) for one in buyers]), (_KEYS, keys), (_TOKENS, tokens)):
         if rows:

@@ -7,8 +7,9 @@ import msgspec
 from litestar import MediaType, Response, get
 from litestar.openapi.datastructures import ResponseSpec
 
+from lex.core import clock
 from lex.identity.policy import Permission
-from lex.ops import health
+from lex.ops import health, seal_watch
 from lex.web.kit import metrics
 from lex.web.kit.guards import public, requires
 from lex.web.kit.openapi import STAFF
@@ -55,7 +56,10 @@ async def healthz() -> Alive:
     },
 )
 async def readyz() -> Response[Readiness]:
-    """Database, migrations, partitions ahead, Redis and the worker. Redis missing degrades; anything else fails."""
+    """Database, migrations, partitions ahead, Redis, the worker and the sealing of the audit.
+
+    Redis missing and sealing that stands still degrade; anything else fails.
+    """
     checks = await health.readiness()
     status = health.overall(checks)
     view = Readiness(status, [CheckView(check.name, check.status, check.detail) for check in checks])
@@ -63,16 +67,21 @@ async def readyz() -> Response[Readiness]:
 
 
 class _Jobs:
-    """The queue's counts, read at most once in a few seconds."""
+    """The queue's counts and how far the audit is sealed, read at most once in a few seconds."""
 
     counts: dict[str, int] = {}
+    sealing: seal_watch.Standing
     read_at = float("-inf")
 
 
-async def _jobs() -> dict[str, int]:
+async def _jobs() -> type[_Jobs]:
     if time.monotonic() - _Jobs.read_at > _JOBS_SECONDS:
-        _Jobs.counts, _Jobs.read_at = await health.jobs_by_status(), time.monotonic()
-    return _Jobs.counts
+        _Jobs.counts, _Jobs.sealing, _Jobs.read_at = (
+            await health.jobs_by_status(),
+            await health.sealing(),
+            time.monotonic(),
+        )
+    return _Jobs
 
 
 @get(
@@ -93,7 +102,10 @@ async def prometheus() -> Response[Any]:
     """Requests, their times, database connections and statements, and jobs. In production it needs `system.read`."""
     metrics.sample()
     ahead = {status.table: status.ahead for status in await health.partitions_ahead()}
-    text = metrics.exposition(await _jobs(), ahead)
+    jobs = await _jobs()
+    sealed_at = jobs.sealing.sealed_at
+    waited = jobs.sealing.waited(clock.real_now()).total_seconds()
+    text = metrics.exposition(jobs.counts, ahead, sealed_at.timestamp() if sealed_at else 0.0, waited)
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

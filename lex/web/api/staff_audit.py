@@ -8,7 +8,7 @@ import msgspec
 from litestar import get
 from litestar.params import QueryParameter
 
-from lex.audit.queries import AuditEntry, AuditFilter, list_entries
+from lex.audit.queries import AuditEntry, AuditFilter, list_entries, record_search
 from lex.db.session import transaction
 from lex.identity.policy import Permission
 from lex.web.kit.guards import requires
@@ -47,11 +47,15 @@ async def list_all(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> AuditPage:
-    """Newest first. Filters narrow each other; `resource_id` needs `resource`. Secrets are left out."""
+    """Newest first. Filters narrow each other; `resource_id` needs `resource`.
+
+    Secrets are left out. That somebody looked is an entry too.
+    """
     wanted = AuditFilter(user_id, action, resource, resource_id, since, until)
     before = decode_cursor(cursor, UUID) if cursor else None
     async with transaction(actor) as session:
         found = await list_entries(session, wanted, before=before, limit=limit + 1)
+        await record_search(session, wanted)
     return AuditPage(*page_of(found, limit, lambda entry: entry.id))
 
 

@@ -43,21 +43,39 @@ def json_document(
     `max_age` in seconds; 0 lets caches keep it and ask again each time. A kept `Document` brings its tag and its
     compressed form with it.
     """
-    etag = body.etag if isinstance(body, Document) else etag_of(body)
     scope = "private" if private else "public"
     caching = f"{scope}, max-age={max_age}" if max_age else f"{scope}, no-cache"
-    headers = [(b"etag", etag.encode()), (b"cache-control", caching.encode())]
+    headers = [(b"cache-control", caching.encode())]
     if private:
         headers.append((b"vary", b"Authorization"))
+    return _answered(request, body, b"application/json", headers, is_compressed=not private)
+
+
+def page_document(request: Request[Any, Any, Any], body: bytes) -> Response[Any]:
+    """A page that is the same for many, with `ETag`: browsers keep it and ask each time, other caches do not."""
+    headers = [(b"cache-control", b"private, no-cache")]
+    return _answered(request, body, b"text/html; charset=utf-8", headers, is_compressed=True)
+
+
+def _answered(
+    request: Request[Any, Any, Any],
+    body: bytes,
+    media_type: bytes,
+    headers: list[tuple[bytes, bytes]],
+    *,
+    is_compressed: bool,
+) -> Response[Any]:
+    etag = body.etag if isinstance(body, Document) else etag_of(body)
+    headers = [(b"etag", etag.encode()), *headers]
     asked = request.headers.get("if-none-match")
     if asked and matches(asked, etag):
         return _Finished(304, headers, b"")
-    compressed = body.compressed if isinstance(body, Document) and not private else None
+    compressed = body.compressed if isinstance(body, Document) and is_compressed else None
     if compressed and "br" in request.headers.get("accept-encoding", ""):
         ScopeState.from_scope(request.scope).is_cached = True  # Litestar's word for: do not compress it again
         headers += [(b"content-encoding", b"br"), (b"vary", b"Accept-Encoding")]
         body = compressed
-    headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    headers += [(b"content-type", media_type), (b"content-length", b"%d" % len(body))]
     return _Finished(200, headers, body)
 
 

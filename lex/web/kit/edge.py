@@ -4,7 +4,6 @@ It wraps the whole application, so that an unknown address gets the same treatme
 """
 
 import logging
-import re
 import time
 from typing import Any
 
@@ -22,7 +21,6 @@ from lex.web.kit import csrf, metrics
 _LOG = "lex.web.access"
 log, access = structlog.get_logger(_LOG), Access(_LOG)
 
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 _PAGE_POLICY = (
     b"default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
     b"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -137,8 +135,8 @@ def _allowed(methods: bytes) -> bytes:
 def _request_id(scope: Any) -> str:
     """The caller's own id when it is a plain one, so that a trace goes on; a new one otherwise."""
     for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return str(value.decode())
+        if name == b"x-request-id" and (given := ids.usable_request_id(value.decode("latin-1"))):
+            return given
     return str(ids.new_id())
 
 

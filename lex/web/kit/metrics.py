@@ -75,9 +75,9 @@ def sample() -> None:
     _connections.labels("transactions", "idle").set(sum(pool.idle for pool in writes))
 
 
-def exposition(jobs: dict[str, int], ahead: dict[str, int]) -> bytes:
-    """All metrics in Prometheus's text format; `jobs` are the queue's jobs by status, `ahead` the partitions by table:
-    the same for every process.
+def exposition(jobs: dict[str, int], ahead: dict[str, int], sealed_at: float, unsealed_seconds: float) -> bytes:
+    """All metrics in Prometheus's text format. The same for every process are `jobs`, the queue's jobs by status,
+    `ahead`, the partitions by table, the time of the audit's last seal, and how long a row waits for the next.
     """
     extra = CollectorRegistry()
     gauge = Gauge("lex_jobs", "Jobs in the queue by status.", ("status",), registry=extra)
@@ -86,6 +86,9 @@ def exposition(jobs: dict[str, int], ahead: dict[str, int]) -> bytes:
     periods = Gauge("lex_partitions_ahead", "Partitions that begin in the future.", ("table",), registry=extra)
     for table, number in ahead.items():
         periods.labels(table).set(number)
+    Gauge("lex_audit_sealed_timestamp_seconds", "When the audit was sealed last.", registry=extra).set(sealed_at)
+    waits = Gauge("lex_audit_unsealed_seconds", "How long the oldest row waits for its seal.", registry=extra)
+    waits.set(unsealed_seconds)
     return generate_latest(_collected()) + _jobs_text(extra)
 
 

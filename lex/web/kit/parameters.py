@@ -1,11 +1,13 @@
 """Every bad or missing query parameter, header and path part of a request, in the words of the body's faults."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from litestar import Request
 from litestar.constants import RESERVED_KWARGS
 from litestar.enums import ParamType
+from litestar.handlers.base import BaseRouteHandler
 from litestar.params import ParameterKwarg
 from litestar.typing import FieldDefinition
 from msgspec import inspect
@@ -27,6 +29,30 @@ def parameter_faults(request: Request[Any, Any, Any]) -> list[FieldError]:
         elif name not in RESERVED_KWARGS and name not in dependencies:
             found += _of_one(request, name, field, model.__annotations__.get(name, field.raw))
     return found or [FieldError("body", "Is not what this address takes.", "invalid")]
+
+
+def unknown_parameters(request: Request[Any, Any, Any]) -> list[FieldError]:
+    """Query parameters that an address of the API does not take: one that is mistyped would show too much, unheard."""
+    offered = _offered(request.route_handler)
+    unknown = [name for name in dict.fromkeys(request.query_params) if name not in offered]
+    way_out = f"this address takes {', '.join(offered)}." if offered else "this address takes none."
+    return [FieldError(name[:100], f"Is no parameter here; {way_out}", "unknown") for name in unknown]
+
+
+@cache
+def _offered(handler: BaseRouteHandler) -> tuple[str, ...]:
+    """The names of a handler's query parameters."""
+    others = handler.resolve_dependencies().keys() | RESERVED_KWARGS
+    declared = {
+        name: field.kwarg_definition
+        for name, field in handler.parsed_fn_signature.parameters.items()
+        if name not in others
+    }
+    return tuple(
+        kwarg.name or name
+        for name, kwarg in declared.items()
+        if isinstance(kwarg, ParameterKwarg) and kwarg.param_type == ParamType.QUERY
+    )
 
 
 def _is_empty(request: Request[Any, Any, Any]) -> bool:

@@ -3,7 +3,10 @@
 `refusal_of` is the one place that turns an exception into a status. A handler raises; it never builds a problem.
 """
 
+import asyncio
 import re
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +15,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.types import Receive, Scope, Send
 
 from lex.core import codec
 from lex.core.errors import Refusal
@@ -24,6 +28,7 @@ log = structlog.get_logger("lex.web")
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 2
+_PATIENCE = 1.0  # seconds a page waits for what stands around it
 
 #: HTTP's own names changed after Python 3.11.
 _TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
@@ -71,8 +76,33 @@ class _HTTPRefusal(Refusal):
         self.headers = headers or {}
 
 
-def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """The exception handler of the application."""
+Around = Callable[[], Awaitable[Any]]
+
+
+class _Page(Response[str]):
+    """The page of a problem, rendered when it is sent: what stands around it has to be asked for.
+
+    Where a database in trouble may be the problem, it is not asked; what it does not answer is left out.
+    """
+
+    def __init__(self, request: Request[Any, Any, Any], around: Around, facts: dict[str, Any]) -> None:
+        self.request, self.around, self.facts = request, around, facts
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        return self
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        facts = self.facts
+        if facts["status"] < 500:
+            with suppress(Exception):
+                async with asyncio.timeout(_PATIENCE):
+                    facts = {**facts, "frame": await self.around()}
+        answer = page("problem.html", request=self.request, **facts)
+        await answer.to_asgi_response(app=None, request=self.request)(scope, receive, send)
+
+
+def answer_problem(request: Request[Any, Any, Any], error: Exception, *, around: Around) -> Response[Any]:
+    """The exception handler of the application; `around` finds what stands around every page (`frame`)."""
     refusal = refusal_of(request, error)
     if refusal.status >= 500 and not isinstance(error, Refusal):
         log.error("unexpected error", exc_info=error, route=request.scope.get("path_template", ""))
@@ -80,8 +110,8 @@ def answer_problem(request: Request[Any, Any, Any], error: Exception) -> Respons
     headers = _headers(refusal)
     if _wants_page(request):
         words = _words_of(request.scope["path"]) if refusal.status == 404 else ""
-        facts = {"problem": body, "words": words, "q": words}
-        return page("problem.html", request=request, status=refusal.status, headers=headers, **facts)
+        facts = {"status": refusal.status, "headers": headers, "problem": body, "words": words, "q": words}
+        return _Page(request, around, facts)
     return Response(codec.encode(body), status_code=refusal.status, media_type=MEDIA_TYPE, headers=headers)
 
 

@@ -114,8 +114,8 @@ def _icon(name: str, classes: str, sprite: str) -> Markup:
 
 
 def build() -> str:
-    """A name for the templates and assets as they are: kept fragments of other ones are not shown."""
-    told = blake2b(digest_size=8)
+    """A name for templates, assets and settings as they are: kept pages of other ones are not shown."""
+    told = blake2b(repr(settings()).encode(), digest_size=8)
     for file in sorted([*_FOLDER.rglob("*.html"), *assets.FOLDER.glob("manifest.json")]):
         told.update(str(file).encode() + file.read_bytes())
     return told.hexdigest()

@@ -14,7 +14,7 @@ from lex.web.kit.templates import gettext, page
 from lex.web.storefront.asked import is_part, read
 from lex.web.storefront.frame import answer, frame
 from lex.web.storefront.seo import Seo
-from lex.web.storefront.shelf import more, shelf
+from lex.web.storefront.shelf import Shelf, kept, more
 
 Words = Annotated[str, QueryParameter(required=False, max_length=LONGEST)]
 
@@ -28,12 +28,16 @@ async def search(request: Request[Any, Any, Any]) -> Response[str]:
         return answer(request, "shop/search_empty.html", await frame(), seo=seo, q="")
     literal = "literal" in request.query_params
     asked = read(request, "/search", Search, literal=literal)
-    found = codec.decode(await find(asked.wanted))
     if is_part(request):
-        return more(asked, found)
-    title = gettext("“%(words)s”", words=found["corrected"] or q)
-    seo = Seo(title, path="/search", is_indexed=False)
-    return shelf(request, "shop/search.html", await frame(), asked, found, seo=seo, title=title, branch="")
+        return more(asked, codec.decode(await find(asked.wanted)))
+
+    async def work(shelf: Shelf) -> str:
+        found = codec.decode(await find(asked.wanted))
+        title = gettext("“%(words)s”", words=found["corrected"] or asked.wanted.q)
+        seo = Seo(title, path="/search", is_indexed=False)
+        return shelf("shop/search.html", await frame(), found, seo=seo, title=title, branch="")
+
+    return await kept(request, asked, work)
 
 
 @get("/search/suggestions", guards=[public], include_in_schema=False, media_type=MediaType.HTML)

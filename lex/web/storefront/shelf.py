@@ -1,16 +1,27 @@
 """A list of entries as a page or as more of one: chips for the filters in use, and what search engines are told."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from litestar import Request, Response
 
+from lex.adapters import cached
+from lex.core.settings import settings
 from lex.core.wording import amount
-from lex.web.kit.templates import gettext, page
+from lex.web.kit.caching import page_document
+from lex.web.kit.templates import cart_count, gettext, page, render, stamp
+from lex.web.kit.texts import texts
 from lex.web.storefront.asked import NO_FILTERS, Asked
-from lex.web.storefront.frame import Frame, answer
+from lex.web.storefront.frame import Frame
 from lex.web.storefront.seo import absolute, breadcrumb, linked_data
 
+#: Puts a page together: template, frame, what was found, and the page's own facts.
+Shelf = Callable[..., str]
+
+#: Pages are kept for carts of up to so many units: the number comes from a cookie, which may say anything.
+_MOST_COUNTED = 9
 _PLACES = {"product": "/products/", "service": "/services/", "plan": "/memberships/"}
 
 
@@ -22,17 +33,28 @@ class Chip:
     address: str
 
 
-def shelf(
-    request: Request[Any, Any, Any],
-    template: str,
-    around: Frame,
-    asked: Asked[Any],
-    found: dict[str, Any],
-    **facts: Any,
-) -> Response[str]:
-    """The page of a list."""
-    facts = {"q": asked.value("q"), "about": "", "steps": [], **facts}
-    return answer(request, template, around, asked=asked, chips=_chips(asked, found), found=found, **facts)
+async def kept(
+    request: Request[Any, Any, Any], asked: Asked[Any], work: Callable[[Shelf], Awaitable[str]]
+) -> Response[Any]:
+    """The page of a list, kept while the catalogue stays as it is, for all who have as much in their carts.
+
+    `work` reads what the page shows and puts it together with the function it is given for this cart. Such a
+    page holds nothing else of its visitor, no form token either.
+    """
+    count = cart_count(request)
+    footer = [(text.name, text.title) for text in texts()]
+    together = partial(work, partial(_shelf, asked, count))
+    if count > _MOST_COUNTED:
+        return page_document(request, (await together()).encode())
+    question = f"{asked} {count} {footer} {stamp()}"
+    return page_document(request, await cached.render_page("list page", question, together))
+
+
+def _shelf(asked: Asked[Any], count: int, template: str, around: Frame, found: dict[str, Any], **facts: Any) -> str:
+    """The page of a list as HTML; `count` is what the cart holds."""
+    facts = {"q": asked.value("q"), "about": "", "steps": [], "cart_count": count, **facts}
+    shown = {"frame": around, "currency": settings().currency, "asked": asked, "found": found}
+    return render(template, chips=_chips(asked, found), **shown, **facts)
 
 
 def more(asked: Asked[Any], found: dict[str, Any]) -> Response[str]:

@@ -17,10 +17,7 @@ TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
 TOUCHED = "users categories products service_categories services resources shipping_methods tax_rates"
 TOUCH = "CREATE TRIGGER tr_{0}_touch BEFORE UPDATE ON {0} FOR EACH ROW EXECUTE FUNCTION touch_updated_at()"
 
-EXTENSIONS = """
-CREATE EXTENSION IF NOT EXISTS pg_trgm;
-CREATE EXTENSION IF NOT EXISTS btree_gist;
-"""
+EXTENSIONS = "CREATE EXTENSION IF NOT EXISTS pg_trgm; CREATE EXTENSION IF NOT EXISTS btree_gist"
 
 # In plpgsql, not sql: a check constraint that calls an sql function parses its body anew in every statement.
 FUNCTIONS = """
@@ -95,6 +92,7 @@ CREATE TABLE person_keys (
     user_id uuid NOT NULL,
     wrapped_key bytea,
     key_id text NOT NULL,
+    blind_key_id text NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     destroyed_at timestamptz,
     CONSTRAINT pk_person_keys PRIMARY KEY (user_id),

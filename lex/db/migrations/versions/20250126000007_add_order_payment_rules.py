@@ -118,6 +118,11 @@ DECLARE
         WHEN NEW.shipping_amount <> OLD.shipping_amount THEN 'shipping_amount'
         WHEN NEW.tax_amount <> OLD.tax_amount THEN 'tax_amount'
         WHEN NEW.prices_include_tax <> OLD.prices_include_tax THEN 'prices_include_tax'
+        WHEN NEW.taxes <> OLD.taxes THEN 'taxes'
+        WHEN NEW.order_type <> OLD.order_type THEN 'order_type'
+        WHEN NEW.shipping_method <> OLD.shipping_method THEN 'shipping_method'
+        WHEN NEW.placed_at <> OLD.placed_at THEN 'placed_at'
+        WHEN NEW.created_at <> OLD.created_at THEN 'created_at'
     END;
     caller text;
 BEGIN
@@ -148,7 +153,7 @@ END
 $$;
 
 COMMENT ON FUNCTION public.guard_order IS
-    'Freezes number, owner, currency and amounts; lets the status move along status_transitions only.';
+    'Freezes number, owner, currency, amounts, taxes and terms; lets the status move along status_transitions only.';
 
 CREATE FUNCTION public.may_adopt(person uuid, guest uuid) RETURNS boolean LANGUAGE sql STABLE
 SET search_path = public, pg_temp AS $$
@@ -191,7 +196,8 @@ COMMENT ON FUNCTION public.adopt_guest_orders IS
 
 CREATE TRIGGER tr_orders_guard
     BEFORE UPDATE OF id, user_id, order_number, currency, total_amount, subtotal_amount, discount_amount,
-        shipping_amount, tax_amount, prices_include_tax, status ON orders
+        shipping_amount, tax_amount, prices_include_tax, taxes, order_type, shipping_method, placed_at, created_at,
+        status ON orders
     FOR EACH ROW EXECUTE FUNCTION guard_order();
 ALTER TABLE orders ENABLE ALWAYS TRIGGER tr_orders_guard;
 """
@@ -203,12 +209,14 @@ PAYMENTS = """
 CREATE FUNCTION public.guard_payment() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     was jsonb := to_jsonb(OLD);
-    free text[] := '{user_id,status,authorized_amount,captured_amount,refunded_amount,failure_code,failure_message,
-                     processed_at,updated_at}';
+    free text[] := '{user_id,status,captured_amount,refunded_amount,failure_code,failure_message,updated_at}';
     frozen text;
 BEGIN
     IF OLD.status IN ('pending', 'requires_action', 'processing') THEN
         RETURN NEW;
+    END IF;
+    IF OLD.captured_amount = 0 THEN
+        free := free || '{authorized_amount,processed_at}'::text[];
     END IF;
     IF OLD.status = 'failed' THEN
         free := free || '{provider,provider_payment_id,payment_method_id,method_type}'::text[];

@@ -30,7 +30,8 @@ BEGIN
             OR NEW.coupon_code_id IS DISTINCT FROM OLD.coupon_code_id
             OR NEW.email_blind_index IS DISTINCT FROM OLD.email_blind_index AND NOT (
                 NEW.email_blind_index IS NULL AND EXISTS (  -- the person was erased
-                    SELECT FROM public.person_keys k WHERE k.user_id = NEW.user_id AND k.wrapped_key IS NULL))
+                    SELECT FROM public.person_keys k WHERE k.user_id = NEW.user_id AND k.wrapped_key IS NULL)
+                OR (NEW.email_blind_index, OLD.email_blind_index) IS NOT NULL AND session_user = 'lex_worker')  -- anew
             OR NEW.status <> OLD.status AND (OLD.status, NEW.status) NOT IN
                 (('held', 'redeemed'), ('held', 'released'), ('redeemed', 'released')) THEN
             RAISE EXCEPTION 'a use of a coupon only goes from held to redeemed or released, from % to % it does not',
@@ -73,6 +74,33 @@ ALTER TABLE coupon_usages
     ENABLE ALWAYS TRIGGER tr_coupon_usages_delete, ENABLE ALWAYS TRIGGER tr_coupon_usages_truncate;
 """
 
+# A use moves with its order: asked once the statement is done, which may place the order or mark it paid.
+STANDING = """
+CREATE FUNCTION public.check_coupon_usage() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    placed record;
+BEGIN
+    SELECT o.status, o.payment_status INTO placed FROM orders o WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id;
+    IF (CASE NEW.status WHEN 'held' THEN placed.status = 'pending' WHEN 'redeemed' THEN placed.payment_status = 'paid'
+            ELSE placed.status = 'canceled' END) IS NOT TRUE THEN
+        RAISE EXCEPTION 'the use of a coupon is not % while its order is % and %', NEW.status, placed.status,
+            placed.payment_status
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'coupon_usages', COLUMN = 'status',
+                  CONSTRAINT = 'ck_coupon_usages_order';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.check_coupon_usage IS
+    'Holds a coupon for a pending order, redeems it for a paid one, releases it of a canceled one.';
+CREATE TRIGGER tr_coupon_usages_order AFTER INSERT ON coupon_usages FOR EACH ROW
+    WHEN (current_user IN ('lex_app', 'lex_staff', 'lex_worker')) EXECUTE FUNCTION check_coupon_usage();
+CREATE TRIGGER tr_coupon_usages_order_update AFTER UPDATE OF status ON coupon_usages FOR EACH ROW
+    WHEN (NEW.status <> OLD.status AND current_user IN ('lex_app', 'lex_staff', 'lex_worker'))
+    EXECUTE FUNCTION check_coupon_usage();
+"""
+
 # Only the counting above, itself a trigger, moves the count.
 COUNT = """
 CREATE FUNCTION public.refuse_coupon_count() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -93,10 +121,12 @@ CREATE TRIGGER tr_coupons_count BEFORE INSERT OR UPDATE OF used_count ON coupons
 
 DROP = """
 DROP TRIGGER tr_coupons_count ON coupons;
+DROP TRIGGER tr_coupon_usages_order_update ON coupon_usages;
+DROP TRIGGER tr_coupon_usages_order ON coupon_usages;
 DROP TRIGGER tr_coupon_usages_truncate ON coupon_usages;
 DROP TRIGGER tr_coupon_usages_delete ON coupon_usages;
 DROP TRIGGER tr_coupon_usages_count ON coupon_usages;
-DROP FUNCTION refuse_coupon_count(), count_coupon_usage();
+DROP FUNCTION refuse_coupon_count(), check_coupon_usage(), count_coupon_usage();
 """
 
 
@@ -108,7 +138,7 @@ def run(*statements: str) -> None:
 
 
 def upgrade() -> None:
-    run(TIMEOUTS, USAGES, COUNT)
+    run(TIMEOUTS, USAGES, STANDING, COUNT)
 
 
 def downgrade() -> None:

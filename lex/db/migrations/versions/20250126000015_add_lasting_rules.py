@@ -1,13 +1,13 @@
 """Owner and currency go down an order; what was sold, moved and said stays; bookings take their time.
 
 Revision ID: 20250126000015
-Revises: 20250126000013
+Revises: 20250126000014
 """
 
 from alembic import op
 
 revision = "20250126000015"
-down_revision = "20250126000013"
+down_revision = "20250126000014"
 branch_labels = None
 depends_on = None
 kind = "schema"
@@ -63,7 +63,8 @@ KEY = """
 ALTER TABLE {0} DROP CONSTRAINT fk_{0}_{1}, ADD CONSTRAINT fk_{0}_{1} FOREIGN KEY ({2}) REFERENCES {1} ({3})
 """
 
-# Written by the orders alone, once for each: what a key of two columns would cost here buys nothing.
+# Written by the orders alone, once for each: what a key of two columns would cost here buys nothing. It is there before
+# the order, so that what is asked of the order's lines finds it (LINES).
 NUMBERS = """
 CREATE TABLE order_numbers (
     order_number text NOT NULL,
@@ -81,17 +82,18 @@ BEGIN
     ELSE
         UPDATE public.order_numbers SET user_id = NEW.user_id WHERE order_number = NEW.order_number;
     END IF;
-    RETURN NULL;
+    RETURN NEW;
 END
 $$;
 COMMENT ON FUNCTION public.note_order_number IS 'Writes down whose order a number is, for who knows the number alone.';
-CREATE TRIGGER tr_orders_number AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION note_order_number();
+CREATE TRIGGER tr_orders_number BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION note_order_number();
 CREATE TRIGGER tr_orders_number_update AFTER UPDATE OF user_id ON orders
     FOR EACH ROW WHEN (OLD.user_id <> NEW.user_id) EXECUTE FUNCTION note_order_number();
 """
 
 #: Limits of single values: name → table and condition
 LIMITS = {
+    "ck_person_keys_wrapped_key": ("person_keys", "octet_length(wrapped_key) = 60"),
     "ck_users_password": ("users", r"password ~ '^\$2[aby]\$\d\d\$.{53}$'"),
     "ck_products_rating_average": ("products", "rating_average BETWEEN 1 AND 5"),
     "ck_products_counts": ("products", "rating_count >= 0 AND variant_count >= 0"),
@@ -108,9 +110,9 @@ LIMITS = {
 #: table → what of a row never changes, and why. The owner follows the order's; all else moves freely.
 LASTING = {
     "order_items": (
-        """id, order_id, position, item_type, product_id, service_id, subscription_plan_id, name, sku, quantity,
-        unit_price, discounted_unit_price, discount_amount, tax_class, tax_rate, net_amount, tax_amount, total_amount,
-        currency""",
+        """id, order_id, position, item_type, product_id, service_id, subscription_plan_id, name, sku, options,
+        quantity, unit_price, discounted_unit_price, discount_amount, discounts, tax_class, tax_rate, net_amount,
+        tax_amount, total_amount, currency, requires_shipping, is_digital, is_stock_tracked""",
         "a line stays as it was sold",
     ),
     "payment_events": (
@@ -170,6 +172,129 @@ CREATE TRIGGER tr_payments_moves AFTER UPDATE OF captured_amount, refunded_amoun
     ) EXECUTE FUNCTION check_payment_moves();
 """
 
+# Everything begins at its beginning. Only the owner writes history: what is moved here from elsewhere, or seeded.
+#: table → what no new row says, and why
+BEGINNINGS = {
+    "orders": (
+        """NEW.status <> 'pending' OR NEW.payment_status <> 'unpaid'
+        OR NEW.fulfilment_status NOT IN ('unfulfilled', 'not_needed')
+        OR num_nonnulls(NEW.paid_at, NEW.completed_at, NEW.canceled_at) > 0""",
+        "an order starts pending and unpaid",
+    ),
+    "payments": (
+        """NEW.status <> 'pending' OR NEW.authorized_amount <> 0 OR NEW.captured_amount <> 0
+        OR num_nonnulls(NEW.provider_payment_id, NEW.processed_at) > 0""",
+        "a payment starts before any money moved",
+    ),
+    "payment_attempts": (
+        """NEW.status <> 'sending' OR NEW.captured_amount <> 0
+        OR num_nonnulls(NEW.provider_payment_id, NEW.finished_at) > 0""",
+        "an attempt starts before the provider was asked",
+    ),
+    "refunds": (
+        "NEW.status <> 'pending' OR num_nonnulls(NEW.provider_refund_id, NEW.processed_at) > 0",
+        "a refund starts before the provider was asked",
+    ),
+}
+BEGIN = """
+CREATE TRIGGER tr_{0}_start BEFORE INSERT ON {0}
+    FOR EACH ROW WHEN (({1}) AND NOT public.works_as('lex_owner')) EXECUTE FUNCTION forbid('{0}', '{2}');
+"""
+
+# What a customer's connection says of a payment is that another try begins; what became of it Lex says, who asked the
+# provider. A payment for less than is due would be captured in full and leave the order unpaid.
+WORD = """
+CREATE TRIGGER tr_payments_word BEFORE UPDATE ON payments
+    FOR EACH ROW WHEN (
+        (NEW.status <> 'pending' OR num_nonnulls(NEW.provider_payment_id, NEW.failure_code) > 0)
+        AND current_user <> 'lex_worker' AND NOT public.works_as('lex_owner', 'lex_worker')
+    ) EXECUTE FUNCTION forbid('payments', 'what becomes of a payment is the word of its provider');
+
+CREATE FUNCTION public.check_tender() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    due numeric;
+BEGIN
+    SELECT o.total_amount - coalesce((
+        SELECT sum(p.amount) FROM payments p WHERE p.order_id = o.id AND p.user_id = o.user_id AND p.id <> NEW.id
+    ), 0) INTO due FROM orders o WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id;
+    IF NEW.amount <> due AND NOT works_as('lex_owner') THEN
+        RAISE EXCEPTION 'a payment of % is not the % that is due', NEW.amount, due
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = 'amount',
+                  CONSTRAINT = 'ck_payments_due';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.check_tender IS 'Refuses a payment of another amount than the order still asks for.';
+CREATE TRIGGER tr_payments_due AFTER INSERT ON payments FOR EACH ROW EXECUTE FUNCTION check_tender();
+"""
+
+# Asked after the statement, which may write the payment and the order at once.
+PAID = """
+CREATE FUNCTION public.check_order_paid() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    captured numeric;
+    refunded numeric;
+    told boolean;
+BEGIN
+    SELECT coalesce(sum(p.captured_amount), 0), coalesce(sum(p.refunded_amount), 0) INTO captured, refunded
+    FROM payments p WHERE p.order_id = NEW.id AND p.user_id = NEW.user_id;
+    told := CASE NEW.payment_status
+        WHEN 'paid' THEN captured >= NEW.total_amount
+        WHEN 'partially_paid' THEN captured > 0
+        WHEN 'partially_refunded' THEN refunded > 0
+        WHEN 'refunded' THEN captured > 0 AND refunded >= captured
+        ELSE captured = 0
+    END AND (NEW.status = OLD.status OR NEW.status NOT IN ('confirmed', 'processing', 'completed')
+             OR NEW.payment_status IN ('paid', 'partially_refunded'));
+    IF NOT told AND NOT works_as('lex_owner') THEN
+        RAISE EXCEPTION 'order %: % and % is not what % captured and % refunded of % tell',
+            NEW.order_number, NEW.status, NEW.payment_status, captured, refunded, NEW.total_amount
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'orders', COLUMN = 'payment_status',
+                  CONSTRAINT = 'ck_orders_paid';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.check_order_paid IS
+    'Refuses a payment status that the payments do not tell, and the confirmation of what is not paid.';
+CREATE TRIGGER tr_orders_paid AFTER UPDATE OF status, payment_status ON orders
+    FOR EACH ROW WHEN ((OLD.status, OLD.payment_status) IS DISTINCT FROM (NEW.status, NEW.payment_status))
+    EXECUTE FUNCTION check_order_paid();
+"""
+
+# The number of an order is written with it, never changed, and by nobody's statement: whose transaction wrote it is
+# the one that places the order.
+LINES = """
+CREATE FUNCTION public.check_lines() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+    placed uuid[] := ARRAY(SELECT DISTINCT order_id FROM added);
+    one uuid;
+    found record;
+BEGIN
+    IF cardinality(placed) > 1 AND works_as('lex_owner') THEN
+        RETURN NULL;
+    END IF;
+    FOREACH one IN ARRAY placed LOOP
+        SELECT o.order_number, o.total_amount, n.xmin = pg_current_xact_id()::xid AS is_new,
+               (SELECT sum(i.total_amount) FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id)
+                   AS lines
+        INTO found FROM orders o JOIN order_numbers n ON n.order_number = o.order_number WHERE o.id = one;
+        CONTINUE WHEN found.is_new AND found.lines = found.total_amount OR works_as('lex_owner');
+        RAISE EXCEPTION 'order %: %', found.order_number,
+            CASE WHEN found.is_new THEN format('its lines come to %s, not %s', found.lines, found.total_amount)
+                ELSE 'lines come with the order, none later' END
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'order_items', CONSTRAINT = 'ck_order_items_placed';
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.check_lines IS
+    'Lets lines be written by the transaction that places their order only, and asks that they make up its total.';
+CREATE TRIGGER tr_order_items_placed AFTER INSERT ON order_items REFERENCING NEW TABLE AS added
+    FOR EACH STATEMENT EXECUTE FUNCTION check_lines();
+"""
+
 # USAGE: what a role may do at once. An administrator who could become staff is not staff until then. No setting counts:
 # whoever sends SQL may set any.
 ROLES = """
@@ -180,41 +305,6 @@ SET search_path = pg_catalog, pg_temp AS $$
     )
 $$;
 COMMENT ON FUNCTION public.works_as IS 'Whether this connection has the rights of one of these roles.';
-"""
-
-# Sales only lower what is on hand. It rises when the shop receives or counts, and, whoever acts, when an order gives
-# back what it took: then the movements say so.
-STOCK = """
-CREATE TRIGGER tr_products_tracked BEFORE UPDATE OF reserved_quantity ON products
-    FOR EACH ROW WHEN (NEW.reserved_quantity > OLD.reserved_quantity AND NOT NEW.track_inventory)
-    EXECUTE FUNCTION forbid('products', 'of a product whose stock is not tracked nothing is held');
-
-CREATE FUNCTION public.check_stock_rise() RETURNS trigger LANGUAGE plpgsql
-SET search_path = public, pg_temp AS $$
-DECLARE
-    moved bigint;
-BEGIN
-    IF works_as('lex_owner', 'lex_staff', 'lex_worker') THEN
-        RETURN NULL;
-    END IF;
-    IF TG_TABLE_NAME = 'products' THEN
-        SELECT sum(on_hand_change) - NEW.stock_quantity INTO moved FROM stock_movements WHERE product_id = NEW.id;
-    ELSE
-        SELECT -sum(on_hand_change) INTO moved FROM stock_movements
-        WHERE product_id = NEW.product_id AND order_id = NEW.order_id;
-    END IF;
-    IF moved IS NULL OR moved < 0 THEN
-        RAISE EXCEPTION 'stock rises by what the shop receives or an order gives back, not by this'
-            USING ERRCODE = '42501', SCHEMA = 'public', TABLE = TG_TABLE_NAME, CONSTRAINT = TG_NAME;
-    END IF;
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION public.check_stock_rise IS 'Refuses stock that nobody received and no order gave back.';
-CREATE TRIGGER tr_products_rise AFTER UPDATE OF stock_quantity ON products
-    FOR EACH ROW WHEN (NEW.stock_quantity > OLD.stock_quantity) EXECUTE FUNCTION check_stock_rise();
-CREATE TRIGGER tr_stock_movements_rise AFTER INSERT ON stock_movements
-    FOR EACH ROW WHEN (NEW.on_hand_change > 0) EXECUTE FUNCTION check_stock_rise();
 """
 
 # A booking of a resource takes its stretch of time, buffers included, where no two may overlap; one of a slot takes
@@ -299,15 +389,16 @@ DROP TRIGGER tr_bookings_seats_update ON bookings;
 DROP TRIGGER tr_bookings_seats ON bookings;
 DROP TRIGGER tr_bookings_move ON bookings;
 DROP TRIGGER tr_bookings_take ON bookings;
-DROP TRIGGER tr_stock_movements_rise ON stock_movements;
-DROP TRIGGER tr_products_rise ON products;
-DROP TRIGGER tr_products_tracked ON products;
+DROP TRIGGER tr_order_items_placed ON order_items;
+DROP TRIGGER tr_orders_paid ON orders;
+DROP TRIGGER tr_payments_due ON payments;
+DROP TRIGGER tr_payments_word ON payments;
 DROP TRIGGER tr_payments_moves ON payments;
 DROP TRIGGER tr_orders_number_update ON orders;
 DROP TRIGGER tr_orders_number ON orders;
 DROP FUNCTION note_order_number();
 DROP TABLE order_numbers;
-DROP FUNCTION count_booked_seats(), take_booked_time(), check_stock_rise(),
+DROP FUNCTION count_booked_seats(), take_booked_time(), check_lines(), check_order_paid(), check_tender(),
     works_as(name[]), check_payment_moves();
 """
 
@@ -333,11 +424,14 @@ def upgrade() -> None:
     keep = (_keep(table, columns, reason) for table, (columns, reason) in LASTING.items())
     limits = (f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({limit})" for name, (table, limit) in LIMITS.items())
     keys = (KEY.format(*key) for key in KEYS)
-    run(TIMEOUTS, UNIQUE, *keys, NUMBERS, FOLLOW, *limits, *keep, MONEY, ROLES, STOCK, BOOKINGS, ALWAYS)
+    begin = (BEGIN.format(table, wrong, reason) for table, (wrong, reason) in BEGINNINGS.items())
+    run(TIMEOUTS, UNIQUE, *keys, NUMBERS, FOLLOW, *limits, *keep, MONEY, ROLES, *begin, WORD, PAID, LINES)
+    run(BOOKINGS, ALWAYS)
 
 
 def downgrade() -> None:
     unkeep = (UNKEEP.format(table) for table in LASTING)
     unlimit = (f"ALTER TABLE {table} DROP CONSTRAINT {name}" for name, (table, _) in LIMITS.items())
     keys = (KEY.format(child, parent, _first(own, n), _first(its, n)) for child, parent, own, its, n in KEYS)
-    run(TIMEOUTS, DROP, *unkeep, *unlimit, UNFOLLOW, *keys, UNUNIQUE)
+    unbegin = (f"DROP TRIGGER tr_{table}_start ON {table}" for table in BEGINNINGS)
+    run(TIMEOUTS, *unbegin, DROP, *unkeep, *unlimit, UNFOLLOW, *keys, UNUNIQUE)

@@ -1,4 +1,4 @@
-"""A person who was erased stays erased, and nobody is erased whose order is still open.
+"""A person who was erased stays erased and orders nothing, and nobody is erased whose order is still open.
 
 Revision ID: 20250126000017
 Revises: 20250126000016
@@ -30,7 +30,8 @@ COMMENT ON FUNCTION public.open_orders IS
     'Numbers of a person''s orders that are unpaid, not handed over yet, being paid or being refunded.';
 """
 
-# The rule is ENABLE ALWAYS: it holds for every role and for replication sessions too.
+# The rules are ENABLE ALWAYS: they hold for every role and for replication sessions too. A key is wrapped anew under
+# another key of the ring, and no otherwise: half a change would make it unreadable.
 GUARD = """
 CREATE FUNCTION public.guard_person_key() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
@@ -42,27 +43,75 @@ BEGIN
                   CONSTRAINT = 'ck_person_keys_final';
     END IF;
     IF NEW.wrapped_key IS NULL THEN
+        PERFORM FROM person_keys k WHERE k.user_id = OLD.user_id FOR UPDATE;  -- who places an order has locked it
         open := open_orders(OLD.user_id);
         IF open <> '{}' THEN
             RAISE EXCEPTION 'person % has open orders: %', OLD.user_id, array_to_string(open, ', ')
                 USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'person_keys', COLUMN = 'wrapped_key',
                       CONSTRAINT = 'ck_person_keys_open_orders';
         END IF;
+    ELSIF NEW.user_id <> OLD.user_id OR NEW.created_at <> OLD.created_at
+            OR (NEW.wrapped_key = OLD.wrapped_key) <> (NEW.key_id = OLD.key_id) THEN
+        RAISE EXCEPTION 'the key of person % is wrapped anew under another key of the ring, or stays', OLD.user_id
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'person_keys', COLUMN = 'wrapped_key',
+                  CONSTRAINT = 'ck_person_keys_rewrapped';
     END IF;
     RETURN NEW;
 END
 $$;
 COMMENT ON FUNCTION public.guard_person_key IS
-    'Keeps a destroyed key destroyed, and a key as long as its person has open orders.';
+    'Keeps a destroyed key destroyed, and a key as long as its person has open orders; else it is only wrapped anew.';
 
 CREATE TRIGGER tr_person_keys_guard BEFORE UPDATE ON person_keys
     FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION guard_person_key();
-ALTER TABLE person_keys ENABLE ALWAYS TRIGGER tr_person_keys_guard;
+CREATE TRIGGER tr_person_keys_truncate BEFORE TRUNCATE ON person_keys
+    EXECUTE FUNCTION forbid('person_keys', 'a key is destroyed by erasing its person');
+
+CREATE FUNCTION public.keep_person_key() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM users u WHERE u.id = OLD.user_id) THEN
+        RAISE EXCEPTION 'the key of person % is destroyed by erasing, never deleted', OLD.user_id
+            USING ERRCODE = '23001', SCHEMA = 'public', TABLE = 'person_keys', CONSTRAINT = 'tr_person_keys_keep';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.keep_person_key IS
+    'Lets the row of a key go with its person alone: so none is put in again.';
+CREATE CONSTRAINT TRIGGER tr_person_keys_keep AFTER DELETE ON person_keys DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION keep_person_key();
+ALTER TABLE person_keys ENABLE ALWAYS TRIGGER tr_person_keys_guard, ENABLE ALWAYS TRIGGER tr_person_keys_truncate,
+    ENABLE ALWAYS TRIGGER tr_person_keys_keep;
+"""
+
+# Whoever places locks the key, and whoever destroys it locks it against that: the second sees what the first did.
+PLACE = """
+CREATE FUNCTION public.require_person_key() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    is_erased boolean;
+BEGIN
+    SELECT k.wrapped_key IS NULL INTO is_erased FROM person_keys k WHERE k.user_id = NEW.user_id FOR KEY SHARE;
+    IF is_erased THEN
+        RAISE EXCEPTION 'person % was erased and orders nothing', NEW.user_id
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'orders', COLUMN = 'user_id',
+                  CONSTRAINT = 'ck_orders_erased';
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION public.require_person_key IS 'Keeps the key of whoever places an order until that is done.';
+CREATE TRIGGER tr_orders_person BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION require_person_key();
+ALTER TABLE orders ENABLE ALWAYS TRIGGER tr_orders_person;
 """
 
 DROP = """
+DROP TRIGGER tr_orders_person ON orders;
+DROP TRIGGER tr_person_keys_keep ON person_keys;
+DROP TRIGGER tr_person_keys_truncate ON person_keys;
 DROP TRIGGER tr_person_keys_guard ON person_keys;
-DROP FUNCTION guard_person_key(), open_orders(uuid);
+DROP FUNCTION require_person_key(), keep_person_key(), guard_person_key(), open_orders(uuid);
 """
 
 
@@ -74,7 +123,7 @@ def run(*statements: str) -> None:
 
 
 def upgrade() -> None:
-    run(TIMEOUTS, OPEN, GUARD)
+    run(TIMEOUTS, OPEN, GUARD, PLACE)
 
 
 def downgrade() -> None:

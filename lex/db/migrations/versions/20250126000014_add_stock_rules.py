@@ -1,0 +1,224 @@
+"""Stock moves with its holds and movements alone, and customers move their own.
+
+Revision ID: 20250126000014
+Revises: 20250126000013
+"""
+
+from alembic import op
+
+revision = "20250126000014"
+down_revision = "20250126000013"
+branch_labels = None
+depends_on = None
+kind = "schema"
+
+TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
+
+# Whose an order is, as the policies say it, for functions that see every order. Nobody asks the back office and Lex.
+MINE = """(
+            session_user <> 'lex_app' OR o.user_id = nullif(current_setting('lex.user_id', true), '')::uuid
+            OR o.id = ANY (coalesce(nullif(current_setting('lex.orders', true), ''), '{}')::uuid[]))"""
+
+# Holds carry the stock: one that comes or goes moves the counters and writes the movement, and what it was follows from
+# its order. These fire once the statement is done, which may write the order and its lines too.
+HOLDS = f"""
+CREATE TRIGGER tr_products_tracked BEFORE UPDATE OF reserved_quantity ON products
+    FOR EACH ROW WHEN (NEW.reserved_quantity > OLD.reserved_quantity AND NOT NEW.track_inventory)
+    EXECUTE FUNCTION forbid('products', 'of a product whose stock is not tracked nothing is held');
+
+CREATE FUNCTION public.move_held_stock() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    placed uuid;
+    standing record;
+    told text;
+    sign integer := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END;
+BEGIN
+    FOR placed IN SELECT DISTINCT order_id FROM moved LOOP
+        SELECT o.status, o.payment_status, o.cancel_reason, {MINE} AS is_mine INTO standing
+        FROM orders o WHERE o.id = placed;
+        told := CASE
+            WHEN TG_OP = 'INSERT' THEN CASE WHEN standing.is_mine AND standing.status = 'pending' AND NOT EXISTS (
+                SELECT FROM moved m WHERE m.order_id = placed AND m.quantity IS DISTINCT FROM (
+                    SELECT sum(i.quantity) FROM order_items i
+                    WHERE i.order_id = placed AND i.product_id = m.product_id AND i.is_stock_tracked)
+            ) THEN 'hold' END
+            WHEN standing.is_mine AND standing.payment_status = 'paid' THEN 'sale'
+            WHEN standing.is_mine AND standing.status = 'canceled' OR session_user <> 'lex_app' THEN 'release'
+            WHEN NOT EXISTS (SELECT FROM moved m WHERE m.order_id = placed AND m.expires_at >= now()) THEN 'release'
+        END;
+        IF told IS NULL THEN
+            RAISE EXCEPTION 'units are held for the lines of an own pending order until it is paid, canceled or expired'
+                USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'stock_holds', CONSTRAINT = 'ck_stock_holds_order';
+        END IF;
+        UPDATE products p SET reserved_quantity = p.reserved_quantity + sign * m.quantity,
+            stock_quantity = p.stock_quantity - CASE told WHEN 'sale' THEN m.quantity ELSE 0 END
+        FROM moved m WHERE m.order_id = placed AND p.id = m.product_id;
+        INSERT INTO stock_movements
+            (id, product_id, order_id, kind, on_hand_change, reserved_change, reason, actor_id)
+        SELECT uuid_v7(), m.product_id, placed, told, CASE told WHEN 'sale' THEN -m.quantity ELSE 0 END,
+            sign * m.quantity,
+            CASE told WHEN 'release' THEN CASE standing.status WHEN 'canceled' THEN standing.cancel_reason
+                ELSE 'expired' END END,
+            nullif(current_setting('lex.user_id', true), '')::uuid
+        FROM moved m WHERE m.order_id = placed;
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.move_held_stock IS
+    'Moves the counters with the holds and writes it down; a hold goes as its order is paid, canceled or expired.';
+CREATE TRIGGER tr_stock_holds_insert AFTER INSERT ON stock_holds REFERENCING NEW TABLE AS moved
+    FOR EACH STATEMENT WHEN (current_user IN ('lex_app', 'lex_staff', 'lex_worker')) EXECUTE FUNCTION move_held_stock();
+CREATE TRIGGER tr_stock_holds_delete AFTER DELETE ON stock_holds REFERENCING OLD TABLE AS moved
+    FOR EACH STATEMENT WHEN (current_user IN ('lex_app', 'lex_staff', 'lex_worker')) EXECUTE FUNCTION move_held_stock();
+
+CREATE FUNCTION public.guard_hold() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM orders o WHERE o.id = OLD.order_id) THEN
+        RAISE EXCEPTION 'how long an order of somebody else holds its units is not yours to say'
+            USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'stock_holds', CONSTRAINT = 'ck_stock_holds_order';
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION public.guard_hold IS
+    'Lets customers move the time of their own holds alone: the policies say whose.';
+CREATE TRIGGER tr_stock_holds_guard BEFORE UPDATE ON stock_holds
+    FOR EACH ROW WHEN (current_user = 'lex_app') EXECUTE FUNCTION guard_hold();
+"""
+
+# Who locks a row of a product or a coupon needs the right to change some column of it, and changes none.
+LOCKED = ("products", "coupons")
+LOCK = """
+CREATE TRIGGER tr_{0}_locked BEFORE UPDATE ON {0}
+    FOR EACH ROW WHEN (current_user = 'lex_app') EXECUTE FUNCTION forbid('{0}', 'customers lock this row, no more');
+"""
+
+# What no hold tells: late money finds its units given away, and a canceled order gives back what did not leave yet.
+SALES = f"""
+CREATE FUNCTION public.sell_unheld_stock(placed uuid) RETURNS integer LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    short integer;
+BEGIN
+    IF NOT EXISTS (SELECT FROM orders o WHERE o.id = placed AND o.payment_status = 'paid' AND {MINE}) THEN
+        RAISE EXCEPTION 'only a paid order of one''s own takes stock'
+            USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'products', CONSTRAINT = 'ck_products_sale';
+    END IF;
+    WITH wanted AS (
+        SELECT i.product_id, sum(i.quantity)::int AS quantity FROM order_items i
+        WHERE i.order_id = placed AND i.is_stock_tracked AND NOT EXISTS (
+            SELECT FROM stock_movements m
+            WHERE m.order_id = placed AND m.product_id = i.product_id AND m.kind = 'sale')
+        GROUP BY i.product_id
+    ), sold AS (
+        UPDATE products p SET stock_quantity = p.stock_quantity - w.quantity FROM wanted w
+        WHERE p.id = w.product_id AND p.stock_quantity - p.reserved_quantity >= w.quantity
+        RETURNING p.id AS product_id, w.quantity
+    ), moved AS (
+        INSERT INTO stock_movements (id, product_id, order_id, kind, on_hand_change, actor_id)
+        SELECT uuid_v7(), product_id, placed, 'sale', -quantity,
+            nullif(current_setting('lex.user_id', true), '')::uuid FROM sold
+    )
+    SELECT (SELECT count(*) FROM wanted) - (SELECT count(*) FROM sold) INTO short;
+    RETURN short;
+END
+$$;
+COMMENT ON FUNCTION public.sell_unheld_stock IS
+    'Sells what a paid order no longer holds, from what is free; returns how many products are short.';
+
+CREATE FUNCTION public.take_back_stock(placed uuid) RETURNS integer LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    told text;
+    products integer;
+BEGIN
+    SELECT o.cancel_reason INTO told FROM orders o WHERE o.id = placed AND o.status = 'canceled' AND {MINE};
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'only a canceled order of one''s own gives stock back'
+            USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'products', CONSTRAINT = 'ck_products_return';
+    END IF;
+    WITH back AS (
+        SELECT i.product_id, sum(i.quantity - i.fulfilled_quantity)::int AS quantity FROM order_items i
+        WHERE i.order_id = placed AND i.is_stock_tracked AND i.quantity > i.fulfilled_quantity AND EXISTS (
+            SELECT FROM stock_movements m
+            WHERE m.order_id = placed AND m.product_id = i.product_id
+            HAVING bool_or(m.kind = 'sale') AND NOT bool_or(m.kind = 'return'))
+        GROUP BY i.product_id
+    ), restocked AS (
+        UPDATE products p SET stock_quantity = p.stock_quantity + b.quantity FROM back b WHERE p.id = b.product_id
+    ), moved AS (
+        INSERT INTO stock_movements (id, product_id, order_id, kind, on_hand_change, reason, actor_id)
+        SELECT uuid_v7(), product_id, placed, 'return', quantity, told,
+            nullif(current_setting('lex.user_id', true), '')::uuid FROM back
+    )
+    SELECT count(*) INTO products FROM back;
+    RETURN products;
+END
+$$;
+COMMENT ON FUNCTION public.take_back_stock IS
+    'Puts what a canceled order sold and never handed over back on the shelf, once; returns how many products.';
+REVOKE EXECUTE ON FUNCTION public.sell_unheld_stock, public.take_back_stock FROM PUBLIC;
+"""
+
+# What the shop receives and counts it writes itself: counters and movements in one statement, after which they agree.
+STOCK = """
+CREATE FUNCTION public.check_stock_told() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    product uuid := (coalesce(to_jsonb(NEW), to_jsonb(OLD)) ->> TG_ARGV[0])::uuid;
+    wrong record;
+BEGIN
+    SELECT p.sku, p.stock_quantity, p.reserved_quantity, m.on_hand, m.reserved INTO wrong
+    FROM products p, (
+        SELECT coalesce(sum(on_hand_change), 0) AS on_hand, coalesce(sum(reserved_change), 0) AS reserved
+        FROM stock_movements WHERE product_id = product) m
+    WHERE p.id = product AND p.deleted_at IS NULL
+      AND (p.stock_quantity, p.reserved_quantity) <> (m.on_hand, m.reserved);
+    IF FOUND THEN
+        RAISE EXCEPTION 'product %: % on hand and % reserved, but its movements tell % and %', wrong.sku,
+            wrong.stock_quantity, wrong.reserved_quantity, wrong.on_hand, wrong.reserved
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'products', CONSTRAINT = 'ck_products_movements';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.check_stock_told IS
+    'Refuses counters without their movements, and movements without theirs.';
+CREATE TRIGGER tr_products_told_insert AFTER INSERT ON products FOR EACH ROW
+    WHEN (current_user IN ('lex_staff', 'lex_worker') AND NEW.stock_quantity <> 0)
+    EXECUTE FUNCTION check_stock_told('id');
+CREATE TRIGGER tr_products_told AFTER UPDATE OF stock_quantity, reserved_quantity ON products FOR EACH ROW
+    WHEN (current_user IN ('lex_staff', 'lex_worker')) EXECUTE FUNCTION check_stock_told('id');
+CREATE TRIGGER tr_stock_movements_told AFTER INSERT OR DELETE ON stock_movements FOR EACH ROW
+    WHEN (current_user IN ('lex_staff', 'lex_worker')) EXECUTE FUNCTION check_stock_told('product_id');
+"""
+
+DROP = """
+DROP TRIGGER tr_stock_movements_told ON stock_movements;
+DROP TRIGGER tr_products_told ON products;
+DROP TRIGGER tr_products_told_insert ON products;
+DROP TRIGGER tr_stock_holds_guard ON stock_holds;
+DROP TRIGGER tr_stock_holds_delete ON stock_holds;
+DROP TRIGGER tr_stock_holds_insert ON stock_holds;
+DROP TRIGGER tr_products_tracked ON products;
+DROP FUNCTION check_stock_told(), take_back_stock(uuid), sell_unheld_stock(uuid), guard_hold(), move_held_stock();
+"""
+
+
+def run(*statements: str) -> None:
+    """Through the driver's own cursor: SQL text may hold `%` and `:`, which are no parameters here."""
+    cursor = op.get_bind().connection.cursor()
+    for statement in statements:
+        cursor.execute(statement)
+
+
+def upgrade() -> None:
+    locked = (LOCK.format(table) for table in LOCKED)
+    run(TIMEOUTS, HOLDS, *locked, SALES, STOCK)
+
+
+def downgrade() -> None:
+    unlock = (f"DROP TRIGGER tr_{table}_locked ON {table}" for table in LOCKED)
+    run(TIMEOUTS, *unlock, DROP)

@@ -1,0 +1,96 @@
+"""Statements of a transaction: when they are prepared, what an error and a canceled task leave behind."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import LiteralString
+
+import psycopg
+import pytest
+from psycopg.pq import TransactionStatus
+
+from lex.db import sql, wire
+from lex.db.pool import Pool
+from lex.db.session import Session
+from lex.db.wire import Wire
+
+PREPARED: LiteralString = "SELECT count(*) FROM pg_prepared_statements WHERE statement = %(text)s"
+DOUBLE: LiteralString = "SELECT %(n)s::int * 2"
+
+
+@pytest.fixture
+async def connection(database_url: str) -> AsyncIterator[Wire]:
+    opened = await Wire.connect(database_url, autocommit=True)
+    yield opened
+    await opened.close()
+
+
+async def value(connection: Wire, statement: LiteralString, **params: object) -> object:
+    return await sql.fetch_value(Session(connection), statement, **params)
+
+
+async def test_what_comes_often_is_prepared(connection: Wire) -> None:
+    for n in range(wire.PREPARED_AFTER):
+        assert await value(connection, DOUBLE, n=n) == 2 * n
+    assert await value(connection, PREPARED, text="SELECT $1::int * 2") == 0
+    assert await value(connection, DOUBLE, n=21) == 42
+    assert await value(connection, PREPARED, text="SELECT $1::int * 2") == 1
+
+
+async def test_what_was_prepared_outlives_a_rollback(database_url: str) -> None:
+    pool = Pool(database_url, 1)
+    lent = await pool.take()
+    await lent.say(b"BEGIN")
+    for n in range(wire.PREPARED_AFTER + 1):
+        await value(lent, DOUBLE, n=n)
+    await pool.give(lent)
+    again = await pool.take()
+    assert again.pgconn.transaction_status == TransactionStatus.IDLE
+    assert await value(again, PREPARED, text="SELECT $1::int * 2") == 1
+    await pool.give(again)
+    await pool.close()
+
+
+async def test_no_more_stay_prepared_than_may(connection: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "MOST_PREPARED", 3)
+    for n in range(wire.PREPARED_AFTER + 1):
+        await value(connection, DOUBLE, n=n)
+    others: tuple[LiteralString, ...] = ("SELECT 1", "SELECT 2", "SELECT 3")
+    for statement in others:
+        await value(connection, statement)
+    assert await value(connection, PREPARED, text="SELECT $1::int * 2") == 0
+    assert await value(connection, DOUBLE, n=4) == 8
+
+
+async def test_a_lost_preparation_fails_once(connection: Wire) -> None:
+    for n in range(wire.PREPARED_AFTER + 1):
+        await value(connection, DOUBLE, n=n)
+    await connection.say(b"DEALLOCATE ALL")
+    with pytest.raises(psycopg.errors.InvalidSqlStatementName):
+        await value(connection, DOUBLE, n=1)
+    assert await value(connection, DOUBLE, n=4) == 8
+
+
+async def test_a_canceled_task_ends_its_statement(connection: Wire) -> None:
+    await connection.say(b"BEGIN")
+    task = asyncio.create_task(value(connection, "SELECT pg_sleep(60)"))
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert connection.pgconn.transaction_status == TransactionStatus.INERROR
+    await connection.say(b"ROLLBACK")
+    assert await value(connection, DOUBLE, n=4) == 8
+
+
+async def test_long_values_and_many_rows_pass(connection: Wire) -> None:
+    text = "ä" * 5_000_000
+    assert await value(connection, "SELECT %(text)s::text", text=text) == text
+    assert await value(connection, "SELECT count(*) FROM generate_series(1, 100000) WHERE 7 %% 4 = 3") == 100000
+
+
+async def test_the_first_error_of_several_is_raised(connection: Wire) -> None:
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await connection.say(b"SELECT 1; SELECT 1 / 0; SELECT 2")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        await value(connection, "SELECT * FROM nowhere")
+    assert await value(connection, DOUBLE, n=4) == 8

@@ -1,0 +1,182 @@
+"""What somebody tries to have goods without paying, or money back that nobody paid."""
+
+from tests.hostile.attempts import APP, OWNER, STAFF, WORKER, Attempt
+
+MONEY = [
+    Attempt(
+        "change a captured payment's amount",
+        (APP, STAFF),
+        "UPDATE payments SET amount = 1 WHERE id = {payment}",
+        "permission denied",
+    ),
+    Attempt(
+        "change a captured payment's amount",
+        (WORKER, OWNER),
+        "UPDATE payments SET amount = 1 WHERE id = {payment}",
+        "is captured: its amount cannot change any more",
+    ),
+    Attempt(
+        "raise what was captured",
+        (APP, STAFF),
+        "UPDATE payments SET captured_amount = 99 WHERE id = {payment}",
+        "permission denied",
+    ),
+    Attempt(
+        "raise what was captured",
+        (WORKER, OWNER),
+        "UPDATE payments SET captured_amount = 99 WHERE id = {payment}",
+        "99.00 captured is not the 12.00 of its ledger",
+    ),
+    Attempt(
+        "say it was refunded",
+        (APP, STAFF),
+        "UPDATE payments SET refunded_amount = 3 WHERE id = {payment}",
+        "permission denied",
+    ),
+    Attempt(
+        "say it was refunded",
+        (WORKER, OWNER),
+        "UPDATE payments SET refunded_amount = 3 WHERE id = {payment}",
+        "3.00 refunded is more than the 0 of its refunds",
+    ),
+    Attempt(
+        "take a capture back to pending",
+        (APP, STAFF, WORKER, OWNER),
+        "UPDATE payments SET status = 'pending' WHERE id = {payment}",
+        "is captured and cannot become pending",
+    ),
+    Attempt("delete a payment", (APP, STAFF, WORKER), "DELETE FROM payments WHERE id = {payment}", "permission denied"),
+    Attempt("delete a payment", (OWNER,), "DELETE FROM payments WHERE id = {payment}", "a payment is kept for ever"),
+    Attempt("rewrite the ledger", (APP, STAFF, WORKER), "UPDATE payment_events SET amount = 1", "permission denied"),
+    Attempt("rewrite the ledger", (OWNER,), "UPDATE payment_events SET amount = 1", "is only added to"),
+    Attempt(
+        "refund oneself",
+        (APP,),
+        "INSERT INTO refunds (id, payment_id, order_id, user_id, amount, currency)"
+        " VALUES (public.uuid_v7(), {payment}, {order}, {eve}, 1, 'EUR')",
+        "permission denied",
+    ),
+    Attempt(
+        "refund more than was captured",
+        (STAFF, WORKER, OWNER),
+        "INSERT INTO refunds (id, payment_id, order_id, user_id, amount, currency)"
+        " VALUES (public.uuid_v7(), {payment}, {order}, {eve}, 12.01, 'EUR')",
+        "is too much: 12.00 of the 12.00 captured is left",
+    ),
+    Attempt(
+        "refund in another currency",
+        (STAFF, WORKER, OWNER),
+        "INSERT INTO refunds (id, payment_id, order_id, user_id, amount, currency)"
+        " VALUES (public.uuid_v7(), {payment}, {order}, {eve}, 1, 'USD')",
+        "cannot be refunded in USD",
+    ),
+    Attempt(
+        "say that an unpaid order is paid",
+        (APP, STAFF, WORKER),
+        "UPDATE orders SET payment_status = 'paid', paid_at = now() WHERE id = {unpaid}",
+        "pending and paid is not what 0 captured and 0 refunded of 12.00 tell",
+    ),
+    Attempt(
+        "confirm an unpaid order",
+        (APP, STAFF, WORKER),
+        "UPDATE orders SET status = 'confirmed' WHERE id = {unpaid}",
+        "confirmed and unpaid is not what",
+    ),
+    Attempt(
+        "place an order that is paid",
+        (APP, STAFF, WORKER),
+        "INSERT INTO orders SELECT (json_populate_record(o, json_build_object('id', public.uuid_v7(),"
+        " 'order_number', 'EVE-2', 'payment_status', 'paid'))).* FROM orders o WHERE o.id = {unpaid}",
+        "an order starts pending and unpaid",
+    ),
+    Attempt(
+        "place an order that is done",
+        (APP, STAFF, WORKER),
+        "INSERT INTO orders SELECT (json_populate_record(o, json_build_object('id', public.uuid_v7(),"
+        " 'order_number', 'EVE-2', 'status', 'completed'))).* FROM orders o WHERE o.id = {unpaid}",
+        "an order starts pending and unpaid",
+    ),
+    Attempt(
+        "pay with a payment that is captured",
+        (APP, STAFF),
+        "INSERT INTO payments (id, order_id, user_id, provider, currency, amount, captured_amount, status)"
+        " VALUES (public.uuid_v7(), {unpaid}, {eve}, 'sandbox', 'EUR', 12, 12, 'captured')",
+        "permission denied",
+    ),
+    Attempt(
+        "pay with a payment that is captured",
+        (WORKER,),
+        "INSERT INTO payments (id, order_id, user_id, provider, currency, amount, captured_amount, status)"
+        " VALUES (public.uuid_v7(), {unpaid}, {eve}, 'sandbox', 'EUR', 12, 12, 'captured')",
+        "a payment starts before any money moved",
+    ),
+    Attempt(
+        "owe a cent",
+        (APP, STAFF, WORKER),
+        "INSERT INTO payments (id, order_id, user_id, provider, currency, amount)"
+        " VALUES (public.uuid_v7(), {unpaid}, {eve}, 'sandbox', 'EUR', 0.01)",
+        "a payment of 0.01 is not the 12.00 that is due",
+    ),
+    Attempt(
+        "say that a payment under way was captured",
+        (APP, STAFF),
+        "UPDATE payments SET status = 'captured' WHERE id = {begun}",
+        "the word of its provider",
+    ),
+    Attempt(
+        "name a payment of the provider that somebody else made",
+        (APP, STAFF),
+        "UPDATE payments SET provider_payment_id = 'pi_of_ada' WHERE id = {begun}",
+        "the word of its provider",
+    ),
+    Attempt(
+        "name a payment of the provider that somebody else made",
+        (APP, STAFF),
+        "INSERT INTO payment_references (provider, provider_payment_id, payment_id, order_id, user_id)"
+        " VALUES ('sandbox', 'pi_of_ada', {begun}, {waiting}, {eve})",
+        "permission denied",
+    ),
+    Attempt(
+        "write the ledger",
+        (APP, STAFF),
+        "INSERT INTO payment_events (id, payment_id, order_id, user_id, provider_reference, kind, amount, currency,"
+        " occurred_at) VALUES (public.uuid_v7(), {begun}, {waiting}, {eve}, 'x', 'captured', 12, 'EUR', now())",
+        "permission denied",
+    ),
+    Attempt(
+        "say that a try succeeded",
+        (APP, STAFF),
+        "UPDATE payment_attempts SET status = 'succeeded' WHERE order_id = {waiting}",
+        "permission denied",
+    ),
+    Attempt(
+        "begin with a try that succeeded",
+        (APP, STAFF),
+        "INSERT INTO payment_attempts (id, payment_id, order_id, user_id, number, status)"
+        " VALUES (public.uuid_v7(), {begun}, {waiting}, {eve}, 2, 'succeeded')",
+        "permission denied",
+    ),
+    Attempt(
+        "say that a refund arrived",
+        (STAFF,),
+        "INSERT INTO refunds (id, payment_id, order_id, user_id, amount, currency, status)"
+        " VALUES (public.uuid_v7(), {payment}, {order}, {eve}, 1, 'EUR', 'succeeded')",
+        "a refund starts before the provider was asked",
+    ),
+    Attempt(
+        "put another thing into an order that is placed",
+        (APP, STAFF, WORKER),
+        "INSERT INTO order_items SELECT (json_populate_record(i, json_build_object('id', public.uuid_v7(),"
+        " 'position', 99))).* FROM order_items i WHERE i.id = {line}",
+        "lines come with the order, none later",
+    ),
+    Attempt(
+        "put it in after touching the order",
+        (APP, STAFF, WORKER),
+        "WITH touched AS (UPDATE orders SET cancel_reason = 'x' WHERE id = {order}) INSERT INTO order_items"
+        " SELECT (json_populate_record(i, json_build_object('id', public.uuid_v7(), 'position', 99))).*"
+        " FROM order_items i WHERE i.id = {line}",
+        "lines come with the order, none later",
+    ),
+    Attempt("change an invoice", (OWNER,), "UPDATE invoices SET number = 7", "never changed"),
+]
