@@ -42,7 +42,8 @@ REDEEM: LiteralString = """redeemed AS (
 )"""
 
 _RELEASE: LiteralString = """
-UPDATE coupon_usages SET status = 'released' WHERE order_id = %(order_id)s AND status <> 'released'
+UPDATE coupon_usages SET status = 'released'
+WHERE order_id = %(order_id)s AND user_id = %(user_id)s AND status <> 'released'
 """
 
 
@@ -76,6 +77,6 @@ def used(uses: Sequence[Use], mailbox: bytes) -> dict[str, object]:
     }
 
 
-async def release(session: Session, order_id: UUID) -> None:
-    """Give an order's uses back. Twice changes nothing."""
-    await sql.execute(session, _RELEASE, order_id=order_id)
+async def release(session: Session, order_id: UUID, user_id: UUID) -> None:
+    """Give the uses of somebody's order back. Twice changes nothing."""
+    await sql.execute(session, _RELEASE, order_id=order_id, user_id=user_id)

@@ -86,7 +86,7 @@ async def _cancel(session: Session, actor: Actor, order_id: UUID, reason: str, m
         await releasing.release(session, order_id)
     else:
         await releasing.take_back(session, order_id)
-    await coupons.release(session, order_id)
+    await coupons.release(session, order_id, head.user_id)
     await tell(session, actor, order_id, head.user_id, "canceled", reason=reason)
     await notify(session, user_id=head.user_id, order_id=order_id, template="order_canceled", data={})
 

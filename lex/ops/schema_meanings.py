@@ -270,7 +270,8 @@ MEANINGS = {
     "resource_id": "key of the row",
     "changes": "update: column → [old, new]; insert: `new` row; delete: `old` row",
     "database_user": "role of the database session",
-    "transaction_id": "transaction that wrote it",
+    "transaction_id": "transaction that wrote it, pg_current_xact_id(), which counts on past wraparounds; bigint, as"
+    " xid8 has no BRIN index, and transactions never reach 2^63",
     "audit_seals.number": "place in the chain, without gaps",
     "from_transaction": "first transaction whose rows it seals",
     "until_transaction": "first transaction it does not",

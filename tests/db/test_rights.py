@@ -18,6 +18,7 @@ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NO
 """
 #: Where a setting for the whole session is right: the connection is nobody else's and is closed after it.
 OWN_CONNECTIONS = {
+    "ops/dumps.py": "a restore, whose connection ends with it, runs what the dump says",
     "embedded/postgres.py": "makes the embedded server's roles",
     "ops/migrations.py": "migrates as lex_owner",
     "ops/schema_facts.py": "describes the schema",

@@ -32,13 +32,13 @@ IMPERSONAL = {"stock_holds", "stock_movements", "occupancies"}
 _BY_NUMBER = "resolves a reference from outside: the row found says whose it is"
 _OF_ALL = "a job or report over everybody's rows, in batches"
 _BY_ORDER = "follows the row of its order, which the flow holds locked"
+_BEFORE_ORDER = "takes its locks before the order's row is read, whose owner may change until then"
 #: Statements on tables of people that do not name `user_id` for each of them, and why they may.
 UNNAMED = {
-    "lex.coupons.holding._LOCK_FOR_ORDER": _BY_ORDER,
+    "lex.coupons.holding._LOCK_FOR_ORDER": _BEFORE_ORDER,
     "lex.coupons.holding.REDEEM": _BY_ORDER,
-    "lex.coupons.holding._RELEASE": _BY_ORDER,
     "lex.coupons.queries._CODES": _OF_ALL,
-    "lex.notifications.commands._MARK": "a job knows the notification by its id alone",
+    "lex.notifications.commands._MARK": "is marked even if its order was adopted while the mail was on its way",
     "lex.notifications.commands._RESEND": _OF_ALL,
     "lex.ops.currency._KEPT": _OF_ALL,
     "lex.ops.currency._PRICED": _OF_ALL,
@@ -50,8 +50,8 @@ UNNAMED = {
     "lex.orders.finding._NUMBER": _BY_NUMBER,
     "lex.orders.paying._PAID_FREE": _BY_ORDER,
     "lex.payments.queries._STALE": _OF_ALL,
-    "lex.stock.holding.LOCKED": _BY_ORDER,
-    "lex.stock.holding._LOCK_FOR_ORDER": _BY_ORDER,
+    "lex.stock.holding.LOCKED": _BEFORE_ORDER,
+    "lex.stock.holding._LOCK_FOR_ORDER": _BEFORE_ORDER,
 }
 _TABLE = re.compile(r"\b(?:FROM|INTO|UPDATE|JOIN)\s+(?:public\.)?(\w+)")
 
