@@ -44,6 +44,7 @@ FAST = {  # for tests: a crash of the machine may lose everything
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_wal_size": "256MB",  # the folder may lie in memory
+    "wal_keep_size": "512MB",  # each database made is a checkpoint, which would clear away what another test looks at
     "idle_in_transaction_session_timeout": "5min",
 }
 
