@@ -72,9 +72,15 @@ class Settings:
     """One field a setting; the environment name is `LEX_` + the field's name unless told otherwise."""
 
     database_url: str = _setting("", "PostgreSQL address; empty starts the embedded server.", "DATABASE_URL")
-    app_database_url: str = _setting("", "Where customers' requests log in; empty derives it from DATABASE_URL.")
-    staff_database_url: str = _setting("", "Where the back office logs in; empty derives it from DATABASE_URL.")
-    worker_database_url: str = _setting("", "Where jobs and commands log in; empty derives it from DATABASE_URL.")
+    app_database_url: str = _setting(
+        "", "Where customers' requests log in as lex_app; empty derives it from DATABASE_URL."
+    )
+    staff_database_url: str = _setting(
+        "", "Where the back office logs in as lex_staff; empty derives it from DATABASE_URL."
+    )
+    worker_database_url: str = _setting(
+        "", "Where jobs and commands log in as lex_worker; empty derives it from DATABASE_URL."
+    )
     database_role_secret: str = _setting(
         "", "Secret the passwords of the database's roles come from; empty keeps one in the home folder."
     )

@@ -11,16 +11,17 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from lex.core.errors import Unavailable
+from lex.db.roles import other_login
 from lex.db.wire import Wire
 
 _SECONDS = 5.0
 
 
 class Pool:
-    """At most `size` connections to `url`, opened when they are wanted; `options` are psycopg's."""
+    """At most `size` connections as `role` to `url`, opened when they are wanted; `options` are psycopg's."""
 
-    def __init__(self, url: str, size: int, **options: Any) -> None:
-        self._url, self._options = url, options
+    def __init__(self, role: str, url: str, size: int, **options: Any) -> None:
+        self._role, self._url, self._options = role, url, options
         self._idle: list[Wire] = []
         self._places = asyncio.Semaphore(size)
         self.used = 0
@@ -31,7 +32,8 @@ class Pool:
         return len(self._idle)
 
     async def take(self) -> Wire:
-        """A connection; `give` it back. Raises `Unavailable` when none is given back for five seconds."""
+        """A connection; `give` it back. Raises `Unavailable` when none is given back for five seconds, and when the
+        address logs in as somebody else (`wrong_login`)."""
         if self._places.locked():
             await self._wait()
         else:
@@ -53,7 +55,11 @@ class Pool:
             raise Unavailable(text, code="overloaded") from error
 
     async def _connect(self) -> Wire:
-        return await Wire.connect(self._url, autocommit=True, **self._options)
+        connection = await Wire.connect(self._url, autocommit=True, **self._options)
+        if trouble := other_login(self._role, connection.pgconn):
+            await connection.close()
+            raise Unavailable(f"{self._role} cannot work: {trouble}. Run lex doctor.", code="wrong_login")
+        return connection
 
     async def give(self, connection: Wire) -> None:
         """Take a connection back, rolled back. What was cut is closed, and those at rest with it: a restart of the

@@ -12,6 +12,7 @@ import hmac
 import secrets
 from pathlib import Path
 
+from psycopg.pq.abc import PGconn
 from sqlalchemy.engine import make_url
 
 from lex.core.errors import Invalid
@@ -55,6 +56,13 @@ def _secret(config: Settings) -> str:
             "or run lex db roles, which makes one.",
         )
     return path.read_text().strip()
+
+
+def other_login(role: str, connection: PGconn) -> str | None:
+    """What is wrong with a connection that should be `role`'s: rules of the database ask for their roles by name, so
+    that a member of one would pass by them. The server says who logged in; a pooler may keep it to itself."""
+    who = (connection.parameter_status(b"session_authorization") or role.encode()).decode()
+    return None if who == role else f"its address logs in as {who}; the database's rules know {role} alone"
 
 
 def make_secret() -> None:

@@ -87,7 +87,7 @@ async def connect(url: str, *, pool_size: int = 10, public: bool = False) -> Dat
     global _open
     own = roles.APP if public else roles.WORKER
     sizes = {role: pool_size if role == own else max(2, pool_size // 4) for role in _ROLES}
-    transactions = {role: _pool(roles.url_of(role, url), size) for role, size in sizes.items()}
+    transactions = {role: _pool(role, roles.url_of(role, url), size) for role, size in sizes.items()}
     reads: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
         roles.url_of(own, url),
         min_size=1,
@@ -108,8 +108,8 @@ async def connect(url: str, *, pool_size: int = 10, public: bool = False) -> Dat
     return _open
 
 
-def _pool(url: str, size: int) -> Pool:
-    return Pool(url, size, cursor_factory=CountingCursor, application_name="lex")
+def _pool(role: str, url: str, size: int) -> Pool:
+    return Pool(role, url, size, cursor_factory=CountingCursor, application_name="lex")
 
 
 def _count() -> None:

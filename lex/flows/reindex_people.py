@@ -6,6 +6,7 @@ over orders of guests, from guests with the same e-mail.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, LiteralString
 from uuid import UUID
@@ -30,8 +31,8 @@ from lex.identity.queries import open_cipher
 from lex.orders.downloads import link_token
 
 _PERSON: LiteralString = """
-SELECT u.id, u.role, u.email, u.first_name, u.last_name, u.phone, u.email_verified_at IS NOT NULL AS is_verified,
-       k.wrapped_key, k.key_id
+SELECT u.id, u.role, u.email, u.email_blind_index, u.first_name, u.last_name, u.phone,
+       u.email_verified_at IS NOT NULL AS is_verified, k.wrapped_key, k.key_id
 FROM person_keys k JOIN users u ON u.id = k.user_id
 WHERE k.wrapped_key IS NOT NULL AND """
 _NEXT: LiteralString = (
@@ -84,6 +85,7 @@ class _Person:
     id: UUID
     role: str
     email: bytes | None
+    email_blind_index: bytes | None
     first_name: bytes | None
     last_name: bytes | None
     phone: bytes | None
@@ -164,26 +166,29 @@ async def _reindex(session: Session, people: Sequence[_Person], newest: str) -> 
     orders: dict[UUID, list[_Order]] = {user: [] for user in users}
     for order in await sql.fetch_all(session, _ORDERS, _Order, users=users):
         orders[order.user_id].append(order)
+    guests = await _guests_of(session, people)
     anew: dict[UUID, _Anew] = {}
     for person in people:
-        try:
-            anew[person.id] = _made_anew(person, orders[person.id], await _guests_of(session, person))
-        except InvalidTag:
-            continue
+        with suppress(InvalidTag):
+            known_as = [text for guest in guests[person.id] for text in guest.texts().values()]
+            anew[person.id] = _made_anew(person, orders[person.id], known_as)
     if anew:
         links = await sql.fetch_all(session, _LINKS, _Link, users=list(anew), now=clock.now())
         await sql.execute(session, _WRITE, newest=newest, **_columns(anew, [link.id for link in links]))
     return Turned(list(anew), [user for user in users if user not in anew])
 
 
-async def _guests_of(session: Session, person: _Person) -> list[str | None]:
-    """Words of the guests whose orders a person may have taken over."""
-    email = person.texts()["email"] if person.is_verified and person.role != "guest" else None
-    if email is None:
-        return []
-    indexes = blind_indexes("email", normal_email(email))
-    guests = await sql.fetch_all(session, _GUESTS, _Person, indexes=indexes)
-    return [text for guest in guests for text in guest.texts().values()]
+async def _guests_of(session: Session, people: Sequence[_Person]) -> dict[UUID, list[_Person]]:
+    """The guests whose orders each may have taken over: those with the same e-mail, under whichever key."""
+    holders: dict[bytes, UUID] = {}
+    for person in people:
+        if person.is_verified and person.role != "guest":
+            with suppress(InvalidTag):
+                holders |= dict.fromkeys(blind_indexes("email", normal_email(person.texts()["email"] or "")), person.id)
+    found: dict[UUID, list[_Person]] = {person.id: [] for person in people}
+    for guest in await sql.fetch_all(session, _GUESTS, _Person, indexes=list(holders)):
+        found[holders[guest.email_blind_index or b""]].append(guest)
+    return found
 
 
 def _made_anew(person: _Person, orders: Sequence[_Order], known_as: Sequence[str | None]) -> _Anew:

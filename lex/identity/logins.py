@@ -77,6 +77,11 @@ WHERE updated_at < %(before)s AND (trusted_until < %(now)s) IS NOT FALSE AND (lo
 """
 
 
+def network_of(address: str) -> str:
+    """What one client counts as. Whoever has one IPv6 address has its whole network of 64 bits."""
+    return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address
+
+
 class WrongCredentials(Unauthenticated):
     """One answer for an address without an account, a wrong password, and an account that is not open."""
 
@@ -129,9 +134,8 @@ class Attempt:
 
     @classmethod
     def of(cls, email: str, address: str) -> "Attempt":
-        """Whoever has one IPv6 address has its whole network of 64 bits."""
-        net = str(ip_network(f"{address}/64", strict=False)) if ":" in address else address
-        account = normal_email(email)
+        """An address is counted as the network of whoever has it (`network_of`)."""
+        net, account = network_of(address), normal_email(email)
         names = (account, f"{account} {net}", net)
         return cls(blind_indexes("email", account), *(blind_indexes("sign-in", name) for name in names))
 

@@ -129,8 +129,7 @@ async def _keep_new(session: Session) -> str:
     if isinstance(number, Trouble):
         raise trouble()
     if number > _MOST:
-        for old in (await list_of(session.user_id))[_MOST:]:
-            await end_one(session.user_id, old.id)
+        await _end(session.user_id, [key for key, _ in (await _newest_first(session.user_id))[_MOST:]])
     return token
 
 
@@ -186,7 +185,7 @@ async def discard(token: str, user_id: UUID) -> None:
 
 async def list_of(user_id: UUID) -> list[Session]:
     """The sessions somebody is signed in with, last seen first. Raises `Unavailable`."""
-    return sorted((await _all_of(user_id)).values(), key=lambda session: session.seen_at, reverse=True)
+    return [session for _, session in await _newest_first(user_id)]
 
 
 async def end_one(user_id: UUID, session_id: UUID) -> bool:
@@ -205,6 +204,10 @@ async def end_all(user_id: UUID, *, before: float | None = None, but: UUID | Non
     ]
     await _end(user_id, keys)
     return len(keys)
+
+
+async def _newest_first(user_id: UUID) -> list[tuple[str, Session]]:
+    return sorted((await _all_of(user_id)).items(), key=lambda held: held[1].seen_at, reverse=True)
 
 
 async def _all_of(user_id: UUID) -> dict[str, Session]:

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from lex.core.errors import Refusal, Unavailable
-from lex.db.roles import LOGINS, OWNER, make_secret, password_of, url_of
+from lex.db.roles import LOGINS, OWNER, make_secret, other_login, password_of, url_of
 
 _LOCK = 0x4C4558_524F4C45  # "LEX ROLE": whoever else starts on this database waits
 _Connection = psycopg.Connection[Any]
@@ -170,7 +170,7 @@ def _login(connection: _Connection, role: str, database_url: str) -> Iterator[st
 
 def _trouble(role: str, database_url: str) -> str | None:
     try:
-        psycopg.connect(url_of(role, database_url), connect_timeout=10).close()
+        with psycopg.connect(url_of(role, database_url), connect_timeout=10) as connection:
+            return other_login(role, connection.pgconn)
     except psycopg.OperationalError as error:
         return str(error).strip().splitlines()[-1]
-    return None

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
-from lex.db import sql, wire
+from lex.core.errors import Unavailable
+from lex.db import roles, sql, wire
 from lex.db.pool import Pool
 from lex.db.session import Session
 from lex.db.wire import Wire
@@ -36,8 +37,17 @@ async def test_what_comes_often_is_prepared(connection: Wire) -> None:
     assert await value(connection, PREPARED, text="SELECT $1::int * 2") == 1
 
 
+async def test_a_pool_of_a_role_works_as_nobody_else(database_url: str) -> None:
+    """Rules of the database ask for lex_app by name: a login that is only a member of it would pass by them."""
+    pool = Pool(roles.APP, roles.url_of(roles.STAFF, database_url), 1)
+    for _ in range(2):  # its one place is free again
+        with pytest.raises(Unavailable, match="its address logs in as lex_staff") as refused:
+            await pool.take()
+        assert refused.value.code == "wrong_login"
+
+
 async def test_what_was_prepared_outlives_a_rollback(database_url: str) -> None:
-    pool = Pool(database_url, 1)
+    pool = Pool(roles.APP, roles.url_of(roles.APP, database_url), 1)
     lent = await pool.take()
     await lent.say(b"BEGIN")
     for n in range(wire.PREPARED_AFTER + 1):

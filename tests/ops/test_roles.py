@@ -8,7 +8,7 @@ import pytest
 
 from lex.core.errors import Refusal
 from lex.core.settings import settings
-from lex.db.roles import LOGINS
+from lex.db.roles import LOGINS, url_of
 from lex.embedded import Servers, servers
 from lex.ops import roles, tampering
 from tests.conftest import with_database
@@ -62,6 +62,18 @@ def test_what_is_broken_is_mended(url: str) -> None:
     assert [line.partition(":")[0] for line in roles.missing(url)] == ["lex_app", "lex_staff"]
     assert roles.ensure(url) == ["lex_staff has its attributes back", "lex_app has its password"]
     assert roles.missing(url) == []
+
+
+def test_an_address_of_another_login_is_no_way_in(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    roles.ensure(url)
+    monkeypatch.setenv("LEX_APP_DATABASE_URL", url_of("lex_staff", url))
+    settings.cache_clear()
+    try:
+        told = "lex_app: its address logs in as lex_staff; the database's rules know lex_app alone"
+        assert roles.missing(url) == [told]
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
 
 
 def test_another_secret_gives_other_passwords(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from lex.flows.accounts.sign_in import Admitted, sign_in
 from lex.flows.accounts.sign_up import sign_up, verify_email
 from lex.identity import sessions
 from lex.web.kit import rates
-from lex.web.kit.actors import current_session, session_token
+from lex.web.kit.actors import current_session, held_session, session_token
 from lex.web.kit.guards import by_session, public
 from lex.web.kit.inputs import CurrentActor, FromPath, JSONBody
 from lex.web.kit.openapi import SESSION
@@ -88,6 +88,7 @@ class SessionView(msgspec.Struct, frozen=True):
     is_this: bool
 
 
+_SIGNED_IN = {201: ResponseSpec(SignedIn, description="Signed in; the session is a cookie.")}
 _MAILED = Accepted("If it can be, a mail with a link is on its way.")
 
 
@@ -113,7 +114,7 @@ async def create(request: Request[Any, Any, Any], data: JSONBody[NewAccount], ac
     tags=["account"],
     operation_id="verifyEmail",
     summary="Confirm the address and sign in",
-    responses={201: ResponseSpec(SignedIn, description="Signed in; the session is a cookie."), **problems(410, 429)},
+    responses={**_SIGNED_IN, **problems(410, 429)},
 )
 async def verify(
     request: Request[Any, Any, Any], data: JSONBody[KeyAndPassword], actor: CurrentActor
@@ -129,7 +130,7 @@ async def verify(
     tags=["account"],
     operation_id="signIn",
     summary="Sign in",
-    responses={201: ResponseSpec(SignedIn, description="Signed in; the session is a cookie."), **problems(401, 429)},
+    responses={**_SIGNED_IN, **problems(401, 429)},
 )
 async def enter(
     request: Request[Any, Any, Any], data: JSONBody[Credentials], actor: CurrentActor
@@ -159,17 +160,11 @@ async def _entered(request: Request[Any, Any, Any], admitted: Admitted) -> Respo
 )
 async def list_sessions(request: Request[Any, Any, Any]) -> list[SessionView]:
     """Last seen first."""
-    held = await _held(request)
+    held = await held_session(request)
     return [
         SessionView(one.id, one.device, one.address, one.began, one.seen, one.id == held.id)
         for one in await sessions.list_of(held.user_id)
     ]
-
-
-async def _held(request: Request[Any, Any, Any]) -> sessions.Session:
-    held = await current_session(request)
-    assert held is not None  # the guard has seen it
-    return held
 
 
 @delete(
@@ -183,7 +178,7 @@ async def _held(request: Request[Any, Any, Any]) -> sessions.Session:
 )
 async def leave(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[None]:
     """Ends this session; its cookie opens nothing from here on."""
-    await sign_out(actor, session_token(request), await _held(request))
+    await sign_out(actor, session_token(request), await held_session(request))
     answer: Response[None] = Response(None, status_code=204)
     forget_session(answer)
     return answer
@@ -200,7 +195,7 @@ async def leave(request: Request[Any, Any, Any], actor: CurrentActor) -> Respons
 )
 async def end_others(request: Request[Any, Any, Any], actor: CurrentActor) -> None:
     """Ends every other session of the account."""
-    held = await _held(request)
+    held = await held_session(request)
     await sign_out_elsewhere(actor, held.user_id, held.id)
 
 
@@ -216,7 +211,7 @@ async def end_others(request: Request[Any, Any, Any], actor: CurrentActor) -> No
 )
 async def end_session(request: Request[Any, Any, Any], session_id: FromPath[UUID], actor: CurrentActor) -> None:
     """Ends one session of the account."""
-    await sign_out_there(actor, (await _held(request)).user_id, session_id)
+    await sign_out_there(actor, (await held_session(request)).user_id, session_id)
 
 
 @post(

@@ -15,7 +15,7 @@ from lex.identity import accounts
 from lex.identity.tokens import Purpose
 from lex.web.api.account import Accepted, Email, Key, Password
 from lex.web.kit import rates
-from lex.web.kit.actors import current_session, session_token
+from lex.web.kit.actors import held_session, session_token
 from lex.web.kit.guards import by_session, public, signed_in
 from lex.web.kit.inputs import CurrentActor, JSONBody
 from lex.web.kit.openapi import ACCOUNT, SESSION
@@ -93,8 +93,7 @@ async def password(
 ) -> Response[None]:
     """This session goes on under another id; all others end."""
     await rates.count_for_accounts("sign-in", request)
-    held = await current_session(request)
-    assert held is not None  # the guard has seen it
+    held = await held_session(request)
     fresh = await change_password(actor, session_token(request), held, data.current_password, data.password)
     answer: Response[None] = Response(None, status_code=204)
     keep_session(answer, fresh, Role(held.role))

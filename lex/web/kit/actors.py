@@ -68,6 +68,13 @@ async def current_session(connection: ASGIConnection[Any, Any, Any, Any]) -> Ses
     return session
 
 
+async def held_session(connection: ASGIConnection[Any, Any, Any, Any]) -> Session:
+    """The session of a request that the guard `by_session` let pass."""
+    held = await current_session(connection)
+    assert held is not None
+    return held
+
+
 def are_sessions_gone(connection: ASGIConnection[Any, Any, Any, Any]) -> bool:
     """Whether a session could not be looked for: Redis is gone."""
     return bool(connection.scope["state"].get("sessions_gone"))

@@ -4,7 +4,6 @@ What must hold even then is counted in PostgreSQL by the story itself.
 """
 
 from dataclasses import dataclass
-from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from litestar.connection import ASGIConnection
 from lex.adapters.cache import UNAVAILABLE, Cache
 from lex.core.errors import Refusal
 from lex.identity.ciphers import blind_index
+from lex.identity.logins import network_of
 from lex.web.kit.addresses import client_address
 
 _HOUR = 60 * 60
@@ -59,9 +59,8 @@ async def disconnect() -> None:
 
 
 def by_address(what: str, connection: ASGIConnection[Any, Any, Any, Any], most: int) -> Limit:
-    """A limit for the client's address. Whoever has one IPv6 address has its whole network of 64 bits."""
-    address = client_address(connection)
-    return Limit(what, str(ip_network(f"{address}/64", strict=False)) if ":" in address else address, most)
+    """A limit for the client's network."""
+    return Limit(what, network_of(client_address(connection)), most)
 
 
 async def count(*limits: Limit, way_on: str = "") -> None:

@@ -64,3 +64,5 @@ async def test_an_address_somebody_took_meanwhile_is_not_taken_again(
     keyring.add(settings(), BLIND)
     assert await post(client, "/email/old", token=old) == 200
     assert await post(client, "/email/new", token=new) == 409
+    client.cookies.clear()
+    assert await post(client, "/sessions", email=ada, password=PASSWORD) == 201  # by the address she had: nothing moved

@@ -14,7 +14,7 @@ from lex.flows.accounts.acting import lex_for
 from lex.flows.accounts.change import ask_email_change, change_password, close_account
 from lex.flows.accounts.ending import sign_out_elsewhere, sign_out_there
 from lex.identity import accounts, sessions
-from lex.web.kit.actors import current_session, session_token
+from lex.web.kit.actors import held_session, session_token
 from lex.web.kit.forms import read_form
 from lex.web.kit.guards import by_session, own_form, signed_in
 from lex.web.kit.inputs import CurrentActor, FromPath
@@ -43,7 +43,7 @@ async def _show(
     if refusal is not None and part in ("email", "close"):
         names = {"password": f"{part}_password"}
         refusal.errors = tuple(replace(fault, field=names.get(fault.field, fault.field)) for fault in refusal.errors)
-    held = await _held(request)
+    held = await held_session(request)
     profile = await transact(lex_for(actor), lambda session: accounts.get_profile(session, held.user_id))
     devices = await sessions.list_of(held.user_id)
     done = request.query_params.get("done", "")
@@ -51,16 +51,10 @@ async def _show(
     return await show(request, "security", form, refusal, **facts)
 
 
-async def _held(request: Request[Any, Any, Any]) -> sessions.Session:
-    held = await current_session(request)
-    assert held is not None  # the guard has seen it
-    return held
-
-
 @post(f"{_PAGE}/password", guards=[by_session, own_form], include_in_schema=False)
 async def password(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
     """Take another password; this browser stays signed in."""
-    form, held = await read_form(request), await _held(request)
+    form, held = await read_form(request), await held_session(request)
     try:
         await count_for_accounts("sign-in", request)
         token = session_token(request)
@@ -88,7 +82,7 @@ async def email(request: Request[Any, Any, Any], actor: CurrentActor) -> Respons
 @post(f"{_PAGE}/devices/{{session_id:uuid}}", guards=[by_session, own_form], include_in_schema=False)
 async def end_device(request: Request[Any, Any, Any], session_id: FromPath[UUID], actor: CurrentActor) -> Response[Any]:
     """Sign out there; a session that is over already is no matter."""
-    held = await _held(request)
+    held = await held_session(request)
     with suppress(NotFound):
         await sign_out_there(actor, held.user_id, session_id)
     return see_other(f"{_PAGE}?done=device")
@@ -97,7 +91,7 @@ async def end_device(request: Request[Any, Any, Any], session_id: FromPath[UUID]
 @post(f"{_PAGE}/devices", guards=[by_session, own_form], include_in_schema=False)
 async def end_others(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
     """Sign out everywhere but here."""
-    held = await _held(request)
+    held = await held_session(request)
     await sign_out_elsewhere(actor, held.user_id, held.id)
     return see_other(f"{_PAGE}?done=devices")
 
