@@ -10,7 +10,7 @@ All is read from `product_facets`, which is narrow and kept by triggers; only wo
 
 from typing import LiteralString
 
-from lex.catalog.filters import BRANCH, OF_OFFER, OF_PRODUCT
+from lex.catalog.filters import BRANCH, FOUND, OF_OFFER, OF_PRODUCT
 from lex.catalog.parts import LISTED, amount
 
 CATEGORIES: LiteralString = "SELECT id, slug, name, path FROM categories WHERE deleted_at IS NULL AND is_active"
@@ -140,7 +140,11 @@ def _shown(used: frozenset[str], *, within: bool) -> dict[str, LiteralString]:
 def _of_words(used: frozenset[str]) -> list[LiteralString]:
     """What only the products themselves can tell, if that is asked."""
     asked = [OF_PRODUCT[name] for name in ("q", "tags", "featured") if name in used]
-    return [f"p.product_id IN (SELECT p.id FROM products p WHERE {' AND '.join([LISTED, *asked])})"] if asked else []
+    if not asked:
+        return []
+    if asked == [OF_PRODUCT["q"]]:
+        return [f"p.product_id IN ({FOUND})"]
+    return [f"p.product_id IN (SELECT p.id FROM products p WHERE {' AND '.join([LISTED, *asked])})"]
 
 
 def _fitting(used: frozenset[str]) -> dict[str, LiteralString]:

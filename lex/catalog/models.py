@@ -250,3 +250,13 @@ class ProductFacet(Base):
     is_shown: Mapped[bool]
     is_available: Mapped[bool]
     is_reduced: Mapped[bool]
+
+
+class ProductText(Base):
+    """What words find a product by, beside it: a row of each one that lists show, kept by triggers on products."""
+
+    __tablename__ = "product_texts"
+    __table_args__ = (Index("idx_product_texts_search", "search", postgresql_using="gin"),)
+
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("products.id", ondelete="CASCADE"), primary_key=True)
+    search: Mapped[Any] = mapped_column(TSVECTOR)

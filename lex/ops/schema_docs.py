@@ -30,6 +30,7 @@ NOT_AUDITED = {
     "product_prices": "the history of a column whose changes are audited",
     "procrastinate_*": "the job queue; what a job changes is audited where it changes it",
     "product_facets": "derived from products, whose changes are audited",
+    "product_texts": "derived from products, whose changes are audited",
     "sandbox_payments": "the books of the sandbox provider, not ours",
     "search_words": "derived from the texts on offer, whose changes are audited",
     "sign_in_attempts": "short-lived counters; every attempt is told by an event of the trail",

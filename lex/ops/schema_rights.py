@@ -28,6 +28,7 @@ WITHOUT_POLICIES = {
     "procrastinate_workers": "the job queue: heartbeats only",
     "product_facets": "the public catalogue, as lists count it",
     "product_prices": "the public catalogue: past prices",
+    "product_texts": "the public catalogue, as words find it",
     "products": "the public catalogue, searched in ways that policies would slow down",
     "resources": "the public catalogue",
     "sign_in_attempts": "counters under HMACs, of nobody named; customers have no right on it",

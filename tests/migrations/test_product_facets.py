@@ -1,4 +1,4 @@
-"""What lists count by follows the products, whoever changes them and however many at once."""
+"""What lists count by and what words find follow the products, whoever changes them and however many at once."""
 
 import random
 import threading
@@ -8,7 +8,8 @@ import psycopg
 from tests.support.invariants import INVARIANTS
 from tests.support.rows import Rows
 
-_DRIFT = INVARIANTS["facets: what lists count by is not what the products are"]
+_FACETS = INVARIANTS["facets: what lists count by is not what the products are"]
+_TEXTS = INVARIANTS["texts: what words find is not what lists show"]
 #: Each of some products drawn by chance.
 _SOME = "WHERE id IN (SELECT id FROM products ORDER BY md5(id::text || %s) LIMIT 4)"
 _ALONE = "NOT EXISTS (SELECT FROM products v WHERE v.variant_of = products.id)"
@@ -19,12 +20,17 @@ _CHANGES = (
     "UPDATE products SET category_id = NULL, brand = 'Loom', rating_average = 3.7",
     "UPDATE products SET stock_quantity = 3 - stock_quantity",
     "UPDATE products SET track_inventory = NOT track_inventory",
+    "UPDATE products SET name = name || ' again', description = 'Waxed'",
     "DELETE FROM products",
 )
 
 
 def shown(rows: Rows) -> set[str]:
     return set(rows.column("SELECT sku FROM product_facets JOIN products ON id = product_id WHERE is_shown"))
+
+
+def drift(rows: Rows) -> list[object]:
+    return [row for check in (_FACETS, _TEXTS) for row in rows.connection.execute(check).fetchall()]
 
 
 def test_any_change_is_carried_over(rows: Rows) -> None:
@@ -35,9 +41,9 @@ def test_any_change_is_carried_over(rows: Rows) -> None:
             rows.add("products", sku=f"F{number}-{size}", variant_of=family, stock_quantity=dice.choice((0, 3)))
         rows.run(f"{dice.choice(_CHANGES)} {_SOME} AND {_ALONE}", str(number))
         rows.run(f"UPDATE products SET variant_of = NULL {_SOME} AND variant_of IS NOT NULL", f"alone {number}")
-        assert rows.connection.execute(_DRIFT).fetchall() == [], number
+        assert drift(rows) == [], number
     rows.run("UPDATE products SET is_active = false WHERE variant_of IS NOT NULL")
-    assert rows.connection.execute(_DRIFT).fetchall() == []
+    assert drift(rows) == []
     assert rows.one("SELECT count(*) FROM product_facets WHERE is_family AND NOT is_shown") > 0
 
 
@@ -72,7 +78,7 @@ def test_siblings_that_leave_at_once_take_the_family_along(own_rows: Rows, datab
     leaving.join(10)
 
     assert shown(own_rows) == set()
-    assert own_rows.connection.execute(_DRIFT).fetchall() == []
+    assert drift(own_rows) == []
 
 
 def test_a_sale_writes_nothing_until_the_last_unit(rows: Rows) -> None:

@@ -106,6 +106,10 @@ INVARIANTS: dict[str, LiteralString] = {
                    coalesce(p.compare_at_price > p.price, false)
             FROM products p WHERE p.deleted_at IS NULL AND p.is_active
         ) (TABLE wanted EXCEPT ALL TABLE product_facets) UNION ALL (TABLE product_facets EXCEPT ALL TABLE wanted)""",
+    "texts: what words find is not what lists show": """
+        WITH wanted AS (
+            SELECT p.id, p.search FROM products p JOIN product_facets f ON f.product_id = p.id WHERE f.is_shown
+        ) (TABLE wanted EXCEPT ALL TABLE product_texts) UNION ALL (TABLE product_texts EXCEPT ALL TABLE wanted)""",
     "keys: an answer is kept in the clear, with the tokens in it": """
         SELECT key FROM idempotency_keys WHERE position('\x7b'::bytea IN response_body) = 1""",
 }

@@ -57,7 +57,7 @@ TOGETHER: dict[str, Row] = {
     "service_slots": {"capacity": 4},
 }
 #: Filled by their migration or by triggers on others.
-DERIVED = {"order_numbers", "product_facets", "product_prices", "status_transitions"}
+DERIVED = {"order_numbers", "product_facets", "product_prices", "product_texts", "status_transitions"}
 
 
 class Rows:

@@ -12,7 +12,7 @@ from typing import Any, Literal, LiteralString, get_args
 from uuid import UUID
 
 from lex.catalog.facets import facets_of
-from lex.catalog.filters import CODED, KNOWN_CATEGORY, NAMED, OF_PRODUCT, RELEVANCE, offered
+from lex.catalog.filters import CODED, FOUND, KNOWN_CATEGORY, NAMED, OF_PRODUCT, RELEVANCE, TEXTS, offered
 from lex.catalog.listing import ProductFilter, values_of
 from lex.catalog.parts import LISTED
 from lex.core import cursors
@@ -67,6 +67,7 @@ _TOTAL: dict[str | None, LiteralString] = {
     "plan": "plan",
 }
 _CODED: LiteralString = "(SELECT ids FROM coded)::uuid[]"
+_NAMED: LiteralString = "(SELECT ids FROM named)::uuid[]"
 _ASKED: LiteralString = "(SELECT query FROM asked)"
 _KNOWN: LiteralString = f"""({KNOWN_CATEGORY} OR EXISTS (
     SELECT FROM service_categories WHERE slug = %(category)s AND deleted_at IS NULL AND is_active))"""
@@ -129,6 +130,7 @@ def _statement(used: frozenset[str], kind: str | None, sort: str, continued: boo
     statement = f"""
 WITH asked AS MATERIALIZED (SELECT {QUERY} AS query
 ), coded AS MATERIALIZED (SELECT {CODED} AS ids
+), named AS MATERIALIZED (SELECT {NAMED} AS ids
 ), hits AS MATERIALIZED ({_once(hits)}
 ), counts AS MATERIALIZED (
     SELECT count(*) AS every, count(*) FILTER (WHERE kind = 'service') AS service,
@@ -150,8 +152,8 @@ SELECT json_build_object(
 
 
 def _once(part: LiteralString) -> LiteralString:
-    """With the query and the codes as they were worked out at the head of the statement."""
-    return part.replace(QUERY, _ASKED).replace(CODED, _CODED)
+    """With what was worked out at the head of the statement."""
+    return part.replace(QUERY, _ASKED).replace(CODED, _CODED).replace(NAMED, _NAMED)
 
 
 def _hit(kind: LiteralString, alias: LiteralString, rating: LiteralString, sort: str) -> LiteralString:
@@ -160,7 +162,7 @@ def _hit(kind: LiteralString, alias: LiteralString, rating: LiteralString, sort:
         RELEVANCE
         if alias == "p"
         else f"""({rank("s")} - CASE
-        WHEN {NAMED.format("s")} THEN 500000000 ELSE 0 END)"""
+        WHEN lower(s.name) = lower(btrim(%(q)s)) THEN 500000000 ELSE 0 END)"""
     )
     columns: dict[str, LiteralString] = {
         "relevance": f", {relevance} AS rank",
@@ -175,9 +177,11 @@ def _hit(kind: LiteralString, alias: LiteralString, rating: LiteralString, sort:
 
 
 def _goods(used: frozenset[str], sort: str) -> LiteralString:
+    hit = _hit("product", "p", "p.rating_average", sort)
+    if used == {"q"} and sort in ("relevance", "newest"):
+        return f"{hit} FROM {TEXTS} p WHERE {OF_PRODUCT['q']}"
     conditions = [LISTED, *(OF_PRODUCT[name] for name in OF_PRODUCT if name in used), offered(used)]
-    return f"""{_hit("product", "p", "p.rating_average", sort)}
-    FROM products p WHERE {" AND ".join(conditions)}"""
+    return f"{hit} FROM products p WHERE {' AND '.join(conditions)}"
 
 
 def _others(kind: LiteralString, used: frozenset[str], sort: str) -> LiteralString:
@@ -189,7 +193,8 @@ def _others(kind: LiteralString, used: frozenset[str], sort: str) -> LiteralStri
 def _facets(used: frozenset[str], kind: str | None, others: list[LiteralString]) -> LiteralString:
     """Facets over all that is searched."""
     more = tuple(_offers_of(name, used, name in others) for name in _TABLES if kind in (None, name))
-    return facets_of(used, more, goods=kind in (None, "product"), categories=_SERVICE_GROUPS)
+    facets = facets_of(used, more, goods=kind in (None, "product"), categories=_SERVICE_GROUPS)
+    return facets.replace(FOUND, "SELECT id FROM hits") if used == {"q"} else facets
 
 
 def _offers_of(kind: LiteralString, used: frozenset[str], is_asked: bool) -> LiteralString:

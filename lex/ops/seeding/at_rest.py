@@ -29,7 +29,7 @@ _TRIGGERS: LiteralString = """
 SELECT tgrelid::regclass::text, tgname, tgenabled = 'A' FROM pg_trigger
 WHERE tgrelid = ANY(%s::regclass[]) AND tgenabled <> 'D' AND tgtype & 4 = 4
     AND tgfoid = ANY('{public.audit_row,public.check_variant,public.sync_variant_family,
-        public.carry_product_facets}'::regproc[])
+        public.carry_product_facets,public.carry_product_text}'::regproc[])
 """
 _KEYS: LiteralString = """
 SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint

@@ -1,4 +1,4 @@
-"""What lists count by, narrow and beside the products: counting a whole shop reads a tenth of what its rows weigh.
+"""What lists count by and what words find, narrow and beside the products: a product's row weighs ten times as much.
 
 Revision ID: 20250126000018
 Revises: 20250126000017
@@ -32,6 +32,13 @@ CREATE TABLE product_facets (
 );
 CREATE INDEX idx_product_facets_category_id ON product_facets (category_id) WHERE is_shown;
 CREATE INDEX idx_product_facets_variant_of ON product_facets (variant_of) WHERE variant_of IS NOT NULL;
+CREATE TABLE product_texts (
+    product_id uuid NOT NULL,
+    search tsvector NOT NULL,
+    CONSTRAINT pk_product_texts PRIMARY KEY (product_id),
+    CONSTRAINT fk_product_texts_products FOREIGN KEY (product_id) REFERENCES products (id) ON DELETE CASCADE
+);
+CREATE INDEX idx_product_texts_search ON product_texts USING gin (search);
 """
 
 # The first sale of a product after its page was filled up would write into every index; with room on the page, none.
@@ -49,13 +56,20 @@ SELECT p.id, p.variant_of, p.category_id, p.brand, floor(p.rating_average), p.pr
        coalesce(p.compare_at_price > p.price, false)
 FROM products p WHERE p.deleted_at IS NULL AND p.is_active"""
 
+# Those of what lists show.
+TEXTS = """
+INSERT INTO product_texts (product_id, search)
+SELECT p.id, p.search FROM product_facets f JOIN products p ON p.id = f.product_id WHERE f.is_shown"""
+
 FILL = f"""
 CREATE FUNCTION public.fill_product_facets() RETURNS void LANGUAGE sql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    {ROWS} AND NOT EXISTS (SELECT FROM product_facets f WHERE f.product_id = p.id)
+    {ROWS} AND NOT EXISTS (SELECT FROM product_facets f WHERE f.product_id = p.id);
+    {TEXTS} AND NOT EXISTS (SELECT FROM product_texts t WHERE t.product_id = p.id)
 $$;
 REVOKE EXECUTE ON FUNCTION public.fill_product_facets FROM PUBLIC;
-COMMENT ON FUNCTION public.fill_product_facets IS 'Adds the rows of products that have none yet.';
+COMMENT ON FUNCTION public.fill_product_facets IS
+    'Adds the rows of products that have none yet, and those of product_texts.';
 """
 
 # Each product writes the row of its own, so that writers of different products never meet. Only when a variant comes or
@@ -98,6 +112,24 @@ $$;
 COMMENT ON FUNCTION public.carry_product_facets IS 'Carries what lists count by over to product_facets.';
 """
 
+# What is shown follows product_facets, and the words follow the product. Both are written under the product's lock.
+CARRY_TEXT = f"""
+CREATE FUNCTION public.carry_product_text() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF TG_TABLE_NAME = 'products' THEN
+        UPDATE product_texts SET search = NEW.search WHERE product_id = NEW.id;
+    ELSIF TG_OP <> 'DELETE' AND NEW.is_shown THEN
+        {TEXTS} AND f.product_id = NEW.product_id ON CONFLICT DO NOTHING;
+    ELSE
+        DELETE FROM product_texts WHERE product_id = OLD.product_id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.carry_product_text IS 'Carries the words of what lists show over to product_texts.';
+"""
+
 #: What a row is made of, but for stock.
 COLUMNS = (
     *("id", "variant_of", "category_id", "brand", "rating_average", "price", "compare_at_price", "options"),
@@ -112,15 +144,25 @@ CREATE TRIGGER tr_products_facets_stock AFTER UPDATE OF stock_quantity, reserved
     FOR EACH ROW WHEN (
         (OLD.stock_quantity > OLD.reserved_quantity) <> (NEW.stock_quantity > NEW.reserved_quantity)
     ) EXECUTE FUNCTION carry_product_facets();
+CREATE TRIGGER tr_products_text AFTER UPDATE OF search ON products
+    FOR EACH ROW WHEN (OLD.search IS DISTINCT FROM NEW.search) EXECUTE FUNCTION carry_product_text();
+CREATE TRIGGER tr_product_facets_text AFTER INSERT OR DELETE ON product_facets
+    FOR EACH ROW EXECUTE FUNCTION carry_product_text();
+CREATE TRIGGER tr_product_facets_text_update AFTER UPDATE OF is_shown ON product_facets
+    FOR EACH ROW WHEN (OLD.is_shown <> NEW.is_shown) EXECUTE FUNCTION carry_product_text();
 ALTER TABLE products ENABLE ALWAYS TRIGGER tr_products_facets, ENABLE ALWAYS TRIGGER tr_products_facets_update,
-    ENABLE ALWAYS TRIGGER tr_products_facets_stock;
+    ENABLE ALWAYS TRIGGER tr_products_facets_stock, ENABLE ALWAYS TRIGGER tr_products_text;
+ALTER TABLE product_facets ENABLE ALWAYS TRIGGER tr_product_facets_text,
+    ENABLE ALWAYS TRIGGER tr_product_facets_text_update;
 """
 DROP = """
+DROP TRIGGER tr_products_text ON products;
 DROP TRIGGER tr_products_facets_stock ON products;
 DROP TRIGGER tr_products_facets_update ON products;
 DROP TRIGGER tr_products_facets ON products;
 DROP FUNCTION carry_product_facets(), fill_product_facets();
-DROP TABLE product_facets;
+DROP TABLE product_texts, product_facets;
+DROP FUNCTION carry_product_text();
 ALTER TABLE products RESET (fillfactor);
 """
 
@@ -134,7 +176,8 @@ def run(*statements: str) -> None:
 
 def upgrade() -> None:
     old, new = (", ".join(f"{row}.{name}" for name in COLUMNS) for row in ("OLD", "NEW"))
-    run(TIMEOUTS, ROOM, TABLE, FILL, "SELECT fill_product_facets()", CARRY, ATTACH.format(", ".join(COLUMNS), old, new))
+    run(TIMEOUTS, ROOM, TABLE, FILL, "SELECT fill_product_facets()", CARRY, CARRY_TEXT)
+    run(ATTACH.format(", ".join(COLUMNS), old, new))
 
 
 def downgrade() -> None:

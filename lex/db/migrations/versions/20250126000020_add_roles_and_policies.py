@@ -73,6 +73,7 @@ procrastinate_jobs            SI    SI    SIUD  S
 procrastinate_periodic_defers -     -     SIUD  S
 procrastinate_workers         S     S     SIUD  S
 product_facets                S     S     S     S
+product_texts                 S     S     S     S
 product_prices                S     S     S     S
 products                      SU(updated_at) SIU   SIUD  S
 refunds                       S     SI    SIU   S
