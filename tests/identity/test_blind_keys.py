@@ -22,7 +22,7 @@ from lex.identity.keyring import BLIND
 from lex.identity.people import find_people
 from lex.identity.queries import count_keys
 from lex.web.kit.cookies import sign, signed_text
-from tests.identity.test_keys import PERSONS, checked, home
+from tests.identity.test_keys import PERSONS, checked, home, kill_in_the_middle
 from tests.support.typed import typed
 
 __all__ = ["checked", "home"]
@@ -92,6 +92,17 @@ async def test_a_rotation_that_broke_off_goes_on_and_both_halves_are_found(monke
     heard: list[tuple[int, int]] = []
     turned = await rotate_keys(system(), lambda done, of: heard.append((done, of)), ring=BLIND)
     assert (len(turned.done), heard[0]) == (PERSONS - 10, (10, PERSONS - 10))
+    assert await seen() == [1, PERSONS, 1, 0]
+
+
+async def test_a_rotation_killed_in_the_middle_goes_on(database_url: str) -> None:
+    keyring.add(settings(), BLIND)
+    await kill_in_the_middle(database_url, counted, "--blind")
+    assert await counted() == {"k1": PERSONS - 10, "k2": 10}
+    assert await seen() == [1, PERSONS, 1, 0]
+    turned = await rotate_keys(system(), ring=BLIND)
+    assert (len(turned.done), turned.bad) == (PERSONS - 10, [])
+    assert await counted() == {"k2": PERSONS}
     assert await seen() == [1, PERSONS, 1, 0]
 
 

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import psycopg
@@ -57,6 +57,30 @@ async def names() -> set[str]:
         return {one.name for one in await find_people(session, "example.org", limit=PERSONS + 10)}
 
 
+async def kill_in_the_middle(
+    database_url: str, counted: Callable[[], Awaitable[dict[str, int]]], *options: str
+) -> None:
+    """Begin to rotate, in batches of five, and end the process by force when ten are done."""
+    with psycopg.connect(database_url) as other:
+        # Somebody holds a person of the third batch: there it stands still, and there it dies.
+        held = (
+            "SELECT 1 FROM person_keys WHERE user_id = (SELECT user_id FROM person_keys ORDER BY 1 OFFSET 12 LIMIT 1)"
+        )
+        other.execute(f"{held} FOR UPDATE".encode())
+        code = (
+            "from lex.flows import rotate_keys as r; r.BATCH = 5; from lex.cli.main import app; "
+            f"app({['keys', 'rotate', *options]})"
+        )
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
+        until = time.monotonic() + 60
+        while (await counted()).get("k2", 0) < 10:
+            assert time.monotonic() < until
+            assert process.returncode is None
+            await asyncio.sleep(0.05)
+        process.kill()
+        await process.wait()
+
+
 async def test_the_ring_turns_while_the_shop_goes_on(home: Path) -> None:
     everyone = await names()
     assert "may go" not in (await typed("keys", "list")).stdout
@@ -88,23 +112,7 @@ async def test_a_rotation_killed_in_the_middle_goes_on(
 ) -> None:
     everyone = await names()
     keyring.add(settings())
-    with psycopg.connect(database_url) as other:
-        # Somebody holds a person of the third batch: there it stands still, and there it dies.
-        held = (
-            "SELECT 1 FROM person_keys WHERE user_id = (SELECT user_id FROM person_keys ORDER BY 1 OFFSET 12 LIMIT 1)"
-        )
-        other.execute(f"{held} FOR UPDATE".encode())
-        code = (
-            "from lex.flows import rotate_keys as r; r.BATCH = 5; from lex.cli.main import app; app(['keys', 'rotate'])"
-        )
-        process = await asyncio.create_subprocess_exec(sys.executable, "-c", code)
-        until = time.monotonic() + 60
-        while (await counted()).get("k2", 0) < 10:
-            assert time.monotonic() < until
-            assert process.returncode is None
-            await asyncio.sleep(0.05)
-        process.kill()
-        await process.wait()
+    await kill_in_the_middle(database_url, counted)
     assert await counted() == {"k1": PERSONS - 10, "k2": 10}
     assert await names() == everyone
     monkeypatch.setattr(rotating, "BATCH", 4)
