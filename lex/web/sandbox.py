@@ -149,10 +149,7 @@ def _policy(way_back: str) -> str:
     back = urlsplit(way_back)
     origin = f"{back.scheme}://{back.netloc}"
     allowed = f" {origin}" if _ORIGIN.fullmatch(origin) else ""
-    return (
-        f"default-src 'none'; style-src 'self'; form-action 'self'{allowed}; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    )
+    return f"default-src 'none'; style-src 'self'; form-action 'self'{allowed}; base-uri 'none'; frame-ancestors 'none'"
 
 
 def _way_back(entry: Entry) -> str:

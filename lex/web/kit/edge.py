@@ -23,7 +23,7 @@ log, access = structlog.get_logger(_LOG), Access(_LOG)
 
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 #: What is said when even the answer to a bug breaks.
-_LAST_RESORT: tuple[Any, ...] = (
+_LAST_RESORT: tuple[Message, ...] = (
     {"type": "http.response.start", "status": 500, "headers": [(b"content-type", b"text/plain")]},
     {"type": "http.response.body", "body": b"Something went wrong on our side.", "more_body": False},
 )
@@ -79,7 +79,7 @@ class Edge:
             if status:
                 raise
             for message in _LAST_RESORT:
-                await answer({**message})
+                await answer(message.copy())
         finally:
             _record(inner, method, status or 500, time.perf_counter() - started)
 

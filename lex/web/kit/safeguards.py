@@ -34,10 +34,13 @@ _ALWAYS: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     # An address may carry the signed link of an order; no other host is told it.
     (b"referrer-policy", b"same-origin"),
-    (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
-    (b"permissions-policy", ", ".join(f"{feature}=()" for feature in _NEVER_USED).encode()),
     (b"x-frame-options", b"DENY"),
+)
+#: Only a window heeds these: the API's documents go without.
+_OF_WINDOWS: tuple[Header, ...] = (
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", ", ".join(f"{feature}=()" for feature in _NEVER_USED).encode()),
 )
 _LASTING: Header = (b"strict-transport-security", b"max-age=31536000")
 _OF_PAGES, _OF_API = b"private, no-cache", b"no-store"
@@ -54,7 +57,8 @@ class Safeguards:
     """Adds to an answer's headers what it does not say itself; all that may be added is made once."""
 
     def __init__(self, *, is_secure: bool) -> None:
-        self._always = (*_ALWAYS, _LASTING) if is_secure else _ALWAYS
+        self._of_documents = (*_ALWAYS, _LASTING) if is_secure else _ALWAYS
+        self._of_windows = (*self._of_documents, *_OF_WINDOWS)
         self._policies = (b"content-security-policy", _DATA), (b"content-security-policy", page_policy().encode())
         self._cachings = (b"cache-control", _OF_PAGES), (b"cache-control", _OF_API)
 
@@ -75,7 +79,7 @@ class Safeguards:
                     has_policy = True
                 case b"allow":
                     headers[place] = (name, _allowed(value))
-        headers += self._always
+        headers += self._of_documents if is_api and not is_page else self._of_windows
         headers.append((b"x-request-id", scope["state"]["request_id"].encode()))
         if not has_policy:
             headers.append(self._policies[is_page])
