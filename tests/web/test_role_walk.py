@@ -12,10 +12,13 @@ import pytest
 from litestar import Litestar
 
 from lex.core import actor
+from lex.core.actor import Role
 from lex.core.settings import settings
 from lex.db.session import transaction
 from lex.identity.commands import create_api_key, create_user
+from lex.identity.policy import Permission, permits
 from lex.web.app import create_app
+from lex.web.kit.guards import declared
 from tests.web.conftest import Client
 from tests.web.walk import ORIGIN, Door, cookie_of, doors, forget_limits
 
@@ -104,3 +107,16 @@ def test_the_table_is_in_order_and_whole() -> None:
     assert names == sorted(set(names))
     assert {len(words) for words in table().values()} == {len(COLUMNS)}
     assert {word for words in table().values() for word in words} <= {"yes", "401", "403", "login"}
+
+
+def test_rows_of_a_permission_agree_with_the_matrix_of_roles(app: Litestar) -> None:
+    rows_read, looked = table(), 0
+    for door in doors(app):
+        permission = declared(door.handler.resolve_guards())
+        if isinstance(permission, Permission):
+            looked += 1
+            nobody = {"401", "login"}
+            for role, word in zip((*ROLES, *ROLES, "guest"), rows_read[str(door)], strict=True):
+                may = permits(Role(role), permission)
+                assert word in ({"yes"} if may else nobody if role == "guest" else {"403"}), f"{door} {role}"
+    assert looked > 10
