@@ -107,14 +107,18 @@ async def test_the_same_picture_is_kept_once(media: Folder) -> None:
     assert len(_files(media)) == 3
 
 
-def _bomb(side: int) -> bytes:
-    """A PNG of a few bytes that says it has `side` × `side` pixels."""
+def _bomb(side: int, *more: tuple[bytes, bytes]) -> bytes:
+    """A PNG of a few bytes that says it has `side` × `side` pixels; `more` are parts before them."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
     head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+    parts = ((b"IHDR", head), *more, (b"IDAT", zlib.compress(b"\0")), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
+_PACKED = zlib.compress(b"\0" * 5_000_000)
 
 
 @pytest.mark.parametrize(
@@ -131,8 +135,13 @@ def _bomb(side: int) -> bytes:
         (_bomb(9_000), "too many pixels"),
         (_bomb(60_000), "too many pixels"),
         (picture("PNG", (1, 12_001)), "too many pixels"),
+        (_bomb(10, (b"iCCP", b"x\0\0" + _PACKED)), "broken or incomplete"),
+        (_bomb(10, (b"zTXt", b"x\0\0" + _PACKED)), "broken or incomplete"),
     ],
-    ids=["empty", "pdf", "page", "drawing", "tiff", "cut jpeg", "cut png", "large", "bomb", "large bomb", "long"],
+    ids=[
+        *("empty", "pdf", "page", "drawing", "tiff", "cut jpeg", "cut png", "large", "bomb", "large bomb", "long"),
+        *("packed profile", "packed text"),
+    ],
 )
 async def test_what_is_no_picture_is_refused(media: Folder, data: bytes, why: str) -> None:
     with pytest.raises(Invalid, match=why):

@@ -89,6 +89,13 @@ class Provider(Protocol):
     def name(self) -> str:
         """As it stands in `payments.provider` and in the address of its webhooks."""
 
+    @property
+    def leads_to(self) -> tuple[str, ...]:
+        """Origins a buyer who pays may be sent to: the provider's pages and the banks'; `https:` where any bank may be.
+
+        Browsers follow a form's redirect nowhere else.
+        """
+
     def page_address(self, amount: int, currency: str, return_url: str) -> str:
         """The provider's own page that asks for a card and leads back to `return_url` with a `token` for it."""
 

@@ -34,6 +34,11 @@ class Sandbox:
 
     name = "sandbox"
 
+    @property
+    def leads_to(self) -> tuple[str, ...]:
+        """Its bank has the shop's public address, whatever address the buyer typed."""
+        return (settings().address,)
+
     def page_address(self, amount: int, currency: str, return_url: str) -> str:
         """Its page that asks for a card, for browsers without scripts."""
         return sandbox_page.page_address(amount, currency, return_url)

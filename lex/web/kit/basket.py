@@ -14,7 +14,7 @@ from lex.core.settings import settings
 from lex.db.session import transact
 from lex.identity.commands import hash_token
 from lex.web.kit import cookies
-from lex.web.kit.templates import CART_COUNT_COOKIE
+from lex.web.kit.templates import CART_COUNT
 
 _NAME = "cart"
 #: In place of the token of a customer's cart.
@@ -70,10 +70,10 @@ def keep(answer: Response[Any], basket: Basket, units: int) -> None:
     seconds = settings().cart_days * _DAY
     value = cookies.sign(_NAME, f"{basket.id.hex}.{basket.token or _CUSTOMERS}")
     answer.set_cookie(cookies.cookie(_NAME, value, seconds=seconds))
-    answer.set_cookie(CART_COUNT_COOKIE, str(min(units, 9999)), max_age=seconds, secure=cookies.is_secure())
+    answer.set_cookie(cookies.cookie(CART_COUNT, str(min(units, 9999)), seconds=seconds))
 
 
 def forget(answer: Response[Any]) -> None:
     """Have the browser forget its cart."""
     answer.set_cookie(cookies.cookie(_NAME, "", seconds=0))
-    answer.set_cookie(CART_COUNT_COOKIE, "", max_age=0, secure=cookies.is_secure())
+    answer.set_cookie(cookies.cookie(CART_COUNT, "", seconds=0))

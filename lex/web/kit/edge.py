@@ -1,4 +1,4 @@
-"""The edge of every request: its id, security headers, HEAD, the access log line and the metrics.
+"""The edge of every request: its id, the safeguards of its answer, HEAD, the access log line and the metrics.
 
 It wraps the whole application, so that an unknown address gets the same treatment as a known one.
 """
@@ -14,26 +14,19 @@ from structlog.contextvars import bind_contextvars
 
 from lex.adapters import cached
 from lex.core import ids
-from lex.core.settings import settings
 from lex.ops.logs import Access
-from lex.web.kit import csrf, metrics
+from lex.web.kit import cookies, csrf, metrics
+from lex.web.kit.safeguards import Safeguards
 
 _LOG = "lex.web.access"
 log, access = structlog.get_logger(_LOG), Access(_LOG)
 
-_PAGE_POLICY = (
-    b"default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; "
-    b"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-_API_POLICY = b"default-src 'none'; frame-ancestors 'none'"
-_ALWAYS = (
-    (b"x-content-type-options", b"nosniff"),
-    # An address may carry the signed link of an order; no other host is told it.
-    (b"referrer-policy", b"same-origin"),
-    (b"cross-origin-opener-policy", b"same-origin"),
-    (b"x-frame-options", b"DENY"),
-)
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+#: What is said when even the answer to a bug breaks.
+_LAST_RESORT: tuple[Message, ...] = (
+    {"type": "http.response.start", "status": 500, "headers": [(b"content-type", b"text/plain")]},
+    {"type": "http.response.body", "body": b"Something went wrong on our side.", "more_body": False},
+)
 
 
 def request_id_of(scope: Any) -> str:
@@ -51,11 +44,7 @@ class Edge:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        always = [*_ALWAYS]
-        if settings().public_url.startswith("https://"):
-            always.append((b"strict-transport-security", b"max-age=31536000"))
-        self._of_page = _Headers(always, _PAGE_POLICY, b"private, no-cache")
-        self._of_api = _Headers(always, _API_POLICY, b"no-store")
+        self._safeguards = Safeguards(is_secure=cookies.is_secure())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -71,14 +60,14 @@ class Edge:
         if inner["method"] == "GET":
             cached.begin()
         csrf.current_scope.set(inner)
-        kind = self._of_api if scope["path"].startswith("/api/") else self._of_page
-        status = 500
+        is_api = scope["path"].startswith("/api/")
+        status = 0
 
         async def answer(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = kind.added_to(message["headers"], inner)
+                message["headers"] = self._safeguards.added_to(message["headers"], inner, is_api=is_api)
             elif is_head and message["type"] == "http.response.body":
                 message["body"] = b""
             await send(message)
@@ -87,49 +76,12 @@ class Edge:
             await self.app(inner, receive, answer)
         except Exception:
             log.exception("answer broken off")
-            raise
+            if status:
+                raise
+            for message in _LAST_RESORT:
+                await answer(message.copy())
         finally:
-            _record(inner, method, status, time.perf_counter() - started)
-
-
-class _Headers:
-    """What answers of one kind carry besides their own headers."""
-
-    def __init__(self, always: list[tuple[bytes, bytes]], policy: bytes, caching: bytes) -> None:
-        self._always = always
-        self._policy, self._caching = (b"content-security-policy", policy), (b"cache-control", caching)
-
-    def added_to(self, given: Any, scope: Any) -> list[tuple[bytes, bytes]]:
-        headers = list(given)
-        if fresh := csrf.fresh_cookie(scope):  # such an answer is one browser's own
-            headers = [header for header in headers if not _is_shared(*header)]
-            headers.append((b"set-cookie", fresh.encode()))
-        has_policy = has_caching = False
-        for place, (name, value) in enumerate(headers):
-            match name.lower():
-                case b"allow":
-                    headers[place] = (name, _allowed(value))
-                case b"content-security-policy":
-                    has_policy = True
-                case b"cache-control":
-                    has_caching = True
-        headers += self._always
-        headers.append((b"x-request-id", scope["state"]["request_id"].encode()))
-        if not has_policy:
-            headers.append(self._policy)
-        if not has_caching:
-            headers.append(self._caching)
-        return headers
-
-
-def _is_shared(name: bytes, value: bytes) -> bool:
-    """Whether a header lets others keep the answer."""
-    return name.lower() == b"cache-control" and b"private" not in value and b"no-store" not in value
-
-
-def _allowed(methods: bytes) -> bytes:
-    """Where GET is answered, so is HEAD."""
-    return methods + b", HEAD" if b"GET" in methods and b"HEAD" not in methods else methods
+            _record(inner, method, status or 500, time.perf_counter() - started)
 
 
 def _request_id(scope: Any) -> str:

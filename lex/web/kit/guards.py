@@ -7,7 +7,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
-from lex.core.actor import Role
+from lex.core.actor import Actor, Role
 from lex.core.errors import Forbidden, Refusal, Unauthenticated
 from lex.core.settings import settings
 from lex.identity import sessions
@@ -44,6 +44,11 @@ def requires(permission: Permission, *, open_in_development: bool = False) -> Ca
     return Requires(permission, open_in_development)
 
 
+def _has_account(actor: Actor) -> bool:
+    """Whether somebody can sign in; a guest user has orders and addresses, and no account."""
+    return actor.user_id is not None and actor.role is not Role.GUEST
+
+
 def _unknown(connection: Connection, sentence: str) -> Refusal:
     """Nobody: or somebody whose session cannot be looked for."""
     return sessions.trouble() if are_sessions_gone(connection) else Unauthenticated(sentence)
@@ -54,7 +59,7 @@ async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
 
     Raises `Unauthenticated`, and `Unavailable` while sessions cannot be looked for.
     """
-    if (await current_actor(connection)).user_id is None:
+    if not _has_account(await current_actor(connection)):
         raise _unknown(connection, "Sign in first, or send Authorization: Bearer <key>.")
 
 
@@ -64,7 +69,7 @@ async def by_session(connection: Connection, _: BaseRouteHandler) -> None:
     Raises `Unauthenticated`, and `Unavailable` while sessions cannot be looked for.
     """
     actor, session = await current_actor(connection), connection.scope["state"].get("session")
-    if actor.user_id is None or session is None:
+    if not _has_account(actor) or session is None:
         raise _unknown(connection, "Sign in first; this takes a session, not an API key.")
 
 

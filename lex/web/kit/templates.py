@@ -19,7 +19,7 @@ from markupsafe import Markup
 from lex.catalog.picture_files import sources
 from lex.core import colour, wording
 from lex.core.settings import Settings, settings
-from lex.web.kit import assets
+from lex.web.kit import assets, cookies
 from lex.web.kit.csrf import csrf
 from lex.web.kit.signing import has_session
 from lex.web.kit.texts import texts
@@ -30,7 +30,7 @@ _FOLDER = _WEB / "templates"
 _LANGUAGES = _WEB / "languages"
 
 #: Units in a visitor's cart, for the number beside the cart's link; written by whoever changes the cart.
-CART_COUNT_COOKIE = "lex_cart_count"
+CART_COUNT = "cart_count"
 
 
 class _Pages(jinja2.Environment):
@@ -192,5 +192,5 @@ def render(template: str, **facts: Any) -> str:
 
 def cart_count(request: Request[Any, Any, Any]) -> int:
     """Units in the cart as the visitor's cookie says; no page asks the database for it."""
-    told = request.cookies.get(CART_COUNT_COOKIE, "")
+    told = cookies.given(request.scope, CART_COUNT)
     return int(told) if told.isascii() and told.isdigit() and len(told) <= 4 else 0

@@ -59,7 +59,7 @@ async def _answer(
         raise NotFound("There is no such file.")
     suffix = Path(path).suffix.lower()
     etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-    headers = {"ETag": etag, "Cache-Control": cache, "Cross-Origin-Resource-Policy": "same-origin"}
+    headers = {"ETag": etag, "Cache-Control": cache}
     if suffix == ".svg":
         headers["Content-Security-Policy"] = _DRAWING
     if suffix not in kinds:

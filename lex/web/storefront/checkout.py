@@ -38,7 +38,7 @@ from lex.web.storefront.checkout_form import (
     told_of_delivery,
 )
 from lex.web.storefront.frame import frame
-from lex.web.storefront.paying import card_facts, pay
+from lex.web.storefront.paying import card_facts, pay, pay_headers
 from lex.web.storefront.visitor import Visitor, see_other, to_placed
 
 Form = dict[str, str]
@@ -211,7 +211,7 @@ async def _page(
         "storefront/checkout.html",
         status=200 if is_htmx(request) else status,
         request=request,
-        headers=_HEADERS,
+        headers=_HEADERS | pay_headers(),
         frame=await frame(),
         cart=priced,
         form=form,

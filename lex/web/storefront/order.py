@@ -18,7 +18,7 @@ from lex.web.kit.guards import own_form, public
 from lex.web.kit.inputs import CurrentActor, FromPath
 from lex.web.kit.templates import page
 from lex.web.storefront.frame import frame
-from lex.web.storefront.paying import card_facts
+from lex.web.storefront.paying import card_facts, pay_headers
 from lex.web.storefront.visitor import Visitor, closed_to_strangers, open_placed, see_other
 
 Token = Annotated[str, QueryParameter(required=False, max_length=200)]
@@ -53,7 +53,7 @@ async def order(
     return page(
         "storefront/order.html",
         request=request,
-        headers=_HEADERS,
+        headers=_HEADERS | pay_headers(),
         frame=await frame(),
         not_canceled=not_canceled,
         **_facts(document),

@@ -33,6 +33,7 @@ from lex.web.kit.edge import is_head
 from lex.web.kit.forms import has_card_number, read_form
 from lex.web.kit.guards import own_form, public
 from lex.web.kit.inputs import CurrentActor, FromPath
+from lex.web.kit.safeguards import page_policy
 from lex.web.storefront.visitor import Visitor, closed_to_strangers, see_other
 
 Token = Annotated[str, QueryParameter(required=False, max_length=200)]
@@ -61,6 +62,14 @@ def card_facts() -> dict[str, Any]:
         "has_card_fields": is_sandbox,
         "test_cards": CARDS if is_sandbox and config.environment == "development" else (),
     }
+
+
+def pay_headers() -> dict[str, str]:
+    """Of a page whose form pays: it may lead to the provider and the bank. Without a provider it leads nowhere."""
+    forms_lead_to: tuple[str, ...] = ()
+    with suppress(NotFound):
+        forms_lead_to = current().leads_to
+    return {"Content-Security-Policy": page_policy(forms_lead_to=forms_lead_to)}
 
 
 async def pay(

@@ -172,3 +172,14 @@ async def test_a_billing_country_that_was_taken_back_is_forgotten(browser: Brows
     assert "€32.64 of it is tax" in browser.words  # 15.97 of the goods, 16.67 of the file
     await browser.post("/checkout/delivery", **BUYER, billing="same", billing_country="FR")
     assert "€31.94 of it is tax" in browser.words
+
+
+async def test_a_form_that_pays_may_lead_to_the_provider(browser: Browser, shop: Shop) -> None:
+    await browser.add(shop.product().sku)
+    allowed = f"form-action 'self' {settings().address};"
+    for page in (await browser.open("/checkout"), await browser.checkout(email="")):
+        assert allowed in page.headers["content-security-policy"]
+    await browser.checkout()
+    order = browser.page.url.params["back"].partition("/return")[0]
+    assert allowed in (await browser.open(order)).headers["content-security-policy"]
+    assert "form-action 'self';" in (await browser.open("/cart")).headers["content-security-policy"]
