@@ -38,6 +38,31 @@ class Permission(StrEnum):
     SYSTEM_WRITE = "system.write"
 
 
+#: What each lets somebody do, in the words of its documents.
+ABOUT: dict[Permission, str] = {
+    Permission.CATALOG_READ: "see what the shop offers",
+    Permission.CATALOG_WRITE: "change products, services, plans and categories",
+    Permission.STOCK_READ: "see stock and its movements",
+    Permission.STOCK_WRITE: "count, receive and correct stock",
+    Permission.ORDERS_READ: "find and read everybody's orders",
+    Permission.ORDERS_FULFIL: "hand over and complete orders",
+    Permission.ORDERS_CANCEL: "cancel orders",
+    Permission.ORDERS_NOTE: "write notes beside orders",
+    Permission.CUSTOMERS_READ: "find customers and read their accounts",
+    Permission.CUSTOMERS_WRITE: "close and open customers' accounts, sign them out",
+    Permission.CUSTOMERS_ACT_AS: "act as a customer, for an hour and with a reason",
+    Permission.PAYMENTS_READ: "read payments",
+    Permission.PAYMENTS_REFUND: "refund payments",
+    Permission.COUPONS_WRITE: "make, change and end coupons",
+    Permission.REVIEWS_MODERATE: "decide about reviews",
+    Permission.AUDIT_READ: "search the audit trail",
+    Permission.SETTINGS_WRITE: "change settings of the shop",
+    Permission.STAFF_READ: "see who the staff are",
+    Permission.STAFF_WRITE: "appoint, change and close staff of a lower role than one's own; super_admins: of any",
+    Permission.SYSTEM_READ: "read metrics",
+    Permission.SYSTEM_WRITE: "operate the system",
+}
+
 #: What everybody may do, with an account or without: nothing that belongs to somebody else.
 _PUBLIC = frozenset({Permission.CATALOG_READ})
 _MODERATOR = _PUBLIC | {
