@@ -42,7 +42,7 @@ async def _show(
 ) -> Response[Any]:
     team: list[Found] = []
     next_cursor = None
-    if permits(actor.role, Permission.STAFF_READ, actor.scopes) and not found:
+    if permits(actor.role, Permission.STAFF_READ, actor.scopes) and found is None:
         cursor = request.query_params.get("cursor")
         before = decode_cursor(cursor, UUID) if cursor else None
         team, next_cursor = page_of(await list_team(actor, before=before, limit=_LIMIT + 1), _LIMIT, lambda one: one.id)

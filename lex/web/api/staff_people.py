@@ -1,6 +1,6 @@
 """People at the back office: find them, the staff, roles, and whether an account is open."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -28,20 +28,19 @@ Who = Annotated[
         description="An e-mail, an id, or whole words of a name, a mail domain or a phone number.",
     ),
 ]
-RoleName = Annotated[str, msgspec.Meta(min_length=1, max_length=32, description="super_admin, admin, moderator.")]
 
 
 class Appointment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who becomes one of the staff, and as what."""
 
     email: Email
-    role: RoleName
+    role: Literal["super_admin", "admin", "moderator"]
 
 
 class NewRole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What somebody is to be: a role of the staff, or `user`, a customer."""
 
-    role: RoleName
+    role: Literal["super_admin", "admin", "moderator", "user"]
 
 
 class PeoplePage(msgspec.Struct, frozen=True):

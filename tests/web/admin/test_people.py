@@ -131,7 +131,7 @@ async def test_who_gives_whom_which_role(
         assert (answer.status_code, answer.json()["code"], now) == (403, code, theirs)
     appointed = await client.post(PEOPLE, json={"email": f"new-{address}", "role": role}, headers=headers)
     if role == "user":
-        assert field_codes(appointed) == {"role": "invalid"}
+        assert field_codes(appointed) == {"role": "choice"}
     else:
         may = mine == "super_admin" or role == "moderator"
         assert appointed.status_code == (201 if may else 403)
@@ -224,7 +224,7 @@ async def test_guests_and_nobody_have_no_account_to_change(client: Client, key: 
         assert (await client.post(f"{PEOPLE}/{who}/closing", headers=headers)).status_code == 404
     assert (await client.get(f"{PEOPLE}/{uuid4()}", headers=headers)).json()["code"] == "person_not_found"
     answer = await client.put(f"{PEOPLE}/{guest}/role", json={"role": "guest"}, headers=headers)
-    assert field_codes(answer) == {"role": "invalid"}
+    assert field_codes(answer) == {"role": "choice"}
 
 
 async def test_a_narrow_key_of_a_super_admin_does_its_own_work_alone(
