@@ -18,8 +18,8 @@ ENTRY = 32  # bytes of a row in a seal: its id and half the SHA-256 of its line
 FIRST = bytes(32)  # what the first seal has before it
 
 #: What a row is, in this order; PostgreSQL writes jsonb the same way in every version.
-COLUMNS: LiteralString = """id, transaction_id, created_at, user_id, role, request_id, ip_address, action, resource,
-    resource_id, database_user, changes"""
+COLUMNS: LiteralString = """id, transaction_id, created_at, user_id, acted_by, role, request_id, ip_address, action,
+    resource, resource_id, database_user, changes"""
 
 _TAG, _TAG_OF_ARCHIVE = b"lex audit seal 1", b"lex audit archive 1"
 

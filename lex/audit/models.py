@@ -12,7 +12,8 @@ from lex.db.base import Base
 
 
 class AuditLog(Base):
-    """One change of one row, or one event such as a sign-in. `user_id` is who acted.
+    """One change of one row, or one event such as a sign-in. `user_id` is who acted, `acted_by` whoever of the
+    staff did it for them.
 
     `changes` of an update: column → [old, new]; of an insert {"new": row}, of a delete {"old": row}.
     """
@@ -27,6 +28,10 @@ class AuditLog(Base):
             *("idx_audit_logs_action", "action", text("id DESC")),
             postgresql_where=text("action <> ALL (ARRAY['insert', 'update'])"),
         ),
+        Index(
+            *("idx_audit_logs_acted_by", "acted_by", text("id DESC")),
+            postgresql_where=text("acted_by IS NOT NULL"),
+        ),
         Index("idx_audit_logs_resource", "resource", "resource_id", text("id DESC")),
         Index("idx_audit_logs_created_at", "created_at", "transaction_id", postgresql_using="brin"),
         {"postgresql_partition_by": "RANGE (id)"},
@@ -34,6 +39,7 @@ class AuditLog(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID | None]
+    acted_by: Mapped[UUID | None]
     role: Mapped[str | None]
     request_id: Mapped[str | None]
     ip_address: Mapped[str | None] = mapped_column(INET)

@@ -21,12 +21,14 @@ RECENT = timedelta(days=45)
 _LOWEST, _HIGHEST = UUID(int=0), UUID(int=(1 << 128) - 1)
 
 _ROWS: LiteralString = """
-SELECT id, created_at, user_id, role, request_id, host(ip_address) AS ip_address, action, resource, resource_id, changes
+SELECT id, created_at, user_id, acted_by, role, request_id, host(ip_address) AS ip_address, action, resource,
+       resource_id, changes
 FROM audit_logs WHERE id >= %(low)s AND id < %(high)s"""
 
 #: What a filter that is used adds; one that is not stays out, for an index to be used.
 _NARROWED: dict[str, LiteralString] = {
     "user_id": " AND user_id = %(user_id)s",
+    "acted_by": " AND acted_by = %(acted_by)s",
     "action": " AND action = %(action)s",
     "resource": " AND resource = %(resource)s",
     "resource_id": " AND resource_id = %(resource_id)s",
@@ -42,10 +44,12 @@ class AuditFilter(msgspec.Struct, frozen=True):
     resource_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    acted_by: UUID | None = None
 
 
 class AuditEntry(msgspec.Struct, frozen=True):
-    """One change of one row, or one thing somebody did. `user_id` and `role` are of who acted.
+    """One change of one row, or one thing somebody did. `user_id` and `role` are of who acted,
+    `acted_by` is whoever of the staff did it for them.
 
     `changes` of an update: column → [old, new]; of an insert {"new": row}, of a delete {"old": row}. Secrets are
     `***`, personal data ciphertext.
@@ -54,6 +58,7 @@ class AuditEntry(msgspec.Struct, frozen=True):
     id: UUID
     created_at: datetime
     user_id: UUID | None
+    acted_by: UUID | None
     role: str | None
     request_id: str | None
     ip_address: str | None

@@ -53,7 +53,8 @@ def search(
         typer.echo(codec.encode(found))
         return
     for entry in found:
-        who = f"{entry.role or '-'} {entry.user_id or ''} {entry.ip_address or ''}".strip()
+        acted = f" through {entry.acted_by}" if entry.acted_by else ""
+        who = f"{entry.role or '-'} {entry.user_id or ''}{acted} {entry.ip_address or ''}".strip()
         console.print(f"{entry.created_at:%Y-%m-%d %H:%M:%S}  {entry.action} {entry.resource} ", end="", markup=False)
         console.print(for_terminal(f"{entry.resource_id or ''}  by {who}  ({entry.id})"), markup=False)
         console.print(for_terminal(f"    {codec.encode(entry.changes).decode()[:500]}"), markup=False)

@@ -14,7 +14,8 @@ from lex.core import codec
 from lex.core.actor import Actor
 from lex.core.texts import for_terminal
 from lex.db import session
-from lex.flows.accounts.appoint import appoint, open_again
+from lex.flows.accounts.appoint import appoint_by_command
+from lex.flows.accounts.standing import open_again
 from lex.flows.erase_person import Candidate, erase_person, plan_erasure, require_erasable
 from lex.identity.people import Found, find_people, record_list
 
@@ -53,7 +54,7 @@ def appoint_(
     role: Annotated[str, typer.Option(help="super_admin, admin or moderator.")] = "admin",
 ) -> None:
     """Make somebody one of the staff; prints the address where they choose a password, good once and for three days."""
-    address = run_connected(lambda actor: appoint(actor, email, role))
+    address = run_connected(lambda actor: appoint_by_command(actor, email, role))
     console.print(f"{escape(for_terminal(email))} is {role} from now on, and chooses a password here:")
     console.print(address, markup=False)
 

@@ -28,7 +28,8 @@ class Actor:
     `key` names the holder for idempotency: `user:<id>`, `key:<api key id>`, `guest:<hash>` or `system`.
     `tokens` are the hashes of the cart and order tokens the request presents. `scopes` are the permissions an API key
     is narrowed to; none means the whole of its role. `address` is where the request comes from, as an IP address.
-    `is_vouched_for`: what is written is not the actor's word but Lex's, who asked a provider.
+    `is_vouched_for`: what is written is not the actor's word but Lex's, who asked a provider. `acted_by` is the
+    member of the staff who acts as this customer: what they may do is the customer's, the audit names both.
     """
 
     role: Role
@@ -39,6 +40,7 @@ class Actor:
     scopes: tuple[str, ...] = ()
     address: str = ""
     is_vouched_for: bool = False
+    acted_by: UUID | None = None
 
     @property
     def is_staff(self) -> bool:

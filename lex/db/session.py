@@ -179,6 +179,8 @@ def _begin(driver: Wire, actor: Actor) -> bytes:
         "lex.actor_key": actor.key,
         **_LIMITS,
     }
+    if actor.acted_by is not None:
+        settings["lex.acted_by"] = str(actor.acted_by)
     quote = Escaping(driver.pgconn).escape_literal
     begin = b"BEGIN; SELECT " + b", ".join(
         b"set_config('%b', %b, true)" % (name.encode(), quote(text.encode())) for name, text in settings.items()

@@ -83,7 +83,7 @@ async def load_demo(actor: Actor, media: Store, private: Store, home: Path) -> d
     API keys and passwords of its people are kept in `demo.json` of the home folder, readable by its owner only.
     Raises `Forbidden`.
     """
-    demand(actor, Permission.STAFF_WRITE)
+    demand(actor, Permission.SYSTEM_WRITE)
     rows = await transact(actor, lambda session: sql.fetch_all(session, _THERE, _Row))
     loading = _Loading(actor, media, private, {row.name: row.id for row in rows}, {})
     await _load_charges(loading)

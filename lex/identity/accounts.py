@@ -20,6 +20,11 @@ SELECT id, role, is_active, email_verified_at IS NOT NULL AS is_verified, locale
 WHERE email_blind_index = ANY(%(indexes)s) AND role <> 'guest' AND deleted_at IS NULL
 """
 
+_LOCK_STANDING: LiteralString = """
+SELECT id, role, is_active, email_verified_at IS NOT NULL AS is_verified, locale FROM users
+WHERE id = %(user_id)s AND role <> 'guest' AND deleted_at IS NULL FOR NO KEY UPDATE
+"""
+
 _PROFILE: LiteralString = """
 SELECT u.id, u.role, u.email, u.first_name, u.last_name,
        u.password IS NOT NULL AS has_password, u.last_login_at, u.created_at, k.wrapped_key, k.key_id
@@ -43,7 +48,13 @@ WITH keys AS (
 UPDATE users SET is_active = %(is_active)s WHERE id = %(user_id)s AND is_active <> %(is_active)s AND deleted_at IS NULL
 """
 
-_APPOINT: LiteralString = "UPDATE users SET role = %(role)s WHERE id = %(user_id)s AND deleted_at IS NULL"
+_APPOINT: LiteralString = """
+WITH keys AS (
+    UPDATE api_keys k SET revoked_at = %(now)s FROM users u
+    WHERE k.user_id = %(user_id)s AND k.revoked_at IS NULL AND u.id = k.user_id AND u.role <> %(role)s
+)
+UPDATE users SET role = %(role)s WHERE id = %(user_id)s AND deleted_at IS NULL
+"""
 
 # One change at a time: asking anew ends what was asked before.
 _ASK: LiteralString = """
@@ -162,6 +173,14 @@ async def find_standing(session: Session, email_indexes: list[bytes]) -> Standin
     return await sql.fetch_one(session, _STANDING, Standing, indexes=email_indexes)
 
 
+async def lock_standing(session: Session, user_id: UUID) -> Standing:
+    """Lock an account before its role or standing is judged. Raises `NotFound`, for guests too: they have none."""
+    standing = await sql.fetch_one(session, _LOCK_STANDING, Standing, user_id=user_id)
+    if standing is None:
+        raise NotFound("There is no such account.", code="account_not_found")
+    return standing
+
+
 async def get_profile(session: Session, user_id: UUID) -> Profile:
     """Somebody's account, opened. Raises `NotFound` when it was erased."""
     row = await sql.fetch_one(session, _PROFILE, _Row, user_id=user_id)
@@ -198,8 +217,8 @@ async def set_active(session: Session, user_id: UUID, *, is_active: bool) -> boo
 
 
 async def set_role(session: Session, user_id: UUID, role: str) -> None:
-    """Give somebody another role; what they were signed in with ends."""
-    await sql.execute(session, _APPOINT, user_id=user_id, role=role)
+    """Give somebody another role; what they were signed in with ends, and keys made under the old one."""
+    await sql.execute(session, _APPOINT, user_id=user_id, role=role, now=clock.real_now())
 
 
 async def ask_email_change(session: Session, user_id: UUID, email: str) -> UUID:

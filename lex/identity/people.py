@@ -7,14 +7,15 @@ from typing import LiteralString
 from uuid import UUID
 
 from lex.audit import commands as audit
-from lex.core.errors import Invalid
+from lex.core.errors import Invalid, NotFound
 from lex.db import sql
 from lex.db.session import Session
 from lex.identity.ciphers import blind_indexes, normal_email, sought_tokens, sought_words
 from lex.identity.queries import open_cipher
 
 _PERSON: LiteralString = """
-SELECT u.id, u.role, u.email, u.first_name, u.last_name, u.phone, u.created_at, k.wrapped_key, k.key_id,
+SELECT u.id, u.role, u.email, u.first_name, u.last_name, u.phone, u.created_at, u.is_active, u.last_login_at,
+       u.email_verified_at IS NOT NULL AS is_verified, u.two_factor_enabled AS has_two_factor, k.wrapped_key, k.key_id,
        k.destroyed_at AS erased_at
 FROM users u JOIN person_keys k ON k.user_id = u.id
 WHERE (u.deleted_at IS NULL OR %(with_deleted)s)
@@ -30,6 +31,11 @@ _BY_WORDS: LiteralString = f"""{_PERSON} AND u.id IN (
 ORDER BY u.id DESC LIMIT %(most)s
 """
 
+_STAFF: LiteralString = f"""{_PERSON} AND u.role IN ('super_admin', 'admin', 'moderator')
+    AND (%(before)s::uuid IS NULL OR u.id < %(before)s)
+ORDER BY u.id DESC LIMIT %(most)s
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -42,6 +48,10 @@ class Found:
     phone: str | None
     created_at: datetime
     erased_at: datetime | None
+    is_active: bool
+    is_verified: bool
+    has_two_factor: bool
+    last_login_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,10 @@ class _Row:
     last_name: bytes | None
     phone: bytes | None
     created_at: datetime
+    is_active: bool
+    last_login_at: datetime | None
+    is_verified: bool
+    has_two_factor: bool
     wrapped_key: bytes | None
     key_id: str
     erased_at: datetime | None
@@ -76,6 +90,22 @@ async def find_people(session: Session, who: str, *, limit: int = 50, with_delet
         sought = {"tokens": sought_tokens(words), "words": len(words)}
         rows = await sql.fetch_all(session, _BY_WORDS, _Row, **sought, most=limit, with_deleted=with_deleted)
     return [_opened(row) for row in rows]
+
+
+async def list_staff(session: Session, *, before: UUID | None = None, limit: int = 50) -> list[Found]:
+    """The staff, those who were appointed with an account made for it and others, newest account first; also closed
+    accounts. `before` is where the page before ended."""
+    rows = await sql.fetch_all(session, _STAFF, _Row, before=before, most=limit, with_deleted=False)
+    return [_opened(row) for row in rows]
+
+
+async def get_person(session: Session, user_id: UUID) -> Found:
+    """Somebody by id, also who was erased; the audit is told. Raises `NotFound`."""
+    found = await find_people(session, str(user_id))
+    if not found:
+        raise NotFound("There is nobody of this id.", code="person_not_found")
+    await audit.record(session, "read", "users", user_id)
+    return found[0]
 
 
 async def record_list(session: Session, people: Sequence[Found]) -> None:
@@ -115,4 +145,8 @@ def _opened(row: _Row) -> Found:
         text("phone", row.phone),
         row.created_at,
         row.erased_at,
+        row.is_active,
+        row.is_verified,
+        row.has_two_factor,
+        row.last_login_at,
     )

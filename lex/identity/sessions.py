@@ -24,6 +24,10 @@ _HOUR, _DAY = 3600.0, 86400.0
 #: How often a visit is written down, in seconds: a session is read at each request and written at few.
 _SEEN_EVERY = 60.0
 _LONGEST_TOKEN = 100
+#: How long one of the staff may act for a customer at a time.
+ACTING_SECONDS = 60 * 60.0
+#: How the id of such a session begins, so that every page can say so without asking Redis.
+ACTING = "acting-"
 #: Sessions of one account; with one more the one that was not seen the longest ends.
 _MOST = 50
 SECOND_FACTOR: Final = "second_factor"
@@ -35,6 +39,9 @@ class Session(msgspec.Struct, frozen=True):
 
     `waits_for` names the step that is still to be done; until then its holder is nobody. `proven_at` is when the
     password, or another factor, was last given. `factors` are what was given at sign-in.
+
+    While one of the staff acts as a customer, the session is the customer's, `acted_by` is the staff member until
+    `acts_until`, and their own session waits under the key `aside`, whose id nobody holds: it ends with that one.
     """
 
     id: UUID
@@ -48,11 +55,14 @@ class Session(msgspec.Struct, frozen=True):
     address: str = ""
     waits_for: str = ""
     factors: tuple[str, ...] = ()
+    acted_by: UUID | None = None
+    acts_until: float = 0.0
+    aside: str = ""
 
     @property
     def is_complete(self) -> bool:
         """Nothing is left to be done: its holder acts."""
-        return not self.waits_for
+        return not self.waits_for and (self.acted_by is None or time.time() < self.acts_until)
 
     @property
     def seen(self) -> datetime:
@@ -120,7 +130,7 @@ async def begin(user_id: UUID, role: Role, device: Device, *, factors: tuple[str
 
 
 async def _keep_new(session: Session) -> str:
-    token = ids.new_token()
+    token = f"{ACTING if session.acted_by else ''}{ids.new_token()}"
     cache = _cache()
     number = await cache.set_in(
         *(_group(session.user_id), _key(token), msgspec.json.encode(session), _idle(session)),
@@ -134,12 +144,22 @@ async def _keep_new(session: Session) -> str:
 
 
 async def find(token: str) -> Session | Unheard | None:
-    """The living session of an id, or None; `UNAVAILABLE` while Redis is gone. One read; once a minute a write too."""
+    """The living session of an id, or None; `UNAVAILABLE` while Redis is gone. One read; once a minute a write too.
+
+    One in which somebody acts for a customer lives as long as their own, which is read and kept awake with it.
+    """
     if not 0 < len(token) <= _LONGEST_TOKEN:
         return None
+    session = await _visit(_key(token))
+    if isinstance(session, Session) and session.aside:
+        own = await _visit(session.aside)
+        return session if isinstance(own, Session) else own
+    return session
+
+
+async def _visit(key: str) -> Session | Unheard | None:
     if _Store.cache is None:
         return UNAVAILABLE
-    key = _key(token)
     value = await _Store.cache.get(key)
     if value is None or isinstance(value, Trouble):
         return value
@@ -172,9 +192,37 @@ async def restart(token: str, session: Session) -> str:
     return fresh
 
 
+async def act_for(own: Session, user_id: UUID, device: str) -> tuple[str, Session]:
+    """Begin a session in which the owner of `own` acts as a customer; `own` waits aside, and its id is still good: end
+    it. `device` is what the customer reads in their list. Raises `Unavailable`.
+    """
+    now, aside = time.time(), _key(await _keep_new(own))
+    session = Session(
+        *(ids.new_id(), user_id, Role.USER.value, now, 0.0, now, own.ends_at, device),
+        acted_by=own.user_id,
+        acts_until=now + ACTING_SECONDS,
+        aside=aside,
+    )
+    return await _keep_new(session), session
+
+
+async def act_no_more(token: str, session: Session) -> tuple[str, Session] | None:
+    """End the session of somebody who acts for a customer; their own, and the id it has now, or None when that is over
+    too. Raises `Unavailable`.
+    """
+    own = await _visit(session.aside)
+    if isinstance(own, Trouble):
+        raise trouble()
+    fresh = await _keep_new(own) if own is not None else ""
+    await end(token, session)
+    return (fresh, own) if own is not None else None
+
+
 async def end(token: str, session: Session) -> None:
-    """End this session. Raises `Unavailable` when it cannot be."""
+    """End this session, and what waits aside of it. Raises `Unavailable` when it cannot be."""
     await _end(session.user_id, [_key(token)])
+    if session.acted_by is not None:
+        await _end(session.acted_by, [session.aside])
 
 
 async def discard(token: str, user_id: UUID) -> None:

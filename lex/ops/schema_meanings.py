@@ -265,6 +265,7 @@ MEANINGS = {
     "failed_at": "when it failed last",
     "role": "role of who acted",
     "audit_logs.user_id": "who acted",
+    "acted_by": "whoever of the staff acted for that person",
     "ip_address": "address of the client",
     "resource": "table, or what the event is about",
     "resource_id": "key of the row",

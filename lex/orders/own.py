@@ -21,6 +21,9 @@ ORDER BY o.id DESC LIMIT %(limit)s
 """
 
 
+_COUNT: LiteralString = "SELECT count(*) FROM orders WHERE user_id = %(user_id)s"
+
+
 @dataclass(frozen=True, slots=True)
 class OwnOrder:
     """An order in its owner's list, with the names of its first three lines. Amount in major units."""
@@ -47,3 +50,9 @@ async def list_own_orders(
 ) -> list[OwnOrder]:
     """Somebody's orders older than `before`, newest first."""
     return await sql.fetch_all(session, _OWN, OwnOrder, user_id=user_id, before=before, limit=limit)
+
+
+async def count_orders(session: Session, user_id: UUID) -> int:
+    """How many orders somebody has placed."""
+    number: int = await sql.fetch_value(session, _COUNT, user_id=user_id)
+    return number

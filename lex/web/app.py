@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Request
 from litestar.config.compression import CompressionConfig
 from litestar.di import Provide
 
@@ -15,8 +16,10 @@ from lex.db import session
 from lex.identity import sessions
 from lex.ops import logs
 from lex.web import sandbox
+from lex.web.admin import admin_routes
 from lex.web.api import api_routes
 from lex.web.kit import bodies, metrics, rates, templates
+from lex.web.kit.acting import look_for_acting
 from lex.web.kit.actors import current_actor
 from lex.web.kit.edge import Edge
 from lex.web.kit.negotiation import refuse_unusable
@@ -32,10 +35,10 @@ def create_app() -> Litestar:
     """The application; it opens database and cache when it starts and closes them when it stops."""
     logs.configure(settings())
     app = Litestar(
-        route_handlers=[*api_routes(), *page_routes(), *storefront_routes(), *sandbox.routes()],
+        route_handlers=[*api_routes(), *page_routes(), *storefront_routes(), *admin_routes(), *sandbox.routes()],
         lifespan=[_database, _sampling],
         dependencies={"actor": Provide(current_actor)},
-        before_request=refuse_unusable,
+        before_request=_before_request,
         exception_handlers={Exception: partial(answer_problem, around=frame)},
         request_class=bodies.Request,
         request_max_body_size=bodies.MAX_BODY,
@@ -45,6 +48,11 @@ def create_app() -> Litestar:
     )
     app.asgi_handler = Edge(app.asgi_handler)
     return app
+
+
+async def _before_request(request: Request[Any, Any, Any]) -> None:
+    await refuse_unusable(request)
+    await look_for_acting(request)
 
 
 @asynccontextmanager

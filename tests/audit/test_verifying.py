@@ -18,7 +18,8 @@ _FORGE = """INSERT INTO audit_logs (id, created_at, action, resource, changes, t
 
 CHANGES = [
     *("action = 'delete'", "resource_id = 'other'", "resource = 'orders'", "user_id = gen_random_uuid()"),
-    *("role = ''", "role = 'admin'", "ip_address = '192.0.2.9'", "request_id = 'other'", "database_user = 'other'"),
+    *("role = ''", "role = 'admin'", "acted_by = gen_random_uuid()", "ip_address = '192.0.2.9'"),
+    *("request_id = 'other'", "database_user = 'other'"),
     *("changes = changes || '{\"a\": 1}'", "changes = '{}'", "created_at = created_at + interval '1 second'"),
     *("transaction_id = transaction_id - 1", "transaction_id = transaction_id + 1"),
     *("transaction_id = 1", "transaction_id = 1000000000000"),

@@ -93,6 +93,7 @@ async def furnished(url: str, database_url: str) -> Standing:
     async with session.transaction(actor.system()) as opened:
         person = await create_user(opened, role="admin", email="desk@example.org")
         key = await create_api_key(opened, person.id, "contract")
+        customer = await create_user(opened, role="user", email="known@example.org")
     await session.disconnect()
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
         shop = Shop(client, database_url)
@@ -110,6 +111,7 @@ async def furnished(url: str, database_url: str) -> Standing:
         "code": "CONTRACT",
         "slug": "contract",
         "provider": "sandbox",
+        "user_id": str(customer.id),
     }
     headers = {
         "stranger": {},

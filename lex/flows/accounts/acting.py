@@ -26,6 +26,9 @@ class Event(StrEnum):
     ACCOUNT_CLOSED = "account_closed"
     ACCOUNT_OPENED = "account_opened"
     STAFF_APPOINTED = "staff_appointed"
+    ROLE_CHANGED = "role_changed"
+    ACTING_STARTED = "acting_started"
+    ACTING_ENDED = "acting_ended"
 
 
 def lex_for(actor: Actor, user_id: UUID | None = None) -> Actor:

@@ -5,6 +5,7 @@ that moment. So does the database itself when a role or standing changes, whoeve
 """
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -41,9 +42,27 @@ async def end_sessions(_: Actor, *, user_id: UUID, before: str) -> None:
 
 
 async def sign_out(actor: Actor, token: str, held: sessions.Session) -> None:
-    """End the session of this browser. Raises `Unavailable`."""
+    """End the session of this browser; of somebody who acts as a customer, their own with it. Raises `Unavailable`."""
     await sessions.end(token, held)
-    await transact(lex_for(actor), lambda session: note(session, Event.SIGN_OUT, held.user_id))
+    if held.acted_by is not None:
+        await note_stop(actor, held)
+    own_id = held.acted_by or held.user_id
+    myself = replace(lex_for(actor, own_id), acted_by=None)
+    await transact(myself, lambda session: note(session, Event.SIGN_OUT, own_id))
+
+
+async def make_way(actor: Actor, token: str, held: sessions.Session) -> None:
+    """End the session of this browser, for another that was begun in it, if Redis can be told."""
+    with suppress(Unavailable):
+        await sessions.end(token, held)
+    if held.acted_by is not None:
+        await note_stop(actor, held)
+
+
+async def note_stop(actor: Actor, held: sessions.Session) -> None:
+    """Tell the audit that one of the staff acts as a customer no more."""
+    both = replace(lex_for(actor, held.user_id), acted_by=held.acted_by)
+    await transact(both, lambda session: note(session, Event.ACTING_ENDED, held.user_id))
 
 
 async def sign_out_there(actor: Actor, user_id: UUID, session_id: UUID) -> None:

@@ -19,6 +19,7 @@ from lex.flows.accounts.acting import Event, lex_for, listed, listed_in, note
 from lex.identity import accounts, logins, passwords, sessions
 from lex.identity.commands import checked_email
 from lex.identity.logins import Attempt, Login, WrongCredentials, find_login, note_failure
+from lex.identity.policy import demand_owner
 from lex.identity.sessions import SECOND_FACTOR, Device
 from lex.notifications.commands import notify
 
@@ -153,8 +154,9 @@ async def may_mail(session: Session, user_id: UUID, template: str) -> bool:
 async def prove_again(actor: Actor, password: str, field: str = "password") -> Login:
     """Before something that counts: whoever is signed in gives the password once more.
 
-    Raises `Invalid` for none, `WrongCredentials`, `SignInLocked`, `Unauthenticated`.
+    Raises `Invalid` for none, `WrongCredentials`, `SignInLocked`, `Unauthenticated`, `Forbidden` (`acting`).
     """
+    demand_owner(actor)
     if actor.user_id is None:
         raise Unauthenticated("Sign in first.")
     passwords.check_size(password, field)

@@ -18,12 +18,13 @@ from lex.web.api import (
     staff_audit,
     staff_coupons,
     staff_orders,
+    staff_people,
     webhooks,
 )
 
 _MODULES = (
     *(catalog, search, carts, cart_coupons, checkout, orders, downloads, account, account_changes),
-    *(staff_orders, staff_coupons, staff_audit, webhooks),
+    *(staff_orders, staff_coupons, staff_people, staff_audit, webhooks),
 )
 
 

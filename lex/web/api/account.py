@@ -8,14 +8,15 @@ import msgspec
 from litestar import Request, Response, delete, get, post
 from litestar.openapi.datastructures import ResponseSpec
 
-from lex.flows.accounts.ending import sign_out, sign_out_elsewhere, sign_out_there
+from lex.core.actor import Actor
+from lex.flows.accounts.ending import make_way, sign_out, sign_out_elsewhere, sign_out_there
 from lex.flows.accounts.recover import forgot_password, reset_password, unlock_account
 from lex.flows.accounts.sign_in import Admitted, sign_in
 from lex.flows.accounts.sign_up import sign_up, verify_email
 from lex.identity import sessions
 from lex.web.kit import rates
 from lex.web.kit.actors import current_session, held_session, session_token
-from lex.web.kit.guards import by_session, public
+from lex.web.kit.guards import by_any_session, by_session, public
 from lex.web.kit.inputs import CurrentActor, FromPath, JSONBody
 from lex.web.kit.openapi import SESSION
 from lex.web.kit.problems import problems
@@ -121,7 +122,7 @@ async def verify(
 ) -> Response[SignedIn]:
     """With the key of the mail's link and the password chosen at sign-up."""
     await rates.count_for_accounts("link", request)
-    return await _entered(request, await verify_email(actor, data.token, data.password, device_of(request)))
+    return await _entered(request, actor, await verify_email(actor, data.token, data.password, device_of(request)))
 
 
 @post(
@@ -137,13 +138,13 @@ async def enter(
 ) -> Response[SignedIn]:
     """One answer for a wrong password, an address without an account and one that is not confirmed."""
     await rates.count_for_accounts("sign-in", request)
-    return await _entered(request, await sign_in(actor, data.email, data.password, device_of(request)))
+    return await _entered(request, actor, await sign_in(actor, data.email, data.password, device_of(request)))
 
 
-async def _entered(request: Request[Any, Any, Any], admitted: Admitted) -> Response[SignedIn]:
+async def _entered(request: Request[Any, Any, Any], actor: Actor, admitted: Admitted) -> Response[SignedIn]:
     before = await current_session(request)
     if before is not None:
-        await sessions.discard(session_token(request), before.user_id)
+        await make_way(actor, session_token(request), before)
     told = SignedIn(admitted.user_id, admitted.role.value, admitted.waits_for or None)
     answer = Response(told, status_code=201)
     keep_session(answer, admitted.token, admitted.role)
@@ -169,7 +170,7 @@ async def list_sessions(request: Request[Any, Any, Any]) -> list[SessionView]:
 
 @delete(
     "/account/sessions/current",
-    guards=[by_session],
+    guards=[by_any_session],
     security=SESSION,
     tags=["account"],
     operation_id="signOut",

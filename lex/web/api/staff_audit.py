@@ -18,6 +18,9 @@ from lex.web.kit.paging import Cursor, Limit, decode_cursor, page_of
 
 Word = Annotated[str | None, QueryParameter(required=False, min_length=1, max_length=100)]
 UserId = Annotated[UUID | None, QueryParameter(required=False, description="Who acted.")]
+ActedBy = Annotated[
+    UUID | None, QueryParameter(required=False, description="Who of the staff acted for somebody else.")
+]
 Instant = Annotated[datetime | None, QueryParameter(required=False, description="An instant with its zone.")]
 
 
@@ -39,6 +42,7 @@ class AuditPage(msgspec.Struct, frozen=True):
 async def list_all(
     actor: CurrentActor,
     user_id: UserId = None,
+    acted_by: ActedBy = None,
     action: Word = None,
     resource: Word = None,
     resource_id: Word = None,
@@ -51,7 +55,7 @@ async def list_all(
 
     Secrets are left out. That somebody looked is an entry too.
     """
-    wanted = AuditFilter(user_id, action, resource, resource_id, since, until)
+    wanted = AuditFilter(user_id, action, resource, resource_id, since, until, acted_by)
     before = decode_cursor(cursor, UUID) if cursor else None
     async with transaction(actor) as session:
         found = await list_entries(session, wanted, before=before, limit=limit + 1)

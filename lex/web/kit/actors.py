@@ -88,6 +88,7 @@ def _signed_in(connection: ASGIConnection[Any, Any, Any, Any], session: Session)
         request_id_of(connection.scope),
         _tokens(connection),
         address=client_address(connection),
+        acted_by=session.acted_by,
     )
 
 

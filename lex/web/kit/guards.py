@@ -11,11 +11,11 @@ from lex.core.actor import Actor, Role
 from lex.core.errors import Forbidden, Refusal, Unauthenticated
 from lex.core.settings import settings
 from lex.identity import sessions
-from lex.identity.policy import Permission, permits
+from lex.identity.policy import Permission, demand_owner, permits
 from lex.web.kit.actors import are_sessions_gone, current_actor
 from lex.web.kit.csrf import own_form
 
-__all__ = ["by_session", "declared", "own_form", "public", "requires", "signed_in"]
+__all__ = ["by_any_session", "by_session", "declared", "own_form", "public", "requires", "signed_in"]
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -36,7 +36,7 @@ class Requires:
             return
         if actor.role is Role.GUEST:
             raise _unknown(connection, "This needs an API key; send Authorization: Bearer <key>.")
-        raise Forbidden(f"This needs the permission {self.permission}, which your key does not have.")
+        raise Forbidden(f"This needs the permission {self.permission}, which your role or key does not have.")
 
 
 def requires(permission: Permission, *, open_in_development: bool = False) -> Callable[..., Awaitable[None]]:
@@ -63,13 +63,22 @@ async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
         raise _unknown(connection, "Sign in first, or send Authorization: Bearer <key>.")
 
 
-async def by_session(connection: Connection, _: BaseRouteHandler) -> None:
+async def by_session(connection: Connection, handler: BaseRouteHandler) -> None:
     """`guards=[by_session]`: for somebody signed in with a password, in person: an API key changes no account.
+
+    Staff who act as a customer change nothing of what keeps the account its owner's. Raises `Unauthenticated`,
+    `Forbidden` (`acting`), and `Unavailable` while sessions cannot be looked for.
+    """
+    await by_any_session(connection, handler)
+    demand_owner(await current_actor(connection))
+
+
+async def by_any_session(connection: Connection, _: BaseRouteHandler) -> None:
+    """`guards=[by_any_session]`: as `by_session`, for one of the staff who acts as a customer too.
 
     Raises `Unauthenticated`, and `Unavailable` while sessions cannot be looked for.
     """
-    actor, session = await current_actor(connection), connection.scope["state"].get("session")
-    if not _has_account(actor) or session is None:
+    if not _has_account(await current_actor(connection)) or connection.scope["state"].get("session") is None:
         raise _unknown(connection, "Sign in first; this takes a session, not an API key.")
 
 
@@ -84,7 +93,7 @@ def declared(guards: Any) -> Permission | str | None:
         guard = getattr(guard, "func", guard)
         if isinstance(guard, Requires):
             return guard.permission
-        if guard in (signed_in, by_session):
+        if guard in (signed_in, by_session, by_any_session):
             return "signed in"
         if guard in (public, own_form):
             return "public"

@@ -22,6 +22,7 @@ TAGS = {
     "account": "One's own account: sign up, sign in, change it. A session is a cookie; calls by it that change "
     "something come from a page of the shop, or carry JSON.",
     "orders": "The order desk. Needs a staff key.",
+    "people": "People and staff: find them, appoint, close and open accounts. Needs a staff key.",
     "coupons": "Coupons, their unique codes and their uses. Needs a staff key.",
     "webhooks": "What payment providers call.",
     "system": "Health, readiness and metrics.",

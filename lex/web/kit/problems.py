@@ -20,6 +20,7 @@ from litestar.types import Receive, Scope, Send
 
 from lex.core import codec
 from lex.core.errors import Refusal
+from lex.web.kit.acting import look_for_acting
 from lex.web.kit.edge import request_id_of
 from lex.web.kit.parameters import parameter_faults
 from lex.web.kit.refusals import InvalidFields
@@ -97,6 +98,7 @@ class _Page(Response[str]):
         if facts["status"] < 500:
             with suppress(Exception):
                 async with asyncio.timeout(_PATIENCE):
+                    await look_for_acting(self.request)
                     facts = {**facts, "frame": await self.around()}
         answer = page("problem.html", request=self.request, **facts)
         await answer.to_asgi_response(app=None, request=self.request)(scope, receive, send)

@@ -7,6 +7,7 @@ from litestar import Request, Response
 
 from lex.core.actor import STAFF, Role
 from lex.core.settings import settings
+from lex.identity.policy import Permission, permits
 from lex.identity.sessions import Device
 from lex.web.kit import cookies, csrf
 from lex.web.kit.actors import SESSION
@@ -50,6 +51,16 @@ def has_session() -> bool:
     """For templates: whether this browser brings a session's id. Nobody is asked whether it is still good."""
     scope = csrf.current_scope.get()
     return bool(scope is not None and cookies.given(scope, SESSION))
+
+
+def may(permission: str) -> bool:
+    """For templates: whether whoever asked has a permission. Menus show what it opens, and nothing else.
+
+    Pages that ask nobody who they are, and are kept for all, show none of it.
+    """
+    scope = csrf.current_scope.get()
+    actor = scope["state"].get("actor") if scope is not None else None
+    return actor is not None and permits(actor.role, Permission(permission), actor.scopes)
 
 
 def local_path(wanted: str, otherwise: str = "/account") -> str:

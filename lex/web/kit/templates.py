@@ -20,8 +20,9 @@ from lex.catalog.picture_files import sources
 from lex.core import colour, wording
 from lex.core.settings import Settings, settings
 from lex.web.kit import assets, cookies
+from lex.web.kit.acting import acting
 from lex.web.kit.csrf import csrf
-from lex.web.kit.signing import has_session
+from lex.web.kit.signing import has_session, may
 from lex.web.kit.texts import texts
 
 _WEB = Path(__file__).parent.parent
@@ -99,6 +100,8 @@ def _environment(config: Settings) -> jinja2.Environment:
         texts=texts,
         csrf=csrf,
         has_session=has_session,
+        may=may,
+        acting=acting,
         sources=sources,
     )
     return made

@@ -10,7 +10,9 @@ from litestar import Request, Response
 from lex.adapters import cached
 from lex.core.settings import settings
 from lex.core.wording import amount
+from lex.web.kit.acting import acting
 from lex.web.kit.caching import page_document
+from lex.web.kit.signing import has_session
 from lex.web.kit.templates import cart_count, gettext, page, render, stamp
 from lex.web.kit.texts import texts
 from lex.web.storefront.asked import NO_FILTERS, Asked
@@ -36,7 +38,8 @@ class Chip:
 async def kept(
     request: Request[Any, Any, Any], asked: Asked[Any], work: Callable[[Shelf], Awaitable[str]]
 ) -> Response[Any]:
-    """The page of a list, kept while the catalogue stays as it is, for all who have as much in their carts.
+    """The page of a list, kept while the catalogue stays as it is, for all who have as much in their carts
+    and are signed in or not.
 
     `work` reads what the page shows and puts it together with the function it is given for this cart. Such a
     page holds nothing else of its visitor, no form token either.
@@ -44,9 +47,9 @@ async def kept(
     count = cart_count(request)
     footer = [(text.name, text.title) for text in texts()]
     together = partial(work, partial(_shelf, asked, count))
-    if count > _MOST_COUNTED:
+    if count > _MOST_COUNTED or acting():
         return page_document(request, (await together()).encode())
-    question = f"{asked} {count} {footer} {stamp()}"
+    question = f"{asked} {count} {has_session()} {footer} {stamp()}"
     return page_document(request, await cached.render_page("list page", question, together))
 
 

@@ -69,11 +69,12 @@ BEGIN
         || to_hex(2147483648 + (random() * 1073741823)::bigint)
         || lpad(to_hex((random() * 4294967295)::bigint), 8, '0');
     INSERT INTO audit_logs
-        (id, created_at, user_id, role, request_id, ip_address, action, resource, resource_id, changes)
+        (id, created_at, user_id, acted_by, role, request_id, ip_address, action, resource, resource_id, changes)
     VALUES (
         entry,
         uuid_v7_time(entry),
         nullif(current_setting('lex.user_id', true), '')::uuid,
+        nullif(current_setting('lex.acted_by', true), '')::uuid,
         nullif(current_setting('lex.role', true), ''),
         nullif(current_setting('lex.request_id', true), ''),
         nullif(current_setting('lex.ip_address', true), '')::inet,

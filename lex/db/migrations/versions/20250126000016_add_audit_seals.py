@@ -73,8 +73,8 @@ BEGIN
         'read', 'export', 'archive', 'erase', 'seed',
         'sign_up', 'sign_in', 'sign_in_failed', 'sign_out', 'session_ended', 'password_changed', 'password_reset',
         'email_verified', 'email_change_asked', 'email_changed', 'account_unlocked', 'account_closed',
-        'account_opened', 'staff_appointed', 'enable_two_factor', 'disable_two_factor', 'use_recovery_code',
-        'make_token', 'revoke_token'
+        'account_opened', 'staff_appointed', 'role_changed', 'acting_started', 'acting_ended', 'enable_two_factor',
+        'disable_two_factor', 'use_recovery_code', 'make_token', 'revoke_token'
     ]) THEN
         RAISE EXCEPTION '“%” is nothing to record; the change of a row is told by the database itself', left(action, 40)
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'audit_logs', CONSTRAINT = 'ck_audit_logs_action';
@@ -86,11 +86,12 @@ BEGIN
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'audit_logs', CONSTRAINT = 'ck_audit_logs_size';
     END IF;
     INSERT INTO audit_logs
-        (id, created_at, user_id, role, request_id, ip_address, action, resource, resource_id, changes)
+        (id, created_at, user_id, acted_by, role, request_id, ip_address, action, resource, resource_id, changes)
     VALUES (
         entry,
         uuid_v7_time(entry),
         nullif(current_setting('lex.user_id', true), '')::uuid,
+        nullif(current_setting('lex.acted_by', true), '')::uuid,
         nullif(current_setting('lex.role', true), ''),
         nullif(current_setting('lex.request_id', true), ''),
         nullif(current_setting('lex.ip_address', true), '')::inet,

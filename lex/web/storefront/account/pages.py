@@ -8,8 +8,8 @@ from litestar import Request, Response
 
 from lex.core.actor import Actor, Role
 from lex.core.errors import FieldError, Refusal
+from lex.flows.accounts.ending import make_way
 from lex.flows.accounts.sign_in import Admitted, carry_cart
-from lex.identity import sessions
 from lex.web.kit.actors import current_session, session_token
 from lex.web.kit.basket import Basket, find_basket, keep
 from lex.web.kit.signing import keep_session, local_path
@@ -28,10 +28,21 @@ async def show(
     refusal: Refusal | None = None,
     **facts: Any,
 ) -> Response[Any]:
-    """A page of the account. A refusal stands beside the fields it names, or above the form when it names none."""
+    """A page of the account, as `show_form` shows it."""
+    return await show_form(request, f"account/{name}.html", form, refusal, **facts)
+
+
+async def show_form(
+    request: Request[Any, Any, Any],
+    template: str,
+    form: Mapping[str, str] | None = None,
+    refusal: Refusal | None = None,
+    **facts: Any,
+) -> Response[Any]:
+    """A page with a form, nobody else's. A refusal stands beside the fields it names, or above when it names none."""
     faults: Sequence[FieldError] = refusal.errors if refusal else ()
     return page(
-        f"account/{name}.html",
+        template,
         request=request,
         status=refusal.status if refusal and refusal.status != 401 else 422 if refusal else 200,
         headers=HEADERS | dict(getattr(refusal, "headers", {})),
@@ -51,7 +62,7 @@ async def enter(request: Request[Any, Any, Any], actor: Actor, admitted: Admitte
     """
     before = await current_session(request)
     if before is not None:
-        await sessions.discard(session_token(request), before.user_id)
+        await make_way(actor, session_token(request), before)
     if admitted.waits_for:
         answer = see_other(f"{SECOND_STEP}?{urlencode({'next': local_path(wanted)})}")
     else:
