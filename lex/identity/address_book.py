@@ -21,6 +21,9 @@ from lex.identity.ciphers import Cipher
 from lex.identity.phones import checked_phone
 from lex.identity.queries import get_cipher, open_cipher
 
+#: What an address is for.
+Use = Literal["billing", "shipping", "both"]
+
 MOST = 50
 _SEALED = ("recipient_name", "company", "line1", "line2", "phone")
 
@@ -69,7 +72,7 @@ WHERE id = %(id)s AND user_id = %(user_id)s AND deleted_at IS NULL
 class AddressDraft(PostalAddress, frozen=True, forbid_unknown_fields=True, omit_defaults=False, kw_only=True):
     """An address to keep. `type` is what it is for; as default it is offered first at the checkout."""
 
-    type: Literal["billing", "shipping", "both"] = "both"
+    type: Use = "both"
     phone: Annotated[str, msgspec.Meta(min_length=4, max_length=40)] | None = None
     is_default_billing: bool = False
     is_default_shipping: bool = False
@@ -103,7 +106,7 @@ class OwnAddress(AddressDraft, frozen=True, kw_only=True):
 @dataclass(frozen=True, slots=True)
 class _Row:
     id: UUID
-    type: Literal["billing", "shipping", "both"]
+    type: Use
     recipient_name: bytes
     company: bytes | None
     line1: bytes

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from lex.catalog.picture_files import sources
 from lex.core import colour, wording
 from lex.core.settings import Settings, settings
+from lex.identity.address_forms import address_form, address_lines
 from lex.web.kit import assets
 from lex.web.kit.csrf import csrf
 from lex.web.kit.signing import has_session
@@ -87,6 +88,7 @@ def _environment(config: Settings) -> jinja2.Environment:
     made.install_gettext_translations(_words(config.locale), newstyle=True)  # type: ignore[attr-defined]
     made.globals["_"] = _marked  # as Jinja's own, which costs a fifth of a page
     made.filters.update(amount=wording.amount, number=number, day=wording.day, moment=wording.moment)
+    made.filters["envelope"] = address_lines
     made.globals.update(
         shop_name=config.shop_name,
         shop_address=config.address,
@@ -100,6 +102,7 @@ def _environment(config: Settings) -> jinja2.Environment:
         csrf=csrf,
         has_session=has_session,
         sources=sources,
+        address_form=address_form,
     )
     return made
 
