@@ -76,7 +76,7 @@ def address_form(country: str, region: str = "") -> AddressForm:
     """How addresses are in a country, and in one of its regions by its code. Reading the largest takes 20 ms, once."""
     rules: ValidationRules | None = None
     with suppress(ValueError):  # Ceuta, Diego Garcia and the like: ISO reserves a code, the data has none
-        rules = get_validation_rules({"country_code": country, "country_area": region})
+        rules = get_validation_rules({"country_code": country, "country_area": region}) if country else None
     if rules is None:
         return AddressForm(country, False, True, False, (), (), "", "postal", "province", "city", _PLAIN, _PLAIN)
     return AddressForm(
