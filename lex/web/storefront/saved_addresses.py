@@ -1,6 +1,6 @@
 """What a customer's account fills in at the checkout, and what of the checkout their account keeps.
 
-Of a guest nothing is known, and nothing is asked for. A saved address is chosen by a radio button: the form tells beside
+Of a guest nothing is known, and nothing is asked. A saved address is chosen by a radio button: the form tells beside
 it which one its fields were filled from, so that what was typed since is what counts.
 """
 
