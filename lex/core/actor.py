@@ -43,6 +43,12 @@ class Actor:
     acted_by: UUID | None = None
 
     @property
+    def person(self) -> UUID:
+        """Who somebody with an account is: behind a guard that lets nobody else in."""
+        assert self.user_id is not None
+        return self.user_id
+
+    @property
     def is_staff(self) -> bool:
         """Works in the back office."""
         return self.role in STAFF

@@ -33,6 +33,7 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
     "fk_products_categories": ("category_id", "unknown_category", "There is no such category."),
     "uq_users_email": ("email", "email_taken", "An account with this e-mail exists."),
     "ck_orders_erased": (None, "person_erased", "This account was erased a moment ago; its data is gone."),
+    "ck_addresses_erased": (None, "person_erased", "This account was erased a moment ago; its data is gone."),
     "ck_products_movements": (
         None,
         "stock_drifted",

@@ -11,15 +11,16 @@ from uuid import UUID
 import structlog
 
 from lex.adapters.mail import Mail, MailDelayed, MailRefused, mailer
-from lex.core import clock
+from lex.core import clock, codec
 from lex.core.actor import Actor, system
 from lex.core.settings import settings
 from lex.db import jobs
 from lex.db.session import Session, transaction
 from lex.flows.accounts import letters
+from lex.identity.address_forms import address_lines
 from lex.identity.ciphers import Cipher, WrappedKey, cipher_of
 from lex.notifications import commands
-from lex.notifications.letters import Letter, address_lines, render
+from lex.notifications.letters import Letter, render
 from lex.notifications.queries import Facts, claim
 from lex.orders.links import add_link
 
@@ -71,6 +72,9 @@ async def _compose(session: Session, facts: Facts) -> Mail | None:
     """The mail, or None when there is nothing to send; then the row says why."""
     if facts.expires_at is not None and facts.expires_at <= clock.now():
         await commands.mark_expired(session, facts.id, "too late")
+        return None
+    if facts.is_unwanted:
+        await commands.mark_expired(session, facts.id, "the reader wants no news and offers")
         return None
     if facts.channel == "in_app":
         await commands.mark_sent(session, facts.id)
@@ -126,7 +130,8 @@ def _told(facts: Facts, cipher: Cipher, link: str) -> dict[str, Any]:
     }
     if facts.order_id is not None:
         sealed = facts.shipping_address
-        told["address"] = address_lines(cipher.open_optional("orders.shipping_address", facts.order_id, sealed))
+        document = cipher.open_optional("orders.shipping_address", facts.order_id, sealed)
+        told["address"] = address_lines(codec.decode(document)) if document else []
         told["order"] = {
             "number": facts.order_number,
             "currency": facts.currency,

@@ -59,6 +59,7 @@ class User(Keyed, Touched, SoftDelete, Base):
     email_verified_at: Mapped[datetime | None]
     last_login_at: Mapped[datetime | None]
     preferences: Mapped[Document]
+    marketing_agreed_at: Mapped[datetime | None]
 
 
 class PersonKey(Base):
@@ -96,6 +97,9 @@ class Address(Keyed, Touched, SoftDelete, Base):
     __table_args__ = (
         one_of("type", "billing", "shipping", "both"),
         CheckConstraint("country ~ '^[A-Z]{2}$'", name="country"),
+        CheckConstraint(
+            "NOT (is_default_billing AND type = 'shipping' OR is_default_shipping AND type = 'billing')", name="default"
+        ),
         UniqueConstraint("id", "user_id"),
         Index("idx_addresses_user_id", "user_id"),
         Index(

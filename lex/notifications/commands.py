@@ -26,8 +26,8 @@ _PRIORITIES = {"low": -10, "normal": 0, "high": 10, "urgent": 20}
 
 _NOTIFY: LiteralString = f"""
 WITH notice AS (
-    INSERT INTO notifications (id, user_id, order_id, channel, template, priority, data)
-    VALUES (%(id)s, %(user_id)s, %(order_id)s, %(channel)s, %(template)s, %(priority)s, %(data)s)
+    INSERT INTO notifications (id, user_id, order_id, channel, template, priority, data, is_marketing)
+    VALUES (%(id)s, %(user_id)s, %(order_id)s, %(channel)s, %(template)s, %(priority)s, %(data)s, %(is_marketing)s)
     RETURNING id
 )
 INSERT INTO {jobs.COLUMNS}
@@ -63,10 +63,12 @@ async def notify(
     data: Mapping[str, Any],
     channel: str = "email",
     priority: str = "normal",
+    is_marketing: bool = False,
 ) -> UUID:
     """Write a notification and the job that sends it, in one statement; nothing is sent before the commit.
 
     `data` holds ids, numbers and amounts only: names and addresses are read when the message is sent.
+    News and offers are `is_marketing`: they go to nobody who does not agree to such at the moment they are sent.
     Raises ValueError for a template or a priority that does not exist.
     """
     if template not in TEMPLATES:
@@ -84,6 +86,7 @@ async def notify(
         template=template,
         priority=priority,
         data=sql.json(dict(data)),
+        is_marketing=is_marketing,
         job_priority=_PRIORITIES[priority],
     )
     return notification_id

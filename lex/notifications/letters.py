@@ -14,7 +14,7 @@ from typing import Any
 from babel import Locale, UnknownLocaleError
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from lex.core import codec, money, wording
+from lex.core import money, wording
 
 _LOCALES = Path(__file__).parent / "locale"
 
@@ -41,16 +41,6 @@ def render(template: str, locale: str, facts: Mapping[str, Any]) -> Letter:
 def amount(value: Decimal | str, currency: str, locale: str = "") -> str:
     """Major units as money is written to people."""
     return wording.amount(money.minor(value, currency), currency, locale)
-
-
-def address_lines(document: str | None) -> list[str]:
-    """A postal address as an envelope has it, from its JSON."""
-    if document is None:
-        return []
-    parts: dict[str, str] = codec.decode(document)
-    town = " ".join(filter(None, (parts.get("postal_code"), parts.get("city"))))
-    names = ("recipient_name", "company", "line1", "line2")
-    return [line for line in (*map(parts.get, names), town, parts.get("region"), parts.get("country")) if line]
 
 
 def _language(locale: str) -> str:

@@ -29,6 +29,7 @@ class Notification(Keyed, Touched, SoftDelete, Base):
     template: Mapped[str]
     priority: Mapped[str] = mapped_column(server_default=text("'normal'"))
     data: Mapped[Document]
+    is_marketing: Mapped[No]
     status: Mapped[str] = mapped_column(server_default=text("'pending'"))
     attempts: Mapped[Counter]
     last_error: Mapped[str | None]

@@ -1,4 +1,5 @@
-"""Notifications as they are sent: the row is claimed, and what it tells is read anew."""
+"""Notifications as they are sent, where the row is claimed and what it tells is read anew; and as their reader lists
+them."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,9 +18,10 @@ WITH claimed AS (
         SELECT id FROM notifications
         WHERE id = %(id)s AND status IN ('pending', 'failed') AND deleted_at IS NULL FOR UPDATE SKIP LOCKED
     )
-    RETURNING id, user_id, order_id, channel, template, data, attempts, expires_at
+    RETURNING id, user_id, order_id, channel, template, data, attempts, expires_at, is_marketing
 )
 SELECT n.id, n.user_id, n.order_id, n.channel, n.template, n.data, n.attempts, n.expires_at, u.role, u.locale,
+       n.is_marketing AND u.marketing_agreed_at IS NULL AS is_unwanted,
        u.email AS user_email, k.wrapped_key, k.key_id,
        o.order_number, o.email, o.shipping_address, o.shipping_method, o.currency, o.status AS order_status,
        o.payment_status, o.total_amount, o.tax_amount, o.discount_amount, o.cancel_reason, o.expires_at AS pay_until,
@@ -46,6 +48,13 @@ LEFT JOIN person_keys k ON k.user_id = n.user_id
 LEFT JOIN orders o ON o.id = n.order_id AND o.user_id = n.user_id
 """
 
+_OWN: LiteralString = """
+SELECT n.id, n.channel, n.template, n.status, n.is_marketing, n.created_at, n.sent_at, o.order_number
+FROM notifications n LEFT JOIN orders o ON o.id = n.order_id AND o.user_id = n.user_id
+WHERE n.user_id = %(user_id)s AND n.deleted_at IS NULL AND (%(before)s::uuid IS NULL OR n.id < %(before)s)
+ORDER BY n.id DESC LIMIT %(limit)s
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -61,6 +70,7 @@ class Facts:
     expires_at: datetime | None
     role: str
     locale: str
+    is_unwanted: bool
     user_email: bytes | None
     wrapped_key: bytes | None
     key_id: str | None
@@ -85,3 +95,24 @@ class Facts:
 async def claim(session: Session, notification_id: UUID) -> Facts | None:
     """Claim a notification that is not out yet; None when it is, or while somebody else holds it."""
     return await sql.fetch_one(session, _CLAIM, Facts, id=notification_id)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnNotification:
+    """What somebody was told, without its words: they are read anew when it is sent, and kept nowhere."""
+
+    id: UUID
+    channel: str
+    template: str
+    status: str
+    is_marketing: bool
+    created_at: datetime
+    sent_at: datetime | None
+    order_number: str | None
+
+
+async def list_own_notifications(
+    session: Session, user_id: UUID, *, before: UUID | None = None, limit: int = 20
+) -> list[OwnNotification]:
+    """What somebody was told before that notification, newest first."""
+    return await sql.fetch_all(session, _OWN, OwnNotification, user_id=user_id, before=before, limit=limit)

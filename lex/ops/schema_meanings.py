@@ -41,6 +41,8 @@ MEANINGS = {
     "tags": "free words to filter by",
     "locale": "language of pages and mails",
     "preferences": "choices of the account",
+    "marketing_agreed_at": "since when news and offers may be mailed; empty while they may not",
+    "is_marketing": "news or an offer: sent only to who agreed to such",
     "reason": "why, in a person's words",
     "title": "heading",
     "body": "text of the review",

@@ -57,7 +57,7 @@ ATTEMPTS = [
         (STAFF, WORKER, OWNER),
         "INSERT INTO orders SELECT (jsonb_populate_record(o, jsonb_build_object('id', public.uuid_v7(), 'user_id',"
         " {erased}::uuid, 'order_number', 'LX-0000-0000'))).* FROM orders o WHERE o.id = {order}",
-        "was erased and orders nothing",
+        "was erased; no new data is kept of them",
     ),
     # Coupons
     Attempt(

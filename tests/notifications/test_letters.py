@@ -11,7 +11,7 @@ from babel.messages.extract import extract
 
 from lex import notifications
 from lex.notifications.commands import OF_ACCOUNTS, TEMPLATES
-from lex.notifications.letters import address_lines, amount, render
+from lex.notifications.letters import amount, render
 
 FOLDER = Path(notifications.__file__).parent / "templates"
 
@@ -103,12 +103,6 @@ def test_amounts_carry_their_currency_as_the_readers_language_writes_them() -> N
     assert "1.240,50\xa0€" in render("order_confirmed", "de", FACTS).text
     assert amount(Decimal("1234.50"), "EUR") == "€1,234.50"
     assert amount("1999", "JPY") == "¥1,999"
-
-
-def test_an_address_is_written_as_on_an_envelope() -> None:
-    document = '{"recipient_name":"Ada","line1":"Street 1","city":"Bremen","country":"DE","postal_code":"28195"}'
-    assert address_lines(document) == ["Ada", "Street 1", "28195 Bremen", "DE"]
-    assert address_lines(None) == []
 
 
 def test_every_sentence_is_marked_for_the_catalogue() -> None:

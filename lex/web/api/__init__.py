@@ -6,7 +6,9 @@ from litestar import Router
 
 from lex.web.api import (
     account,
+    account_addresses,
     account_changes,
+    account_details,
     cart_coupons,
     carts,
     catalog,
@@ -24,6 +26,7 @@ from lex.web.api import (
 
 _MODULES = (
     *(catalog, search, carts, cart_coupons, checkout, orders, downloads, account, account_changes),
+    *(account_addresses, account_details),
     *(staff_orders, staff_coupons, staff_people, staff_audit, webhooks),
 )
 

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from lex.catalog.picture_files import sources
 from lex.core import colour, wording
 from lex.core.settings import Settings, settings
+from lex.identity.address_forms import address_form, address_lines
 from lex.web.kit import assets, cookies
 from lex.web.kit.acting import acting
 from lex.web.kit.csrf import csrf
@@ -88,6 +89,7 @@ def _environment(config: Settings) -> jinja2.Environment:
     made.install_gettext_translations(_words(config.locale), newstyle=True)  # type: ignore[attr-defined]
     made.globals["_"] = _marked  # as Jinja's own, which costs a fifth of a page
     made.filters.update(amount=wording.amount, number=number, day=wording.day, moment=wording.moment)
+    made.filters["envelope"] = address_lines
     made.globals.update(
         shop_name=config.shop_name,
         shop_address=config.address,
@@ -103,6 +105,7 @@ def _environment(config: Settings) -> jinja2.Environment:
         may=may,
         acting=acting,
         sources=sources,
+        address_form=address_form,
     )
     return made
 

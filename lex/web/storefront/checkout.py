@@ -27,6 +27,7 @@ from lex.web.kit.templates import page
 from lex.web.storefront.cart import AT_CHECKOUT, country_options, is_htmx
 from lex.web.storefront.cart_changes import to_cart
 from lex.web.storefront.checkout_form import (
+    FIELD_OF,
     checkout_of,
     countries_of,
     faults_of,
@@ -39,6 +40,7 @@ from lex.web.storefront.checkout_form import (
 )
 from lex.web.storefront.frame import frame
 from lex.web.storefront.paying import card_facts, pay, pay_headers
+from lex.web.storefront.saved_addresses import Known, begun, keep_addresses, known_of, switched
 from lex.web.storefront.visitor import Visitor, see_other, to_placed
 
 Form = dict[str, str]
@@ -59,13 +61,16 @@ async def checkout(request: Request[Any, Any, Any], actor: CurrentActor) -> Resp
         if not priced.lines or any(problem.code not in AT_CHECKOUT for problem in priced.problems):
             return to_cart()
         told = [change.message for change in priced.changes]
-        if priced.shipping_methods and priced.shipping_method is None and not is_head(request.scope):
-            priced, _ = await _deliver(owner, basket, {})
+        known = await known_of(owner)
+        form = begun(known, priced)
+        is_undecided = priced.shipping_methods and priced.shipping_method is None
+        if (is_undecided or any(countries_of(form, priced))) and not is_head(request.scope):
+            priced, _ = await _deliver(owner, basket, form)
     except Invalid as refusal:
         return await _unshipped(request, owner, basket, {}, refusal)
     except (NotFound, Gone, Conflict):
         return to_cart()
-    return await _page(request, priced, {}, told=told)
+    return await _page(request, owner, priced, form, told=told, known=known)
 
 
 @post("/checkout/delivery", guards=[own_form], include_in_schema=False)
@@ -77,12 +82,13 @@ async def deliver(request: Request[Any, Any, Any], actor: CurrentActor) -> Respo
         return to_cart()
     try:
         owner = basket.opened_by(actor)
+        form = await switched(owner, form)
         priced, _ = await _deliver(owner, basket, form)
     except Invalid as refusal:
         return await _unshipped(request, owner, basket, form, refusal)
     except Refusal:
         return to_cart()
-    return await _page(request, priced, form)
+    return await _page(request, owner, priced, form)
 
 
 @get("/checkout/delivery", guards=[public], include_in_schema=False)
@@ -95,7 +101,7 @@ async def _unshipped(
     request: Request[Any, Any, Any], owner: Actor, basket: Basket, form: Form, refusal: Invalid
 ) -> Response[Any]:
     """The same form, with what is wrong with its countries or way to ship."""
-    return await _page(request, await show_cart(owner, basket.id), form, faults=list(refusal.errors))
+    return await _page(request, owner, await show_cart(owner, basket.id), form, faults=list(refusal.errors))
 
 
 async def _deliver(actor: Actor, basket: Basket, form: Form) -> tuple[PricedCart, int]:
@@ -136,6 +142,7 @@ async def place(request: Request[Any, Any, Any], actor: CurrentActor) -> Respons
         if priced.status != "open":
             return await to_placed(owner, basket.id) or to_cart()
         told = [change.message for change in priced.changes]
+        form = await switched(owner, form)
         if is_delivered_otherwise(form, priced):
             elsewhere = priced
             try:
@@ -158,11 +165,14 @@ async def _place(
 ) -> Response[Any]:
     faults = faults_of(form, priced)
     if faults:
-        return await _page(request, priced, form, faults=faults, told=told)
+        return await _page(request, owner, priced, form, faults=faults, told=told)
     try:
-        placed = await place_order(owner, basket.id, checkout_of(form, priced))
+        checkout = checkout_of(form, priced)
+        placed = await place_order(owner, basket.id, checkout)
     except Refusal as refusal:
         return await _refused(request, owner, basket, form, refusal, told)
+    if form.get("keep_addresses"):
+        await keep_addresses(owner, checkout)
     visitor = Visitor.of_order(owner, placed.order_number, placed.access_token)
     answer = await pay(request, visitor, placed.id, form.get("payment_token", ""), placed.total_amount, placed.currency)
     visitor.keep(answer)
@@ -181,6 +191,7 @@ async def _refused(
     is_stale = refusal.code == "cart_changed"
     return await _page(
         request,
+        owner,
         priced,
         form,
         faults=[_in_form(fault) for fault in refusal.errors],
@@ -193,19 +204,23 @@ async def _refused(
 def _in_form(fault: FieldError) -> FieldError:
     """What is wrong with an order, by the field of the form."""
     field = fault.field.replace("billing_address.", "billing_").removeprefix("shipping_address.")
+    field = field.replace("recipient_name", FIELD_OF["recipient_name"])
     return FieldError(field, fault.message, fault.code)
 
 
 async def _page(
     request: Request[Any, Any, Any],
+    owner: Actor,
     priced: PricedCart,
     form: Form,
     *,
+    known: Known | None = None,
     faults: list[FieldError] | None = None,
     told: list[str] | None = None,
     refusal: Refusal | None = None,
     is_stale: bool = False,
 ) -> Response[Any]:
+    known = known or await known_of(owner)
     status = 422 if faults else 409 if is_stale or refusal else 200
     return page(
         "storefront/checkout.html",
@@ -214,6 +229,7 @@ async def _page(
         headers=_HEADERS | pay_headers(),
         frame=await frame(),
         cart=priced,
+        known=known,
         form=form,
         faults=faults or [],
         fault_of={fault.field: fault.message for fault in faults or []},

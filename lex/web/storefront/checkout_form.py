@@ -7,28 +7,16 @@ from lex.core.countries import names
 from lex.core.errors import FieldError, Refusal
 from lex.core.settings import settings
 from lex.flows.checkout import Checkout
-from lex.identity.addresses import PostalAddress
+from lex.identity.addresses import PARTS, PostalAddress, address_faults
 from lex.identity.commands import checked_email
 from lex.web.kit.forms import has_card_number, text_fault, whole_number
 from lex.web.kit.templates import gettext
 from lex.web.storefront.paying import is_token
 
-#: Countries that have no postal codes, or hardly use them; everywhere else a parcel needs one.
-_WITHOUT = """
-AE AG AO AW BB BF BI BJ BM BO BS BW BZ CD CF CG CI CK CM DJ DM ER FJ GA GD GH GM GN GQ GY HK IE JM KI KM KN KP LC ML MO
-MR MS MW NR NU PA QA RW SB SC SL SO SR ST SY TF TG TK TL TO TT TV UG VU YE ZA ZW
-"""
-WITHOUT_POSTAL_CODES = frozenset(_WITHOUT.split())
-
-_ADDRESS = ("name", "company", "line1", "line2", "postal_code", "city", "region")
-_LONGEST = {"email": 254, "phone": 40, "note": 2000, "postal_code": 20}
-_NEEDED = {
-    "email": "Write your e-mail address; the receipt goes there.",
-    "name": "Write the name that stands on the door.",
-    "line1": "Write street and house number.",
-    "city": "Write the town.",
-    "postal_code": "Write the postal code.",
-}
+#: The form's field of each part of an address.
+FIELD_OF = {part: "name" if part == "recipient_name" else part for part in PARTS}
+_LONGEST = {"email": 254, "phone": 40, "note": 2000}
+_NEEDED = {"email": "Write your e-mail address; the receipt goes there."}
 
 
 def is_sent(priced: PricedCart) -> bool:
@@ -87,14 +75,14 @@ def _has_billing(form: Mapping[str, str], priced: PricedCart) -> bool:
 
 def faults_of(form: Mapping[str, str], priced: PricedCart) -> list[FieldError]:
     """Everything wrong with the form, in the order of its fields."""
-    found = [_field_fault(form, name, name) for name in ("email", "phone")]
+    found = [_field_fault(form, name) for name in ("email", "phone")]
     if is_sent(priced):
         found += _address_faults(form, "", priced.country or "")
     elif not form.get("name"):
         found.append(FieldError("name", "Write your name.", "required"))
     if _has_billing(form, priced):
         found += _address_faults(form, "billing_", form.get("billing_country", ""))
-    found.append(_field_fault(form, "note", "note", one_line=False))
+    found.append(_field_fault(form, "note", one_line=False))
     faults = [fault for fault in found if fault is not None]
     if form.get("email") and not any(fault.field == "email" for fault in faults):
         faults = [*_email_faults(form["email"]), *faults]
@@ -117,22 +105,20 @@ def _email_faults(email: str) -> list[FieldError]:
 
 
 def _address_faults(form: Mapping[str, str], prefix: str, country: str) -> list[FieldError | None]:
-    needless = {"postal_code"} if country in WITHOUT_POSTAL_CODES else set()
-    faults = [_field_fault(form, prefix + name, name, needless=name in needless) for name in _ADDRESS]
-    if not prefix:
-        return faults
-    return [fault and FieldError(fault.field, f"Billing address: {fault.message}", fault.code) for fault in faults]
+    parts = {part: form.get(prefix + field, "") for part, field in FIELD_OF.items()}
+    told = "Billing address: " if prefix else ""
+    return [
+        FieldError(prefix + FIELD_OF[fault.field], told + fault.message, fault.code)
+        for fault in address_faults(parts, country)
+    ]
 
 
-def _field_fault(
-    form: Mapping[str, str], field: str, name: str, *, one_line: bool = True, needless: bool = False
-) -> FieldError | None:
-    needed = "" if needless else _NEEDED.get(name, "")
-    text = form.get(field, "")
-    told = text_fault(text, longest=_LONGEST.get(name, 200), needed=needed, one_line=one_line)
+def _field_fault(form: Mapping[str, str], name: str, *, one_line: bool = True) -> FieldError | None:
+    text = form.get(name, "")
+    told = text_fault(text, longest=_LONGEST.get(name, 200), needed=_NEEDED.get(name, ""), one_line=one_line)
     if told is None and name == "phone" and text and len(text) < 4:
         told = "This is too short for a phone number."
-    return FieldError(field, told, "required" if not text else "text") if told else None
+    return FieldError(name, told, "required" if not text else "text") if told else None
 
 
 def checkout_of(form: Mapping[str, str], priced: PricedCart) -> Checkout:
@@ -168,4 +154,4 @@ def _address(form: Mapping[str, str], prefix: str, country: str) -> PostalAddres
         city=form[prefix + "city"],
         region=text("region"),
         country=country,
-    )
+    ).normal()

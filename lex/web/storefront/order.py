@@ -68,7 +68,6 @@ def _facts(document: dict[str, Any]) -> dict[str, Any]:
         "standing": standing_of(document),
         "downloads": document["downloads"],
         "story": document["story"],
-        "countries": countries.names(),
         "country": countries.names().get(address.get("country", ""), ""),
         "is_pickup": (document["shipping_method"] or {}).get("kind") == "pickup",
     }

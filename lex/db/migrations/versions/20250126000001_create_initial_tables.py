@@ -74,6 +74,7 @@ CREATE TABLE users (
     email_verified_at timestamptz,
     last_login_at timestamptz,
     preferences jsonb DEFAULT '{}'::jsonb NOT NULL,
+    marketing_agreed_at timestamptz,
     created_at timestamptz DEFAULT now() NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
     deleted_at timestamptz,

@@ -59,7 +59,9 @@ CREATE TABLE addresses (
     CONSTRAINT uq_addresses_id_user_id UNIQUE (id, user_id),
     CONSTRAINT fk_addresses_users FOREIGN KEY (user_id) REFERENCES users (id),
     CONSTRAINT ck_addresses_type CHECK (type IN ('billing', 'shipping', 'both')),
-    CONSTRAINT ck_addresses_country CHECK (country ~ '^[A-Z]{2}$')
+    CONSTRAINT ck_addresses_country CHECK (country ~ '^[A-Z]{2}$'),
+    CONSTRAINT ck_addresses_default CHECK (NOT (is_default_billing AND type = 'shipping'
+        OR is_default_shipping AND type = 'billing'))
 );
 CREATE UNIQUE INDEX uq_addresses_default_billing ON addresses (user_id) WHERE is_default_billing AND deleted_at IS
     NULL;
@@ -273,6 +275,7 @@ CREATE TABLE notifications (
     template text NOT NULL,
     priority text DEFAULT 'normal' NOT NULL,
     data jsonb DEFAULT '{}'::jsonb NOT NULL,
+    is_marketing boolean DEFAULT false NOT NULL,
     status text DEFAULT 'pending' NOT NULL,
     attempts integer DEFAULT 0 NOT NULL,
     last_error text,

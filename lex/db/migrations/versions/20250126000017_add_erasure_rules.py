@@ -1,4 +1,4 @@
-"""A person who was erased stays erased and orders nothing, and nobody is erased whose order is still open.
+"""A person who was erased stays erased and gives nothing new, and nobody is erased whose order is still open.
 
 Revision ID: 20250126000017
 Revises: 20250126000016
@@ -94,19 +94,23 @@ DECLARE
 BEGIN
     SELECT k.wrapped_key IS NULL INTO is_erased FROM person_keys k WHERE k.user_id = NEW.user_id FOR KEY SHARE;
     IF is_erased THEN
-        RAISE EXCEPTION 'person % was erased and orders nothing', NEW.user_id
-            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'orders', COLUMN = 'user_id',
-                  CONSTRAINT = 'ck_orders_erased';
+        RAISE EXCEPTION 'person % was erased; no new data is kept of them', NEW.user_id
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = TG_TABLE_NAME, COLUMN = 'user_id',
+                  CONSTRAINT = 'ck_' || TG_TABLE_NAME || '_erased';
     END IF;
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION public.require_person_key IS 'Keeps the key of whoever places an order until that is done.';
+COMMENT ON FUNCTION public.require_person_key IS
+    'Keeps the key of whoever places an order or adds an address until that is done.';
 CREATE TRIGGER tr_orders_person BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION require_person_key();
+CREATE TRIGGER tr_addresses_person BEFORE INSERT ON addresses FOR EACH ROW EXECUTE FUNCTION require_person_key();
 ALTER TABLE orders ENABLE ALWAYS TRIGGER tr_orders_person;
+ALTER TABLE addresses ENABLE ALWAYS TRIGGER tr_addresses_person;
 """
 
 DROP = """
+DROP TRIGGER tr_addresses_person ON addresses;
 DROP TRIGGER tr_orders_person ON orders;
 DROP TRIGGER tr_person_keys_keep ON person_keys;
 DROP TRIGGER tr_person_keys_truncate ON person_keys;

@@ -31,7 +31,7 @@ ATTEMPT = "(id,payment_id,order_id,user_id,number)"
 # brackets. A checkout locks rows of coupons and products, which takes the right to update a column; no update passes.
 # lex_ro sees no secret, no key and no hash (HIDDEN): what it reads of people is ciphertext it cannot open.
 RIGHTS = f"""
-addresses                     S     SIU   SIUD  S
+addresses                     SIU   SIU   SIUD  S
 alembic_version               S     S     S     S
 api_keys                      -     SIU   SIUD  S
 audit_archives                -     S     S     S

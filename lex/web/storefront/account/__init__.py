@@ -2,9 +2,21 @@
 
 from typing import Any
 
-from lex.web.storefront.account import overview, recover, security, sign_in, sign_up
+from lex.web.storefront.account import (
+    addresses,
+    details,
+    notifications,
+    orders,
+    overview,
+    recover,
+    security,
+    sign_in,
+    sign_up,
+)
+
+_PARTS = (sign_in, sign_up, recover, overview, orders, addresses, details, notifications, security)
 
 
 def account_routes() -> list[Any]:
     """Their routes."""
-    return [route for part in (sign_in, sign_up, recover, overview, security) for route in part.routes]
+    return [route for part in _PARTS for route in part.routes]

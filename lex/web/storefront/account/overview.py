@@ -12,19 +12,19 @@ from lex.web.kit.guards import signed_in
 from lex.web.kit.inputs import CurrentActor
 from lex.web.storefront.account.pages import show
 
-NEWEST = 10
+NEWEST = 3
 
 
 @get("/account", guards=[signed_in], include_in_schema=False, media_type=MediaType.HTML)
 async def overview(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
     """Newest orders, and where everything else is."""
-    user_id = actor.user_id
-    assert user_id is not None
+    user_id = actor.person
     profile = await transact(lex_for(actor), lambda session: accounts.get_profile(session, user_id))
     async with transaction(actor) as session:
-        orders = await list_own_orders(session, user_id, limit=NEWEST)
+        orders = await list_own_orders(session, user_id, limit=NEWEST + 1)
     done = request.query_params.get("done", "")
-    return await show(request, "overview", profile=profile, orders=orders, done=done)
+    shown, has_more = orders[:NEWEST], len(orders) > NEWEST
+    return await show(request, "overview", profile=profile, orders=shown, has_more=has_more, done=done)
 
 
 routes = [overview]
