@@ -15,7 +15,7 @@ from lex.core.actor import Actor
 from lex.core.texts import for_terminal
 from lex.db import session
 from lex.flows.accounts.appoint import appoint, open_again
-from lex.flows.erase_person import Candidate, erase_person, plan_erasure, require_erasable
+from lex.flows.erase_person import Candidate, erase_person, plan_erasure
 from lex.identity.people import Found, find_people, record_list
 
 app = typer.Typer(help="Find people, appoint staff, erase a person's data for good.", no_args_is_help=True)
@@ -76,7 +76,7 @@ def erase(
     planned = run_connected(lambda actor: plan_erasure(actor, who))
     console.print(_table([one.person for one in planned]))
     for one in planned:
-        require_erasable(one.standing)
+        one.standing.require_none("This person has")
     kept = sum(one.standing.orders for one in planned)
     console.print(
         "Names, e-mail, phone, addresses, notes and stored payment methods go for good, in backups too; pending mails "

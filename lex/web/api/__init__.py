@@ -7,6 +7,7 @@ from litestar import Router
 from lex.web.api import (
     account,
     account_changes,
+    account_data,
     cart_coupons,
     carts,
     catalog,
@@ -23,6 +24,7 @@ from lex.web.api import (
 
 _MODULES = (
     *(catalog, search, carts, cart_coupons, checkout, orders, downloads, account, account_changes),
+    account_data,
     *(staff_orders, staff_coupons, staff_audit, webhooks),
 )
 
