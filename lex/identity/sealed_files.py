@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import BinaryIO
 from uuid import UUID
 
+from cryptography.exceptions import InvalidTag
+
 from lex.identity.ciphers import Cipher
 
 PIECE = 256 * 1024
@@ -49,6 +51,8 @@ def opened(source: BinaryIO, cipher: Cipher, cell: str, row_id: UUID) -> Iterato
     """The pieces of a sealed file. Raises `cryptography.exceptions.InvalidTag` where it is not as it was made."""
     number, piece = 0, source.read(PIECE + _AROUND)
     while True:
+        if len(piece) < _AROUND:
+            raise InvalidTag
         following = source.read(PIECE + _AROUND)
         yield cipher.open_bytes(_place(cell, number, is_last=not following), row_id, piece)
         if not following:

@@ -56,6 +56,8 @@ async def write_archive(
     user_id: UUID,
     cipher: Cipher,
     told: Callable[[int], Awaitable[None]],
+    *,
+    with_sessions: bool = True,
 ) -> None:
     """Write everything about a person into `target`, which need not be seekable. `told` hears how many parts are done.
 
@@ -63,13 +65,13 @@ async def write_archive(
     """
     with ZipFile(target, "w", ZIP_DEFLATED) as archive:
         readme = _HEAD.format(shop=settings().shop_name, day=f"{clock.real_now():%Y-%m-%d %H:%M} UTC")
-        lines = [*(f"{part.name}: {part.about}" for part in PARTS), f"sessions: {_SESSIONS}"]
+        lines = [f"{part.name}: {part.about}" for part in PARTS] + [f"sessions: {_SESSIONS}"] * with_sessions
         archive.writestr(_entry("README.txt"), readme + "\n".join(lines) + "\n")
         for done, part in enumerate(PARTS, start=1):
             for kind in (_JSON, _CSV):
                 await _write(archive, part.name, kind, _pages(actor, user_id, cipher, part))
             await told(done)
-        for kind in (_JSON, _CSV):
+        for kind in (_JSON, _CSV) if with_sessions else ():
             await _write(archive, "sessions", kind, _sessions_of(user_id))
         await told(ALL_PARTS)
 
@@ -103,8 +105,6 @@ async def _pages(actor: Actor, user_id: UUID, cipher: Cipher, part: Part) -> Asy
 
 
 async def _sessions_of(user_id: UUID) -> AsyncIterator[list[Row]]:
-    if not sessions.is_open():
-        return
     names = ("device", "address", "began", "seen")
     if found := await sessions.list_of(user_id):
         yield [{name: getattr(one, name) for name in names} for one in found]

@@ -5,9 +5,8 @@ gone: its address is held in memory alone, so that it is lost if the process die
 """
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import LiteralString
 from uuid import UUID
@@ -90,7 +89,7 @@ async def ask_erasure(actor: Actor, password: str) -> ErasureRequest:
         (await standing_of(session, user_id)).require_none("You have")
         due_at = clock.real_now() + timedelta(days=days)
         request_id = await own_data.add_erasure(session, user_id, due_at)
-        await jobs.defer(session, _JOB, schedule_at=due_at if days else None, request_id=request_id)
+        await _defer(session, request_id, due_at if days else None)
         if days:
             data = {"due_at": due_at.isoformat()}
             await notify(session, user_id=user_id, order_id=None, template="erasure_asked", data=data, priority="high")
@@ -113,36 +112,40 @@ async def cancel_erasure(actor: Actor) -> None:
 
 
 @jobs.job(_JOB)
-async def erase_as_asked(who: Actor, *, request_id: UUID) -> None:
-    """Erase whoever asked, if the time has come and nothing is open; else `erase_due` looks again."""
-    await _erase_all(who, await transact(who, lambda session: own_data.list_due_erasures(session, request_id)))
-
-
-async def erase_due(who: Actor) -> int:
-    """Erase everybody whose time has come; who has something open waits on. Returns how many are gone."""
-    return await _erase_all(who, await transact(who, own_data.list_due_erasures))
-
-
-async def _erase_all(who: Actor, due: Sequence[ErasureRequest]) -> int:
-    erased = 0
-    for request in due:
+async def erase_as_asked(who: Actor, *, erasure_id: UUID) -> None:
+    """Erase whoever asked, if the time has come and nothing is open; else `erase_due` has this done again later."""
+    for request in await transact(who, lambda session: own_data.list_due_erasures(session, erasure_id)):
         try:
             farewell = await transact(who, partial(_erase, request=request))
         except Refusal as refusal:  # something is open, it was taken back, or somebody was faster
-            _log.info("erasure waits", request_id=str(request.id), code=refusal.code)
-            continue
-        erased += 1
+            _log.info("erasure waits", erasure_id=str(request.id), code=refusal.code)
+            return
         await end_at_once(request.user_id)
         await remove_exports(who, request.user_id)
         await _say_goodbye(request, farewell)
-    return erased
+
+
+async def erase_due(who: Actor) -> int:
+    """Look again at everybody whose time has come, each in a job of their own; returns how many there are."""
+
+    async def work(session: Session) -> int:
+        due = await own_data.list_due_erasures(session)
+        for request in due:
+            await _defer(session, request.id)
+        return len(due)
+
+    return await transact(who, work)
+
+
+async def _defer(session: Session, erasure_id: UUID, at: datetime | None = None) -> None:
+    await jobs.defer(session, _JOB, schedule_at=at, queueing_lock=f"erasure:{erasure_id}", erasure_id=erasure_id)
 
 
 async def _erase(session: Session, request: ErasureRequest) -> _Farewell:
     """The books of the person are locked first, as everywhere; then the wish must still stand."""
     profile = await accounts.get_profile(session, request.user_id)
     locale = await sql.fetch_value(session, _LOCALE, user_id=request.user_id)
-    letter = render("account_erased", locale, {"shop": settings().shop_name, "language": locale})
+    letter = render("account_erased", locale, {"shop": settings().shop_name, "language": locale, "link": ""})
 
     async def still_wanted() -> None:
         if not await own_data.lock_erasure(session, request.id):
@@ -165,4 +168,4 @@ async def _say_goodbye(request: ErasureRequest, farewell: _Farewell) -> None:
         except MailDelayed:
             continue
         return
-    _log.warning("the mail after an erasure was lost", request_id=str(request.id))
+    _log.warning("the mail after an erasure was lost", erasure_id=str(request.id))

@@ -166,7 +166,7 @@ async def remove_exports(who: Actor, user_id: UUID | None = None) -> int:
 
 
 async def export_person(actor: Actor, user_id: UUID, target: IO[bytes], told: Callable[[int], Awaitable[None]]) -> None:
-    """A copy for somebody who asked by letter, in the clear; the audit tells of it.
+    """A copy for somebody who asked by letter, in the clear; the audit tells of it. Sessions are not in it.
 
     Raises `Forbidden`, `Gone` (`person_erased`).
     """
@@ -177,4 +177,4 @@ async def export_person(actor: Actor, user_id: UUID, target: IO[bytes], told: Ca
         await record(session, "export", "users", user_id)
         return cipher
 
-    await write_archive(target, actor, user_id, await transact(actor, work), told)
+    await write_archive(target, actor, user_id, await transact(actor, work), told, with_sessions=False)

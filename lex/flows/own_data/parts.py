@@ -126,8 +126,9 @@ _ORDERS = (
         "Your orders with their addresses. Amounts are in the unit of the currency.",
         """id order_number order_type status payment_status fulfilment_status currency prices_include_tax
         subtotal_amount discount_amount shipping_amount tax_amount total_amount taxes email phone billing_address
-        shipping_address shipping_country shipping_region shipping_city shipping_postal_code shipping_method customer_note
-        placed_at expires_at paid_at completed_at canceled_at cancel_reason cart_id created_at updated_at""",
+        shipping_address shipping_country shipping_region shipping_city shipping_postal_code shipping_method
+        customer_note placed_at expires_at paid_at completed_at canceled_at cancel_reason cart_id created_at
+        updated_at""",
         sealed="email phone billing_address shipping_address customer_note",
         documents="billing_address shipping_address",
     ),

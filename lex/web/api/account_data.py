@@ -112,6 +112,7 @@ async def read(export_id: FromPath[UUID], actor: CurrentActor) -> ExportView:
     tags=["account"],
     operation_id="fetchExport",
     summary="Fetch a copy of one's data",
+    is_compressed=True,
     status_code=200,
     responses={
         200: ResponseSpec(bytes, description="A zip of JSON and CSV files.", media_type="application/zip"),

@@ -57,7 +57,7 @@ async def ask(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[
     return see_other(_PAGE)
 
 
-@post(f"{_PAGE}/exports/{{export_id:uuid}}", guards=[by_session, own_form], include_in_schema=False)
+@post(f"{_PAGE}/exports/{{export_id:uuid}}", guards=[by_session, own_form], include_in_schema=False, is_compressed=True)
 async def fetch(
     request: Request[Any, Any, Any], export_id: FromPath[UUID], actor: CurrentActor
 ) -> Response[Any] | Stream:
