@@ -37,6 +37,7 @@ from lex.flows import (
     send_notification,
 )
 from lex.flows.accounts import ending, recover, sign_in
+from lex.flows.own_data import erasure, export
 from lex.identity import keyring, logins, sessions
 from lex.ops import logs, partitions, sealing, searching
 
@@ -49,7 +50,7 @@ _log = structlog.get_logger("lex.worker")
 #: Modules that register jobs; importing them is what makes their jobs runnable.
 MODULES = (
     *(registry, fetch_pictures, find_order, grant_downloads, receive_webhook, send_notification),
-    *(adopt_orders, ending, recover, sign_in),
+    *(adopt_orders, ending, recover, sign_in, export, erasure),
 )
 
 
@@ -128,6 +129,8 @@ TIMETABLE: tuple[Timed, ...] = (
         *("resend_notifications", "*/10 * * * *", "Send pending notifications that lost their job."),
         lambda _: send_notification.resend_missed(),
     ),
+    Timed("remove_exports", "7 * * * *", "Remove copies of people's data past their time.", export.remove_exports),
+    Timed("erase_due", "37 * * * *", "Erase who asked for it and whose waiting time is over.", erasure.erase_due),
     Timed("expire_carts", "17 * * * *", "Close guest carts past their time.", _expire_carts),
     Timed("ensure_partitions", "25 2 * * *", "Make the partitions of the next periods.", _ensure_partitions),
     Timed("count_search_words", "30 2 * * *", "Count the words of what is on offer.", _count_words),

@@ -9,7 +9,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 from urllib.parse import quote
 
 from lex.core.errors import Invalid, NotFound
@@ -70,6 +70,12 @@ class Folder:
         if not path.resolve().is_relative_to(self.root.resolve()):  # a link inside the folder that points out of it
             raise _invalid("it leaves its folder")
         return path
+
+    def create(self, key: str) -> BinaryIO:
+        """A new file to be written piece by piece, which lies there unfinished meanwhile. Raises `Invalid`."""
+        path = self.path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb")
 
     def _write(self, path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,9 @@
-"""`lex people`: find people, appoint staff, open closed accounts, and erase a person's data for good."""
+"""`lex people`: find people, appoint staff, open closed accounts, copy a person's data, and erase it for good."""
 
+import os
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,16 +12,19 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from lex.cli.context import run_connected
+from lex.cli.progress import advance, bar
 from lex.core import codec
 from lex.core.actor import Actor
 from lex.core.texts import for_terminal
 from lex.db import session
 from lex.flows.accounts.appoint import appoint_by_command
 from lex.flows.accounts.standing import open_again
-from lex.flows.erase_person import Candidate, erase_person, plan_erasure, require_erasable
+from lex.flows.erase_person import Candidate, erase_person, plan_erasure
+from lex.flows.own_data.archive import ALL_PARTS
+from lex.flows.own_data.export import export_person
 from lex.identity.people import Found, find_people, record_list
 
-app = typer.Typer(help="Find people, appoint staff, erase a person's data for good.", no_args_is_help=True)
+app = typer.Typer(help="Find people, appoint staff, copy or erase a person's data.", no_args_is_help=True)
 console = Console(soft_wrap=True, highlight=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -69,6 +74,30 @@ def reopen(email: Annotated[str, typer.Argument(help="Whose account.")]) -> None
 
 
 @app.command()
+def export(
+    who: Annotated[str, typer.Argument(help="An e-mail, which also names the guests who used it, or an id.")],
+    to: Annotated[Path, typer.Option(help="Folder the files are written to, one for each person.")],
+) -> None:
+    """Write everything the shop keeps about somebody, as a zip that anybody can read: for who asks by letter."""
+    to.mkdir(parents=True, exist_ok=True)
+    planned = run_connected(lambda actor: plan_erasure(actor, who))
+    for one in planned:
+        path = to / f"{one.person.id}.zip"
+        run_connected(partial(_export, one=one, path=path))
+        console.print(f"{escape(for_terminal(one.person.email or str(one.person.id)))} ({one.person.role}): {path}")
+
+
+async def _export(actor: Actor, one: Candidate, path: Path) -> None:
+    with bar() as shown, os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        told = advance(shown, "Writing")
+
+        async def tell(done: int) -> None:
+            told(done, ALL_PARTS)
+
+        await export_person(actor, one.person.id, file, tell)
+
+
+@app.command()
 def erase(
     who: Annotated[str, typer.Argument(help="An e-mail, which also names the guests who used it, or an id.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -77,7 +106,7 @@ def erase(
     planned = run_connected(lambda actor: plan_erasure(actor, who))
     console.print(_table([one.person for one in planned]))
     for one in planned:
-        require_erasable(one.standing)
+        one.standing.require_none("This person has")
     kept = sum(one.standing.orders for one in planned)
     console.print(
         "Names, e-mail, phone, addresses, notes and stored payment methods go for good, in backups too; pending mails "

@@ -56,6 +56,8 @@ _RANGES = {
     "keep_notification_days": (1, 3650),
     "keep_webhook_days": (7, 3650),
     "keep_token_days": (1, 3650),
+    "export_days": (1, 90),
+    "erasure_days": (0, 90),
     "payment_minutes": (1, 60 * 24 * 30),
     "picture_megabytes": (1, 100),
     "picture_seconds": (1, 300),
@@ -136,6 +138,8 @@ class Settings:
     keep_notification_days: int = _setting(180, "Days a notification that is out stays.")
     keep_webhook_days: int = _setting(30, "Days a provider's event is remembered.")
     keep_token_days: int = _setting(30, "Days a link or an API key stays once it is expired or revoked.")
+    export_days: int = _setting(7, "Days a copy of somebody's data can be fetched before it is removed.")
+    erasure_days: int = _setting(7, "Days somebody who wants to be erased can still take it back; 0 erases at once.")
     mail_url: str = _setting(
         "", "SMTP address, `smtp://user:password@host:587`; empty writes mails to the home folder."
     )

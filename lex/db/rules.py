@@ -52,6 +52,8 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
         "open_orders",
         "This person has orders that are unpaid, not handed over or being refunded; finish or cancel them first.",
     ),
+    "uq_data_exports_open": (None, "export_open", "A copy of your data is being made; look again in a moment."),
+    "uq_erasure_requests_open": (None, "erasure_waiting", "You have asked to be erased; it waits for its day."),
     # Two that begin at once meet here, at whichever index comes first.
     "uq_payment_attempts_open": _PAYING,
     "uq_payment_attempts_payment_id_number": _PAYING,

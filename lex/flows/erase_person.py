@@ -5,6 +5,7 @@ region, city and postal code they were taxed and shipped by. Whoever must keep t
 What goes where stands in docs/concepts/personal-data.md.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import LiteralString
 from uuid import UUID
@@ -14,6 +15,7 @@ from lex.core.actor import Actor, Role
 from lex.core.errors import Conflict, Gone, NotFound
 from lex.db import sql
 from lex.db.session import Session, transact
+from lex.flows.own_data.export import remove_exports
 from lex.identity.people import Found, find_people, is_exact, record_list
 from lex.identity.policy import Permission, demand
 
@@ -70,6 +72,9 @@ _ERASURES: tuple[LiteralString, ...] = (
     "UPDATE account_tokens SET used_at = %(now)s WHERE user_id = %(user_id)s AND used_at IS NULL",
     """UPDATE email_changes SET email = NULL, expires_at = least(expires_at, %(now)s)
        WHERE user_id = %(user_id)s""",
+    "UPDATE data_exports SET expires_at = %(now)s WHERE user_id = %(user_id)s AND status <> 'removed'",
+    """UPDATE erasure_requests SET status = 'done', ended_at = %(now)s
+       WHERE user_id = %(user_id)s AND status = 'waiting'""",
     "DELETE FROM addresses WHERE user_id = %(user_id)s",
     "DELETE FROM blind_tokens WHERE user_id = %(user_id)s",
     """UPDATE users SET email = NULL, email_blind_index = NULL, first_name = NULL, last_name = NULL, phone = NULL,
@@ -90,6 +95,27 @@ class Standing:
     open_orders: list[str]
     subscriptions: int
     bookings: int
+
+    @property
+    def is_needed(self) -> bool:
+        """Something must come to its end first."""
+        return bool(self.open_orders or self.subscriptions or self.bookings)
+
+    def require_none(self, who: str) -> None:
+        """Raises `Conflict` (`person_is_needed`) with what must come to its end first. `who` begins its sentence."""
+        reasons = []
+        if self.open_orders:
+            reasons.append("orders that are unpaid, not handed over or being refunded: " + ", ".join(self.open_orders))
+        if self.subscriptions:
+            reasons.append(f"{self.subscriptions} running subscriptions")
+        if self.bookings:
+            reasons.append(f"{self.bookings} bookings still to come")
+        if reasons:
+            raise Conflict(
+                f"{who} {' and '.join(reasons)}. When they are finished or canceled, erasing is possible.",
+                code="person_is_needed",
+                extra={"open_orders": self.open_orders},
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +142,7 @@ async def _plan(session: Session, who: str) -> list[Candidate]:
     if not found:
         raise NotFound("Nobody has this id or e-mail; lex people find looks for names.", code="person_not_found")
     await record_list(session, found)
-    return [Candidate(person, await _standing(session, person.id)) for person in found]
+    return [Candidate(person, await standing_of(session, person.id)) for person in found]
 
 
 async def erase_person(actor: Actor, user_id: UUID) -> None:
@@ -125,40 +151,29 @@ async def erase_person(actor: Actor, user_id: UUID) -> None:
     Raises `Forbidden`, `NotFound`, `Gone` (`person_erased`), `Conflict` (`person_is_needed`) naming what is open.
     """
     demand(actor, Permission.CUSTOMERS_WRITE)
-    await transact(replace(actor, role=Role.SYSTEM), lambda session: _erase(session, user_id))
+    who = replace(actor, role=Role.SYSTEM)
+    await transact(who, lambda session: erase(session, user_id))
+    await remove_exports(who, user_id)
 
 
-async def _erase(session: Session, user_id: UUID) -> None:
+async def erase(session: Session, user_id: UUID, before: Callable[[], Awaitable[None]] | None = None) -> None:
+    """The same in the caller's transaction; `before` may still refuse, once the orders and the person are locked."""
     await sql.execute(session, _LOCK_ORDERS, user_id=user_id)
     is_erased = await sql.fetch_value(session, _LOCK_PERSON, user_id=user_id)
     if is_erased is None:
         raise NotFound("There is no such person.", code="person_not_found")
     if is_erased:
         raise Gone("This person was erased already.", code="person_erased")
-    require_erasable(await _standing(session, user_id))
+    if before is not None:
+        await before()
+    (await standing_of(session, user_id)).require_none("This person has")
     now = clock.real_now()
     for statement in _ERASURES:
         await sql.execute(session, statement, user_id=user_id, now=now)
 
 
-def require_erasable(standing: Standing) -> None:
-    """Raises `Conflict` (`person_is_needed`) with what must come to its end first."""
-    reasons = []
-    if standing.open_orders:
-        reasons.append("orders that are unpaid, not handed over or being refunded: " + ", ".join(standing.open_orders))
-    if standing.subscriptions:
-        reasons.append(f"{standing.subscriptions} running subscriptions")
-    if standing.bookings:
-        reasons.append(f"{standing.bookings} bookings still to come")
-    if reasons:
-        raise Conflict(
-            f"This person has {' and '.join(reasons)}. Finish or cancel them, then erase the person.",
-            code="person_is_needed",
-            extra={"open_orders": standing.open_orders},
-        )
-
-
-async def _standing(session: Session, user_id: UUID) -> Standing:
+async def standing_of(session: Session, user_id: UUID) -> Standing:
+    """What a person's erasure would meet."""
     standing = await sql.fetch_one(session, _STANDING, Standing, user_id=user_id, now=clock.now())
     assert standing is not None
     return standing

@@ -63,6 +63,8 @@ AGED: tuple[Aged, ...] = (
         "expires_at < %(before)s AND NOT EXISTS (SELECT FROM account_tokens t"
         " WHERE t.email_change_id = email_changes.id AND t.user_id = email_changes.user_id)",
     ),
+    Aged("data_exports", "keep_token_days", "status = 'removed' AND updated_at < %(before)s"),
+    Aged("erasure_requests", "keep_token_days", "ended_at < %(before)s"),
     Aged("idempotency_keys", "keep_token_days", "expires_at < %(before)s"),
 )
 
@@ -83,7 +85,10 @@ DELETED: dict[str, tuple[str, ...]] = {
     "coupons": ("coupon_codes",),
     "shipping_methods": (),
     "tax_rates": (),
-    "users": ("person_keys", "blind_tokens", "account_tokens", "email_changes", "api_keys", "addresses"),
+    "users": (
+        *("person_keys", "blind_tokens", "account_tokens", "email_changes", "api_keys", "addresses"),
+        *("data_exports", "erasure_requests"),
+    ),
 }
 
 _DELETED_USERS: LiteralString = """

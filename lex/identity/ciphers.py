@@ -43,8 +43,12 @@ class Cipher:
 
     def seal(self, cell: str, row_id: UUID, text: str) -> bytes:
         """Encrypt the text of `cell` ("table.column") of a row."""
+        return self.seal_bytes(cell, row_id, text.encode())
+
+    def seal_bytes(self, cell: str, row_id: UUID, data: bytes) -> bytes:
+        """Encrypt what is no text."""
         nonce = os.urandom(12)
-        return _VERSION + nonce + self._key.encrypt(nonce, text.encode(), _bound(cell, row_id))
+        return _VERSION + nonce + self._key.encrypt(nonce, data, _bound(cell, row_id))
 
     def seal_optional(self, cell: str, row_id: UUID, text: str | None) -> bytes | None:
         """Encrypt a text that may be missing."""
@@ -52,7 +56,11 @@ class Cipher:
 
     def open(self, cell: str, row_id: UUID, sealed: bytes) -> str:
         """Decrypt. Raises `cryptography.exceptions.InvalidTag` when the cell was moved or changed."""
-        return self._key.decrypt(sealed[1:13], sealed[13:], _bound(cell, row_id)).decode()
+        return self.open_bytes(cell, row_id, sealed).decode()
+
+    def open_bytes(self, cell: str, row_id: UUID, sealed: bytes) -> bytes:
+        """Decrypt what is no text. Raises `cryptography.exceptions.InvalidTag`."""
+        return self._key.decrypt(sealed[1:13], sealed[13:], _bound(cell, row_id))
 
     def open_optional(self, cell: str, row_id: UUID, sealed: bytes | None) -> str | None:
         """Decrypt a cell that may be empty."""

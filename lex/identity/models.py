@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -206,3 +206,50 @@ class SignInAttempts(Base):
     locked_until: Mapped[datetime | None]
     trusted_until: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+
+
+class DataExport(Keyed, Touched, Base):
+    """A copy of somebody's data, asked for by them: a zip under their key in the private files, until it expires."""
+
+    __tablename__ = "data_exports"
+    __table_args__ = (
+        UniqueConstraint("storage_key"),
+        one_of("status", "waiting", "working", "ready", "removed"),
+        CheckConstraint("done_parts BETWEEN 0 AND all_parts", name="parts"),
+        CheckConstraint("status <> 'ready' OR num_nulls(size_bytes, ready_at) = 0", name="ready"),
+        Index("idx_data_exports_user_id", "user_id"),
+        Index(
+            "uq_data_exports_open",
+            "user_id",
+            unique=True,
+            postgresql_where=text("status IN ('waiting', 'working')"),
+        ),
+        Index("idx_data_exports_expires_at", "expires_at", postgresql_where=text("status <> 'removed'")),
+    )
+
+    user_id: Mapped[UUID] = reference("users")
+    status: Mapped[str] = mapped_column(server_default=text("'waiting'"))
+    storage_key: Mapped[str]
+    done_parts: Mapped[Counter]
+    all_parts: Mapped[Counter]
+    size_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    ready_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime]
+
+
+class ErasureRequest(Keyed, Touched, Base):
+    """Somebody wants to be erased; until it is due, and while something of theirs is open, it can be taken back."""
+
+    __tablename__ = "erasure_requests"
+    __table_args__ = (
+        one_of("status", "waiting", "canceled", "done"),
+        CheckConstraint("(status = 'waiting') = (ended_at IS NULL)", name="ended_at"),
+        Index("idx_erasure_requests_user_id", "user_id"),
+        Index("uq_erasure_requests_open", "user_id", unique=True, postgresql_where=text("status = 'waiting'")),
+        Index("idx_erasure_requests_due_at", "due_at", postgresql_where=text("status = 'waiting'")),
+    )
+
+    user_id: Mapped[UUID] = reference("users")
+    status: Mapped[str] = mapped_column(server_default=text("'waiting'"))
+    due_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]

@@ -16,6 +16,7 @@ SEND = "send_notification"
 OF_ACCOUNTS = (
     *("verify_email", "account_exists", "reset_password", "choose_password", "password_changed", "account_locked"),
     *("confirm_old_email", "confirm_new_email", "email_changed", "account_closed"),
+    *("export_ready", "erasure_asked", "erasure_canceled"),
 )
 TEMPLATES = (
     *("order_confirmed", "order_shipped", "order_canceled", "payment_failed", "download_ready", "order_link"),

@@ -42,7 +42,9 @@ def create_app() -> Litestar:
         exception_handlers={Exception: partial(answer_problem, around=frame)},
         request_class=bodies.Request,
         request_max_body_size=bodies.MAX_BODY,
-        compression_config=CompressionConfig(backend="brotli", brotli_quality=4, minimum_size=500),
+        compression_config=CompressionConfig(
+            backend="brotli", brotli_quality=4, minimum_size=500, exclude_opt_key="is_compressed"
+        ),
         openapi_config=None,
         logging_config=None,
     )

@@ -8,6 +8,7 @@ from lex.web.api import (
     account,
     account_addresses,
     account_changes,
+    account_data,
     account_details,
     cart_coupons,
     carts,
@@ -26,7 +27,7 @@ from lex.web.api import (
 
 _MODULES = (
     *(catalog, search, carts, cart_coupons, checkout, orders, downloads, account, account_changes),
-    *(account_addresses, account_details),
+    *(account_addresses, account_details, account_data),
     *(staff_orders, staff_coupons, staff_people, staff_audit, webhooks),
 )
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from lex.web.storefront.account import (
     addresses,
+    data,
     details,
     notifications,
     orders,
@@ -14,7 +15,7 @@ from lex.web.storefront.account import (
     sign_up,
 )
 
-_PARTS = (sign_in, sign_up, recover, overview, orders, addresses, details, notifications, security)
+_PARTS = (sign_in, sign_up, recover, overview, orders, addresses, details, notifications, security, data)
 
 
 def account_routes() -> list[Any]:

@@ -1,0 +1,102 @@
+"""What people may ask for of their data: a copy of it, and its end.
+
+Revision ID: 20250126000026
+Revises: 20250126000022
+"""
+
+from alembic import op
+
+revision = "20250126000026"
+down_revision = "20250126000022"
+branch_labels = None
+depends_on = None
+kind = "schema"
+
+TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
+
+TABLES = """
+CREATE TABLE data_exports (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    status text DEFAULT 'waiting' NOT NULL,
+    storage_key text NOT NULL,
+    done_parts integer DEFAULT 0 NOT NULL,
+    all_parts integer DEFAULT 0 NOT NULL,
+    size_bytes bigint,
+    ready_at timestamptz,
+    expires_at timestamptz NOT NULL,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    updated_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_data_exports PRIMARY KEY (id),
+    CONSTRAINT uq_data_exports_storage_key UNIQUE (storage_key),
+    CONSTRAINT fk_data_exports_users FOREIGN KEY (user_id) REFERENCES users (id),
+    CONSTRAINT ck_data_exports_status CHECK (status IN ('waiting', 'working', 'ready', 'removed')),
+    CONSTRAINT ck_data_exports_parts CHECK (done_parts BETWEEN 0 AND all_parts),
+    CONSTRAINT ck_data_exports_ready CHECK (status <> 'ready' OR num_nulls(size_bytes, ready_at) = 0)
+);
+CREATE INDEX idx_data_exports_user_id ON data_exports (user_id);
+CREATE UNIQUE INDEX uq_data_exports_open ON data_exports (user_id) WHERE status IN ('waiting', 'working');
+CREATE INDEX idx_data_exports_expires_at ON data_exports (expires_at) WHERE status <> 'removed';
+
+CREATE TABLE erasure_requests (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    status text DEFAULT 'waiting' NOT NULL,
+    due_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    updated_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_erasure_requests PRIMARY KEY (id),
+    CONSTRAINT fk_erasure_requests_users FOREIGN KEY (user_id) REFERENCES users (id),
+    CONSTRAINT ck_erasure_requests_status CHECK (status IN ('waiting', 'canceled', 'done')),
+    CONSTRAINT ck_erasure_requests_ended_at CHECK ((status = 'waiting') = (ended_at IS NULL))
+);
+CREATE INDEX idx_erasure_requests_user_id ON erasure_requests (user_id);
+CREATE UNIQUE INDEX uq_erasure_requests_open ON erasure_requests (user_id) WHERE status = 'waiting';
+CREATE INDEX idx_erasure_requests_due_at ON erasure_requests (due_at) WHERE status = 'waiting';
+"""
+
+#: table → columns whose change is told; how far an export has come is nobody's history
+AUDITED = {
+    "data_exports": "OF id, user_id, status, storage_key, size_bytes, ready_at, expires_at",
+    "erasure_requests": "",
+}
+RULES = """
+CREATE TRIGGER tr_{0}_touch BEFORE UPDATE ON {0} FOR EACH ROW EXECUTE FUNCTION touch_updated_at();
+CREATE TRIGGER tr_{0}_audit AFTER INSERT OR DELETE ON {0}
+    FOR EACH ROW EXECUTE FUNCTION audit_row('{0}', '{{storage_key}}', '{{}}', '{{id}}');
+CREATE TRIGGER tr_{0}_audit_update AFTER UPDATE {1} ON {0}
+    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*)
+    EXECUTE FUNCTION audit_row('{0}', '{{storage_key}}', '{{}}', '{{id}}');
+ALTER TABLE {0} ENABLE ALWAYS TRIGGER tr_{0}_touch, ENABLE ALWAYS TRIGGER tr_{0}_audit,
+    ENABLE ALWAYS TRIGGER tr_{0}_audit_update;
+"""
+
+# Customers and staff have no right on them: Lex itself asks for the password first.
+RIGHTS = "GRANT SELECT, INSERT, UPDATE, DELETE ON data_exports, erasure_requests TO lex_worker"
+MINE = "user_id = (SELECT nullif(current_setting('lex.user_id', true), '')::uuid)"
+POLICIES = """
+ALTER TABLE {0} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE {0} FORCE ROW LEVEL SECURITY;
+CREATE POLICY p_{0}_own ON {0} TO lex_app USING ({1}) WITH CHECK ({1});
+CREATE POLICY p_{0}_staff ON {0} TO lex_staff USING (true) WITH CHECK (true);
+CREATE POLICY p_{0}_worker ON {0} TO lex_worker USING (true) WITH CHECK (true);
+CREATE POLICY p_{0}_owner ON {0} TO lex_owner USING (true) WITH CHECK (true);
+CREATE POLICY p_{0}_read ON {0} FOR SELECT TO lex_ro USING (true);
+"""
+
+
+def run(*statements: str) -> None:
+    """Through the driver's own cursor: SQL text may hold `%` and `:`, which are no parameters here."""
+    cursor = op.get_bind().connection.cursor()
+    for statement in statements:
+        cursor.execute(statement)
+
+
+def upgrade() -> None:
+    run(TIMEOUTS, TABLES, *(RULES.format(*one) for one in AUDITED.items()), RIGHTS)
+    run(*(POLICIES.format(table, MINE) for table in AUDITED))
+
+
+def downgrade() -> None:
+    run(TIMEOUTS, "DROP TABLE data_exports, erasure_requests")

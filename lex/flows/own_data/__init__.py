@@ -1,0 +1,1 @@
+"""What people ask for of their data: a copy of it, and its end. docs/concepts/personal-data.md tells the rules."""
