@@ -118,7 +118,7 @@ NOT_PERSONAL: dict[str, str] = {
     "users": "role locale",
     "person_keys": "key_id blind_key_id",
     "addresses": "type",
-    "api_keys": "scopes",
+    "api_keys": "kind scopes",
     "account_tokens": "purpose",
     "order_numbers": "order_number",
     "orders": """order_number order_type status payment_status fulfilment_status currency taxes shipping_method""",

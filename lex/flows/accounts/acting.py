@@ -26,6 +26,9 @@ class Event(StrEnum):
     ACCOUNT_CLOSED = "account_closed"
     ACCOUNT_OPENED = "account_opened"
     STAFF_APPOINTED = "staff_appointed"
+    TOKEN_MADE = "make_token"
+    TOKEN_REVOKED = "revoke_token"
+    ENDED_TOKEN_USED = "use_ended_token"
 
 
 def lex_for(actor: Actor, user_id: UUID | None = None) -> Actor:

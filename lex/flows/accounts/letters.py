@@ -25,6 +25,8 @@ async def address_of(session: Session, facts: Facts) -> str:
     """The page a mail leads to, with its key where it needs one; none where there is nothing left to open."""
     if facts.template == "account_closed":
         return ""
+    if facts.template == "token_made":
+        return f"{settings().address}/account/tokens"
     if facts.template not in _KEYED:
         return f"{settings().address}/account"
     purpose, page = _KEYED[facts.template]

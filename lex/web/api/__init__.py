@@ -7,6 +7,7 @@ from litestar import Router
 from lex.web.api import (
     account,
     account_changes,
+    api_keys,
     cart_coupons,
     carts,
     catalog,
@@ -20,13 +21,15 @@ from lex.web.api import (
     staff_orders,
     webhooks,
 )
+from lex.web.kit.api_calls import admit_call
 
 _MODULES = (
-    *(catalog, search, carts, cart_coupons, checkout, orders, downloads, account, account_changes),
+    *(catalog, search, carts, cart_coupons, checkout, orders, downloads, account, account_changes, api_keys),
     *(staff_orders, staff_coupons, staff_audit, webhooks),
 )
 
 
 def api_routes() -> list[Any]:
     """Every route of the API."""
-    return [*health.routes, Router("/api/v1", route_handlers=[r for module in _MODULES for r in module.routes])]
+    handlers = [route for module in _MODULES for route in module.routes]
+    return [*health.routes, Router("/api/v1", route_handlers=handlers, guards=[admit_call])]

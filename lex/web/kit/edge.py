@@ -79,6 +79,7 @@ class Edge:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = kind.added_to(message["headers"], inner)
+                message["headers"] += state.get("rate_headers", ())
             elif is_head and message["type"] == "http.response.body":
                 message["body"] = b""
             await send(message)
