@@ -48,7 +48,7 @@ async def create(request: Request[Any, Any, Any], actor: CurrentActor) -> Respon
 
 
 @post(f"{_PAGE}/{{key_id:uuid}}", guards=[by_session, own_form], include_in_schema=False)
-async def end(request: Request[Any, Any, Any], key_id: FromPath[UUID], actor: CurrentActor) -> Response[Any]:
+async def end(key_id: FromPath[UUID], actor: CurrentActor) -> Response[Any]:
     """Revoke one; one that is over already is no matter."""
     with suppress(NotFound):
         await revoke_token(actor, key_id)
@@ -56,7 +56,7 @@ async def end(request: Request[Any, Any, Any], key_id: FromPath[UUID], actor: Cu
 
 
 @get(f"{_PAGE}/{{key_id:uuid}}", guards=[signed_in], include_in_schema=False)
-async def token_form(key_id: FromPath[UUID]) -> Response[Any]:
+async def token_form() -> Response[Any]:
     """The address of a form that a browser kept."""
     return see_other(_PAGE)
 
