@@ -31,4 +31,5 @@ Action = Literal[
     "use_recovery_code",
     "make_token",
     "revoke_token",
+    "use_ended_token",
 ]

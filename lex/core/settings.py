@@ -66,6 +66,8 @@ _RANGES = {
     "session_idle_days": (1, 400),
     "staff_session_hours": (1, 24 * 30),
     "staff_idle_minutes": (1, 60 * 24),
+    "api_rate_per_minute": (0, 1_000_000),
+    "api_rate_of_strangers": (0, 1_000_000),
 }
 
 
@@ -126,6 +128,10 @@ class Settings:
     session_idle_days: int = _setting(14, "Days without a visit after which a customer is signed out.")
     staff_session_hours: int = _setting(12, "Hours after the sign-in of staff at which it is asked for again.")
     staff_idle_minutes: int = _setting(60, "Minutes without a request after which staff are signed out.")
+    api_rate_per_minute: int = _setting(600, "Calls of the API a minute by one key; 0 is no limit.")
+    api_rate_of_strangers: int = _setting(
+        120, "Calls of the API a minute from one address without a key, of those that change something; 0 is no limit."
+    )
     cart_days: int = _setting(14, "Days after its last change at which a guest cart expires.")
     payment_minutes: int = _setting(30, "Minutes a placed order holds its stock while unpaid.")
     payment_provider: str = _setting("sandbox", "Provider that takes payments.")

@@ -41,10 +41,8 @@ _VERIFY: LiteralString = """
 UPDATE users SET email_verified_at = %(now)s WHERE id = %(user_id)s AND email_verified_at IS NULL AND deleted_at IS NULL
 """
 
+# The database ends the keys, and has the sessions ended (`end_sessions`).
 _CLOSE: LiteralString = """
-WITH keys AS (
-    UPDATE api_keys SET revoked_at = %(now)s WHERE user_id = %(user_id)s AND revoked_at IS NULL AND NOT %(is_active)s
-)
 UPDATE users SET is_active = %(is_active)s WHERE id = %(user_id)s AND is_active <> %(is_active)s AND deleted_at IS NULL
 """
 
@@ -213,7 +211,7 @@ async def verify_email(session: Session, user_id: UUID) -> bool:
 
 async def set_active(session: Session, user_id: UUID, *, is_active: bool) -> bool:
     """Close or open an account; whether that changed anything. What it was signed in with ends, its keys for good."""
-    return await sql.execute(session, _CLOSE, user_id=user_id, is_active=is_active, now=clock.real_now()) == 1
+    return await sql.execute(session, _CLOSE, user_id=user_id, is_active=is_active) == 1
 
 
 async def set_role(session: Session, user_id: UUID, role: str) -> None:

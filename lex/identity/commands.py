@@ -4,17 +4,18 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from email_validator import EmailNotValidError, validate_email
 
-from lex.core import ids
-from lex.core.errors import Invalid
+from lex.core import clock, ids
+from lex.core.errors import Conflict, Invalid
 from lex.db import sql
 from lex.db.session import Session
-from lex.identity import keyring
+from lex.identity import key_forms, keyring
 from lex.identity.ciphers import (
     Cipher,
     WrappedKey,
@@ -27,8 +28,10 @@ from lex.identity.ciphers import (
     normal_phone,
     rewrap,
 )
+from lex.identity.key_forms import Kind
 
-API_KEY_PREFIX = "lex_"
+#: How long a personal token is good unless it is told otherwise.
+KEY_LASTS = timedelta(days=90)
 
 _INSERT_PERSON: LiteralString = """
 WITH person AS (
@@ -64,9 +67,15 @@ FROM unnest(%(users)s::uuid[], %(wrapped)s::bytea[], %(key_ids)s::text[]) AS n (
 WHERE k.user_id = n.user_id
 """
 
+# The owner must still be what the scopes were checked against: a role that is changed at the same moment waits, or is
+# waited for, and then ends the key (`end_sessions`).
 _INSERT_API_KEY: LiteralString = """
-INSERT INTO api_keys (id, user_id, name, prefix, token_hash, scopes)
-VALUES (%(id)s, %(user_id)s, %(name)s, %(prefix)s, %(hash)s, %(scopes)s)
+WITH owner AS (
+    SELECT id FROM users
+    WHERE id = %(user_id)s AND role = coalesce(%(role)s::text, role) AND is_active AND deleted_at IS NULL FOR SHARE
+)
+INSERT INTO api_keys (id, user_id, kind, name, prefix, token_hash, scopes, expires_at)
+SELECT %(id)s, id, %(kind)s, %(name)s, %(prefix)s, %(hash)s, %(scopes)s, %(expires_at)s FROM owner
 """
 
 
@@ -185,19 +194,40 @@ async def check_keys(session: Session, last: UUID, most: int) -> Turned:
     return Turned(done, bad)
 
 
-async def create_api_key(session: Session, user_id: UUID, name: str, *, scopes: list[str] | None = None) -> str:
-    """A key for programs acting as this user. The secret is returned once; only its hash is stored."""
-    secret = API_KEY_PREFIX + ids.new_token()
-    await sql.execute(
+async def create_api_key(
+    session: Session,
+    user_id: UUID,
+    name: str,
+    *,
+    scopes: Sequence[str] | None = None,
+    kind: Kind = Kind.PERSONAL,
+    key_id: UUID | None = None,
+    role: str | None = None,
+    expires_at: datetime | None = None,
+) -> str:
+    """A key for programs acting as this user. The secret is returned once; only its hash is stored.
+
+    Without scopes it does all its owner's role may. A personal token expires, after 90 days unless it is told when.
+    Raises `Conflict` (`account_changed`) when the account is closed or has another role than `role`.
+    """
+    secret = key_forms.new_key(kind)
+    if expires_at is None and kind is Kind.PERSONAL:
+        expires_at = clock.now() + KEY_LASTS
+    made = await sql.execute(
         session,
         _INSERT_API_KEY,
-        id=ids.new_id(),
+        id=key_id or ids.new_id(),
         user_id=user_id,
+        role=role,
+        kind=kind.value,
         name=name,
-        prefix=secret[:10],
+        prefix=key_forms.shown(secret),
         hash=hash_token(secret),
-        scopes=scopes or [],
+        scopes=list(scopes or ()),
+        expires_at=expires_at,
     )
+    if not made:
+        raise Conflict("The account was closed or changed a moment ago; sign in again.", code="account_changed")
     return secret
 
 

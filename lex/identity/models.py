@@ -132,15 +132,19 @@ class Address(Keyed, Touched, SoftDelete, Base):
 
 
 class ApiKey(Keyed, Base):
-    """A key for programs. Only its hash is stored; `prefix` lets a person recognise it."""
+    """A key for programs: a `personal` token, or an `application`'s. Only its hash is stored; `prefix` lets a person
+    recognise it."""
 
     __tablename__ = "api_keys"
     __table_args__ = (
         UniqueConstraint("token_hash"),
+        CheckConstraint("kind IN ('personal', 'application')", name="kind"),
+        CheckConstraint("kind = 'application' OR expires_at IS NOT NULL", name="expires_at"),
         Index("idx_api_keys_user_id", "user_id"),
     )
 
     user_id: Mapped[UUID] = reference("users")
+    kind: Mapped[str] = mapped_column(server_default=text("'application'"))
     name: Mapped[str]
     prefix: Mapped[str]
     token_hash: Mapped[bytes]

@@ -63,6 +63,16 @@ ABOUT: dict[Permission, str] = {
     Permission.SYSTEM_WRITE: "operate the system",
 }
 
+
+class OwnScope(StrEnum):
+    """What an API key may be narrowed to of its owner's own: no permission, for everybody has it of their own."""
+
+    ACCOUNT_READ = "account.read"
+    ACCOUNT_WRITE = "account.write"
+    PURCHASES_READ = "purchases.read"
+    PURCHASES_WRITE = "purchases.write"
+
+
 #: What everybody may do, with an account or without: nothing that belongs to somebody else.
 _PUBLIC = frozenset({Permission.CATALOG_READ})
 _MODERATOR = _PUBLIC | {
@@ -88,6 +98,12 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
 def permits(role: Role, permission: Permission, scopes: Collection[str] = ()) -> bool:
     """Whether a role has a permission. An API key's scopes narrow its role and never widen it; none means all."""
     return permission in PERMISSIONS[role] and (not scopes or permission.value in scopes)
+
+
+def scopes_of(role: Role) -> tuple[str, ...]:
+    """What a key of somebody with this role can be narrowed to: what is their own, and what their role may."""
+    own = tuple(scope.value for scope in OwnScope)
+    return own + tuple(one.value for one in Permission if role in STAFF and one in PERMISSIONS[role])
 
 
 def demand_owner(actor: Actor) -> None:

@@ -1,20 +1,14 @@
-"""Who holds a key, and whose data a cipher opens."""
+"""Whose data a cipher opens."""
 
 from dataclasses import dataclass
 from typing import LiteralString
 from uuid import UUID
 
-from psycopg.rows import class_row
-
-from lex.core import clock
 from lex.core.errors import Gone
 from lex.db import sql
-from lex.db.session import Session, reading
+from lex.db.session import Session
 from lex.identity.ciphers import Cipher, WrappedKey, cipher_of
-from lex.identity.commands import API_KEY_PREFIX, hash_token
 from lex.identity.keyring import BLIND, WRAPPING, Ring
-
-_API_KEY: LiteralString = "SELECT key_id, user_id, role, scopes FROM api_key_holder(%(hash)s, %(now)s)"
 
 _PERSON_KEY: LiteralString = "SELECT wrapped_key, key_id FROM person_keys WHERE user_id = %(user_id)s"
 
@@ -26,25 +20,6 @@ _BLIND_KEYS: LiteralString = """
 SELECT blind_key_id AS key_id, count(*)::int AS persons FROM person_keys WHERE wrapped_key IS NOT NULL
 GROUP BY blind_key_id
 """
-
-
-@dataclass(frozen=True, slots=True)
-class ApiKeyHolder:
-    """Who a valid API key acts for."""
-
-    key_id: UUID
-    user_id: UUID
-    role: str
-    scopes: list[str]
-
-
-async def find_api_key(token: str) -> ApiKeyHolder | None:
-    """The holder of a living key of an active person, or None."""
-    if not token.startswith(API_KEY_PREFIX) or len(token) > 100:
-        return None
-    async with reading() as connection, connection.cursor(row_factory=class_row(ApiKeyHolder)) as cursor:
-        await cursor.execute(_API_KEY, {"hash": hash_token(token), "now": clock.now()})
-        return await cursor.fetchone()
 
 
 async def get_cipher(session: Session, user_id: UUID) -> Cipher:

@@ -15,7 +15,7 @@ SEND = "send_notification"
 #: What is told of an account: none of it says more than its reader knows, but for the link.
 OF_ACCOUNTS = (
     *("verify_email", "account_exists", "reset_password", "choose_password", "password_changed", "account_locked"),
-    *("confirm_old_email", "confirm_new_email", "email_changed", "account_closed"),
+    *("confirm_old_email", "confirm_new_email", "email_changed", "account_closed", "token_made"),
     *("export_ready", "erasure_asked", "erasure_canceled"),
 )
 TEMPLATES = (

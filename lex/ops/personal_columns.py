@@ -119,7 +119,7 @@ NOT_PERSONAL: dict[str, str] = {
     "users": "role locale",
     "person_keys": "key_id blind_key_id",
     "addresses": "type",
-    "api_keys": "scopes",
+    "api_keys": "kind scopes",
     "account_tokens": "purpose",
     "data_exports": "status",
     "erasure_requests": "status",

@@ -82,6 +82,7 @@ MEANINGS = {
     "token_hash": "hash of the secret; the secret itself is nowhere",
     "prefix": "first characters of the key, to recognise it",
     "scopes": "what the key may do",
+    "api_keys.kind": "`personal` its owner's, `application` the shop's",
     "country": "ISO 3166, two letters",
     "billing_country": "where the buyer is, when that is not where the goods go",
     "seen_shipping": "the chosen way to ship as the customer was last shown it",

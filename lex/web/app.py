@@ -6,13 +6,16 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
+import psycopg
 from litestar import Litestar, Request
 from litestar.config.compression import CompressionConfig
 from litestar.di import Provide
 
 from lex.adapters import cached
+from lex.core.errors import Refusal
 from lex.core.settings import settings
 from lex.db import session
+from lex.flows.accounts.api_keys import write_uses
 from lex.identity import sessions
 from lex.ops import logs
 from lex.web import sandbox
@@ -29,6 +32,7 @@ from lex.web.storefront import storefront_routes
 from lex.web.storefront.frame import frame
 
 _SAMPLE_SECONDS = 5.0
+_USES_SECONDS = 10.0
 
 
 def create_app() -> Litestar:
@@ -36,7 +40,7 @@ def create_app() -> Litestar:
     logs.configure(settings())
     app = Litestar(
         route_handlers=[*api_routes(), *page_routes(), *storefront_routes(), *admin_routes(), *sandbox.routes()],
-        lifespan=[_database, _sampling],
+        lifespan=[_database, _noting_uses, _sampling],
         dependencies={"actor": Provide(current_actor)},
         before_request=_before_request,
         exception_handlers={Exception: partial(answer_problem, around=frame)},
@@ -73,6 +77,27 @@ async def _database(_: Litestar) -> AsyncIterator[None]:
         await sessions.disconnect()
         await cached.disconnect()
         await session.disconnect()
+
+
+@asynccontextmanager
+async def _noting_uses(_: Litestar) -> AsyncIterator[None]:
+    """Writes down when API keys were used, apart from the requests; what is left when the process ends, too."""
+    task = asyncio.create_task(_note_uses_forever())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        with suppress(Refusal, psycopg.Error):
+            await write_uses()
+
+
+async def _note_uses_forever() -> None:
+    while True:
+        await asyncio.sleep(_USES_SECONDS)
+        with suppress(Refusal, psycopg.Error):  # the database is gone for a while; readiness says so
+            await write_uses()
 
 
 @asynccontextmanager

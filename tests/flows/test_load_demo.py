@@ -17,8 +17,8 @@ from lex.coupons.queries import list_coupons
 from lex.db.session import transact
 from lex.flows.load_demo import GOODS, load_demo
 from lex.identity import passwords
+from lex.identity.api_keys import find_api_key
 from lex.identity.logins import Attempt, find_login
-from lex.identity.queries import find_api_key
 from lex.services import queries as services
 from lex.shipping.queries import list_methods
 from lex.stock import commands as stock

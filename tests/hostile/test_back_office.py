@@ -6,6 +6,7 @@ once the last super_admin stays too.
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -148,9 +149,15 @@ def test_nobody_makes_a_key_that_acts_as_somebody_above(
 
 
 def test_a_key_is_not_turned_into_another(office: Office) -> None:
-    office.rows.add("api_keys", user_id=office.people["moderator"])
+    office.rows.add(
+        "api_keys", user_id=office.people["moderator"], revoked_at=datetime.now(UTC), scopes=["orders.read"]
+    )
+    changes = (
+        *("user_id = {super_admin}", "token_hash = 'known'", "prefix = 'other'", "scopes = '{{}}'"),
+        *("expires_at = now() + interval '9 years'", "kind = 'personal', expires_at = now()", "revoked_at = NULL"),
+    )
     for role in (STAFF, WORKER):
-        for change in ("user_id = {super_admin}", "token_hash = 'known'"):
+        for change in changes:
             said = office.tried("moderator", f"UPDATE api_keys SET {change}", role)
             assert said.startswith("ck_api_keys_frozen"), said
 

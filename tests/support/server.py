@@ -70,6 +70,8 @@ def serving(environment: Mapping[str, str], log: Path, *, web: int = 2, worker: 
             env={
                 **os.environ,
                 "LEX_WORKERS": str(web),
+                "LEX_API_RATE_PER_MINUTE": "0",
+                "LEX_API_RATE_OF_STRANGERS": "0",
                 "LEX_PORT": str(port),
                 "LEX_PUBLIC_URL": url,
                 **environment,

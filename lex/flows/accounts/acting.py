@@ -29,6 +29,9 @@ class Event(StrEnum):
     ROLE_CHANGED = "role_changed"
     ACTING_STARTED = "acting_started"
     ACTING_ENDED = "acting_ended"
+    TOKEN_MADE = "make_token"
+    TOKEN_REVOKED = "revoke_token"
+    ENDED_TOKEN_USED = "use_ended_token"
 
 
 def lex_for(actor: Actor, user_id: UUID | None = None) -> Actor:

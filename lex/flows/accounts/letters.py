@@ -27,6 +27,8 @@ async def address_of(session: Session, facts: Facts) -> str:
         return ""
     if facts.template in ("export_ready", "erasure_asked"):
         return f"{settings().address}/account/data"
+    if facts.template == "token_made":
+        return f"{settings().address}/account/tokens"
     if facts.template not in _KEYED:
         return f"{settings().address}/account"
     purpose, page = _KEYED[facts.template]

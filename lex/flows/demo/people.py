@@ -14,8 +14,8 @@ from lex.db import sql
 from lex.db.session import Session, transact
 from lex.identity import accounts, passwords
 from lex.identity import commands as identity
+from lex.identity.api_keys import find_api_key
 from lex.identity.ciphers import blind_indexes, normal_email
-from lex.identity.queries import find_api_key
 
 #: What a row is called, whose it is.
 _PEOPLE = (

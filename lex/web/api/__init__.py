@@ -10,6 +10,7 @@ from lex.web.api import (
     account_changes,
     account_data,
     account_details,
+    api_keys,
     cart_coupons,
     carts,
     catalog,
@@ -24,14 +25,16 @@ from lex.web.api import (
     staff_people,
     webhooks,
 )
+from lex.web.kit.api_calls import admit_call
 
 _MODULES = (
     *(catalog, search, carts, cart_coupons, checkout, orders, downloads, account, account_changes),
-    *(account_addresses, account_details, account_data),
+    *(account_addresses, account_details, account_data, api_keys),
     *(staff_orders, staff_coupons, staff_people, staff_audit, webhooks),
 )
 
 
 def api_routes() -> list[Any]:
     """Every route of the API."""
-    return [*health.routes, Router("/api/v1", route_handlers=[r for module in _MODULES for r in module.routes])]
+    handlers = [route for module in _MODULES for route in module.routes]
+    return [*health.routes, Router("/api/v1", route_handlers=handlers, guards=[admit_call])]

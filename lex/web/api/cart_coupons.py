@@ -13,7 +13,7 @@ from lex.carts.queries import get_couponed_facts, get_facts, lock_open_cart
 from lex.db.session import Session, transact
 from lex.flows.price_cart import price_cart
 from lex.web.kit import rates
-from lex.web.kit.guards import public
+from lex.web.kit.guards import as_buyer
 from lex.web.kit.idempotency import IdempotencyKey, created
 from lex.web.kit.inputs import CurrentActor, FromPath, JSONBody
 from lex.web.kit.openapi import CART
@@ -28,7 +28,7 @@ class EnteredCoupon(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @post(
     "/carts/{cart_id:uuid}/coupons",
-    guards=[public],
+    guards=[as_buyer],
     tags=["cart"],
     operation_id="applyCoupon",
     security=CART,
@@ -60,7 +60,7 @@ async def apply_coupon(
 
 @delete(
     "/carts/{cart_id:uuid}/coupons/{code:str}",
-    guards=[public],
+    guards=[as_buyer],
     tags=["cart"],
     operation_id="removeCoupon",
     security=CART,

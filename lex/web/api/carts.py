@@ -20,10 +20,10 @@ from lex.flows.price_cart import price_cart
 from lex.flows.show_cart import show_cart
 from lex.identity.commands import hash_token
 from lex.web.kit.edge import is_head
-from lex.web.kit.guards import public
+from lex.web.kit.guards import as_buyer
 from lex.web.kit.idempotency import IdempotencyKey, created
 from lex.web.kit.inputs import CurrentActor, FromPath, JSONBody
-from lex.web.kit.openapi import CART
+from lex.web.kit.openapi import CART, STAFF
 from lex.web.kit.problems import problems
 
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=9999, description="Units, 1 to 9999.")]
@@ -88,7 +88,7 @@ async def _priced(session: Session, actor: Actor, cart_id: FromPath[UUID]) -> Pr
 
 @post(
     "/carts",
-    guards=[public],
+    guards=[as_buyer],
     tags=["cart"],
     operation_id="openCart",
     summary="Open a cart",
@@ -113,7 +113,7 @@ async def open_cart(
 
 @get(
     "/carts/{cart_id:uuid}",
-    guards=[public],
+    guards=[as_buyer],
     tags=["cart"],
     operation_id="getCart",
     security=CART,
@@ -127,7 +127,7 @@ async def read_cart(request: Request[Any, Any, Any], cart_id: FromPath[UUID], ac
 
 @post(
     "/carts/{cart_id:uuid}/items",
-    guards=[public],
+    guards=[as_buyer],
     tags=["cart"],
     operation_id="addCartItem",
     security=CART,
@@ -154,7 +154,7 @@ async def add_item(
 
 @patch(
     "/carts/{cart_id:uuid}/items/{item_id:uuid}",
-    guards=[public],
+    guards=[as_buyer],
     tags=["cart"],
     operation_id="changeCartItem",
     security=CART,
@@ -176,7 +176,7 @@ async def change_item(
 
 @delete(
     "/carts/{cart_id:uuid}/items/{item_id:uuid}",
-    guards=[public],
+    guards=[as_buyer],
     tags=["cart"],
     operation_id="removeCartItem",
     security=CART,
@@ -197,7 +197,7 @@ async def remove_item(cart_id: FromPath[UUID], item_id: FromPath[UUID], actor: C
 
 @patch(
     "/carts/{cart_id:uuid}",
-    guards=[public],
+    guards=[as_buyer],
     tags=["cart"],
     operation_id="changeCart",
     security=CART,
@@ -223,10 +223,10 @@ async def change_cart(cart_id: FromPath[UUID], data: JSONBody[CartChange], actor
 
 @post(
     "/carts/{cart_id:uuid}/merge",
-    guards=[public],
+    guards=[as_buyer],
     tags=["cart"],
     operation_id="mergeCart",
-    security=[{"staffKey": []}],
+    security=STAFF,
     summary="Merge a guest's cart into the customer's",
     status_code=200,
     responses=problems(404, 409, 410),

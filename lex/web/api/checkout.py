@@ -11,7 +11,7 @@ from lex.flows.checkout import Checkout, Placed
 from lex.flows.pay_order import PaymentRequest, pay_order
 from lex.flows.place_order import place_order
 from lex.payments.rules import Settled
-from lex.web.kit.guards import public
+from lex.web.kit.guards import as_buyer
 from lex.web.kit.idempotency import IdempotencyKey, idempotent
 from lex.web.kit.inputs import CurrentActor, FromPath, JSONBody
 from lex.web.kit.openapi import CART, ORDER
@@ -20,7 +20,7 @@ from lex.web.kit.problems import problems
 
 @post(
     "/carts/{cart_id:uuid}/checkout",
-    guards=[public],
+    guards=[as_buyer],
     tags=["checkout"],
     operation_id="placeOrder",
     security=CART,
@@ -50,7 +50,7 @@ async def checkout(
 
 @post(
     "/orders/{order_id:uuid}/payments",
-    guards=[public],
+    guards=[as_buyer],
     tags=["checkout"],
     operation_id="payOrder",
     security=ORDER,

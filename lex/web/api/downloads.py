@@ -20,7 +20,7 @@ from lex.orders.downloads import count_download, get_download, list_downloads
 from lex.orders.queries import get_order
 from lex.web.kit.caching import matches
 from lex.web.kit.edge import is_head
-from lex.web.kit.guards import public
+from lex.web.kit.guards import as_buyer, public
 from lex.web.kit.inputs import CurrentActor, FromPath
 from lex.web.kit.openapi import ORDER
 from lex.web.kit.problems import problems
@@ -44,7 +44,7 @@ class Downloads(msgspec.Struct, frozen=True):
 
 @get(
     "/orders/{order_id:uuid}/downloads",
-    guards=[public],
+    guards=[as_buyer],
     tags=["checkout"],
     operation_id="listDownloads",
     security=ORDER,

@@ -8,7 +8,7 @@ from lex.flows.cancel_order import cancel_order
 from lex.flows.refresh_payment import refresh_payment
 from lex.payments.rules import Settled
 from lex.web.api.order_views import OrderView, read_view
-from lex.web.kit.guards import public
+from lex.web.kit.guards import as_buyer
 from lex.web.kit.inputs import CurrentActor, FromPath
 from lex.web.kit.openapi import ORDER
 from lex.web.kit.problems import problems
@@ -16,7 +16,7 @@ from lex.web.kit.problems import problems
 
 @post(
     "/orders/{order_id:uuid}/payments/refresh",
-    guards=[public],
+    guards=[as_buyer],
     tags=["checkout"],
     operation_id="refreshPayment",
     security=ORDER,
@@ -31,7 +31,7 @@ async def refresh(order_id: FromPath[UUID], actor: CurrentActor) -> Settled:
 
 @get(
     "/orders/{order_id:uuid}",
-    guards=[public],
+    guards=[as_buyer],
     tags=["checkout"],
     operation_id="getOrder",
     security=ORDER,
@@ -44,7 +44,7 @@ async def read_order(order_id: FromPath[UUID], actor: CurrentActor) -> OrderView
 
 @post(
     "/orders/{order_id:uuid}/cancel",
-    guards=[public],
+    guards=[as_buyer],
     tags=["checkout"],
     operation_id="cancelOrder",
     security=ORDER,

@@ -11,15 +11,18 @@ from litestar.connection import ASGIConnection
 from lex.adapters.cache import UNAVAILABLE, Trouble
 from lex.core.actor import Actor, Role
 from lex.core.errors import Unauthenticated
+from lex.flows.accounts.api_keys import note_ended_use
 from lex.identity import sessions
+from lex.identity.api_keys import find_holder, note_use
 from lex.identity.ciphers import blind_index
 from lex.identity.commands import hash_token
-from lex.identity.queries import find_api_key
 from lex.identity.sessions import Session
 from lex.web.kit import cookies
 from lex.web.kit.addresses import client_address
+from lex.web.kit.api_rates import count_key, count_stranger
 from lex.web.kit.csrf import own_call
 from lex.web.kit.edge import request_id_of
+from lex.web.kit.refusals import Malformed
 
 CART_TOKEN = "X-Cart-Token"
 ORDER_TOKEN = "X-Order-Token"
@@ -32,13 +35,14 @@ _LONGEST = 200
 
 
 async def current_actor(request: ASGIConnection[Any, Any, Any, Any]) -> Actor:
-    """The dependency `actor`. Raises `Unauthenticated` when a key is presented that is not valid."""
+    """The dependency `actor`. Raises `Unauthenticated` when a key is presented that is not valid,
+    `RateLimited` for too many calls by it, `Malformed` for two."""
     state: dict[str, Any] = request.scope["state"]
     actor: Actor | None = state.get("actor")
     if actor is None:
-        authorization = request.headers.get("authorization", "")
-        if authorization:
-            actor = await _holder(request, authorization)
+        authorizations = [value for name, value in request.scope["headers"] if name == b"authorization"]
+        if authorizations:
+            actor = await _holder(request, authorizations)
         else:
             session = await current_session(request)
             actor = _signed_in(request, session) if session and session.is_complete else _guest(request)
@@ -92,18 +96,26 @@ def _signed_in(connection: ASGIConnection[Any, Any, Any, Any], session: Session)
     )
 
 
-async def _holder(connection: ASGIConnection[Any, Any, Any, Any], authorization: str) -> Actor:
-    scheme, _, token = authorization.partition(" ")
-    holder = await find_api_key(token.strip()) if scheme.lower() == "bearer" else None
-    if holder is None:
+async def _holder(connection: ASGIConnection[Any, Any, Any, Any], authorizations: list[bytes]) -> Actor:
+    if len(authorizations) > 1:
+        raise Malformed("There are several Authorization headers; send one.")
+    # A megabyte is not copied to find out that it is no key.
+    scheme, _, token = authorizations[0][:_LONGEST].decode("latin-1").partition(" ")
+    holder = await find_holder(token.strip()) if scheme.lower() == "bearer" else None
+    if holder is None or holder.ended:
+        if holder is not None:
+            await note_ended_use(_guest(connection), holder)
+        await count_stranger(connection)
         raise Unauthenticated("The API key is wrong, revoked or expired; send Authorization: Bearer <key>.")
+    await count_key(connection, holder.key_id)
+    note_use(holder.key_id)
     return Actor(
         Role(holder.role),
         f"key:{holder.key_id}",
         holder.user_id,
         request_id_of(connection.scope),
         _tokens(connection),
-        tuple(holder.scopes),
+        holder.scopes,
         client_address(connection),
     )
 

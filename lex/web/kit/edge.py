@@ -68,6 +68,7 @@ class Edge:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = self._safeguards.added_to(message["headers"], inner, is_api=is_api)
+                message["headers"] += state.get("rate_headers", ())
             elif is_head and message["type"] == "http.response.body":
                 message["body"] = b""
             await send(message)

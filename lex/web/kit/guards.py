@@ -11,11 +11,11 @@ from lex.core.actor import Actor, Role
 from lex.core.errors import Forbidden, Refusal, Unauthenticated
 from lex.core.settings import settings
 from lex.identity import sessions
-from lex.identity.policy import Permission, demand_owner, permits
+from lex.identity.policy import OwnScope, Permission, demand_owner, permits
 from lex.web.kit.actors import are_sessions_gone, current_actor
 from lex.web.kit.csrf import own_form
 
-__all__ = ["by_any_session", "by_session", "declared", "own_form", "public", "requires", "signed_in"]
+__all__ = ["as_buyer", "by_any_session", "by_session", "declared", "own_form", "public", "requires", "signed_in"]
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -57,10 +57,40 @@ def _unknown(connection: Connection, sentence: str) -> Refusal:
 async def signed_in(connection: Connection, _: BaseRouteHandler) -> None:
     """`guards=[signed_in]`: for everybody with an account, about their own. A browser is led to the sign-in page.
 
-    Raises `Unauthenticated`, and `Unavailable` while sessions cannot be looked for.
+    A key that is narrowed needs `account.read` or, to change something, `account.write`. Raises `Unauthenticated`,
+    `Forbidden` (`scope_missing`), and `Unavailable` while sessions cannot be looked for.
     """
-    if not _has_account(await current_actor(connection)):
+    actor = await current_actor(connection)
+    if not _has_account(actor):
         raise _unknown(connection, "Sign in first, or send Authorization: Bearer <key>.")
+    _within(actor, _ACCOUNT[_is_safe(connection)])
+
+
+async def as_buyer(connection: Connection, _: BaseRouteHandler) -> None:
+    """`guards=[as_buyer]`: for everybody, about their own carts and orders, which tokens open too.
+
+    A key that is narrowed needs `purchases.read` or, to change something, `purchases.write`; to read, a scope of the
+    order desk does as well. Raises `Forbidden` (`scope_missing`).
+    """
+    actor = await current_actor(connection)
+    is_safe = _is_safe(connection)
+    if not (is_safe and actor.sees_all):
+        _within(actor, _PURCHASES[is_safe])
+
+
+#: What a narrowed key needs to change, and to read.
+_ACCOUNT = (OwnScope.ACCOUNT_WRITE, OwnScope.ACCOUNT_READ)
+_PURCHASES = (OwnScope.PURCHASES_WRITE, OwnScope.PURCHASES_READ)
+
+
+def _is_safe(connection: Connection) -> bool:
+    method: str = connection.scope["method"]  # type: ignore[typeddict-item]
+    return method in ("GET", "HEAD", "OPTIONS")
+
+
+def _within(actor: Actor, scope: OwnScope) -> None:
+    if actor.scopes and scope.value not in actor.scopes:
+        raise Forbidden(f"This needs the scope {scope}, which your key does not have.", code="scope_missing")
 
 
 async def by_session(connection: Connection, handler: BaseRouteHandler) -> None:
@@ -95,6 +125,20 @@ def declared(guards: Any) -> Permission | str | None:
             return guard.permission
         if guard in (signed_in, by_session, by_any_session):
             return "signed in"
-        if guard in (public, own_form):
+        if guard in (public, own_form, as_buyer):
             return "public"
+    return None
+
+
+def scope_needed(guards: Any, method: str) -> str | None:
+    """The scope a narrowed key needs for a route, by its guards; None when it needs none, or takes no key at all."""
+    is_safe = method == "GET"
+    plain = [getattr(guard, "func", guard) for guard in (getattr(guard, "value", guard) for guard in guards)]
+    if by_session in plain or by_any_session in plain:
+        return None
+    for guard in plain:
+        if isinstance(guard, Requires):
+            return guard.permission.value
+        if guard in (signed_in, as_buyer):
+            return (_ACCOUNT if guard is signed_in else _PURCHASES)[is_safe].value
     return None

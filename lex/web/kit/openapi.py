@@ -11,6 +11,7 @@ from litestar.openapi.spec import Components, License, Reference, SecurityScheme
 from msgspec import inspect
 
 from lex.core.settings import settings
+from lex.web.kit.guards import scope_needed
 from lex.web.kit.openapi_examples import BODIES
 from lex.web.kit.problems import MEDIA_TYPE, title_of
 
@@ -21,6 +22,7 @@ TAGS = {
     "checkout": "From a cart to a paid order: place, pay, follow. A guest's order is opened by its `X-Order-Token`.",
     "account": "One's own account: sign up, sign in, change it. A session is a cookie; calls by it that change "
     "something come from a page of the shop, or carry JSON.",
+    "tokens": "API keys: personal tokens, and keys of applications. Made and revoked in person, by session.",
     "orders": "The order desk. Needs a staff key.",
     "people": "People and staff: find them, appoint, close and open accounts. Needs a staff key.",
     "coupons": "Coupons, their unique codes and their uses. Needs a staff key.",
@@ -34,12 +36,17 @@ Goods, bookable services and memberships in one order under one payment.
 - Instants are UTC in RFC 3339; ids are UUIDs.
 - Refusals are RFC 9457 problems (`application/problem+json`) with a stable `code`, a `request_id` and every bad field \
 under `errors`.
+- Calls are counted, each key's apart: `RateLimit` and `RateLimit-Policy` tell how many are left. Too many are told 429.
 - Lists are paged by `cursor`: send the `next_cursor` of the page before.
 - A POST that creates takes an `Idempotency-Key`: repeating it with the same key and body is safe.
 """
 _SECURITY: dict[str, SecurityScheme | Reference] = {
-    "staffKey": SecurityScheme(
-        type="http", scheme="bearer", description="A staff API key: `Authorization: Bearer <key>`."
+    "apiKey": SecurityScheme(
+        type="http",
+        scheme="bearer",
+        description="A personal token (`lex_pat_…`) or an application's key (`lex_key_…`), sent as "
+        "`Authorization: Bearer <key>` and in no other way. It acts for its owner, within its scopes: what an "
+        "operation needs is listed with it.",
     ),
     "session": SecurityScheme(
         type="apiKey",
@@ -55,12 +62,12 @@ _SECURITY: dict[str, SecurityScheme | Reference] = {
     ),
 }
 
-#: For `security=` of a handler.
-STAFF: list[dict[str, list[str]]] = [{"staffKey": []}]
+#: For `security=` of a handler; the scopes are put in from its guards.
+STAFF: list[dict[str, list[str]]] = [{"apiKey": []}]
 SESSION: list[dict[str, list[str]]] = [{"session": []}]
-ACCOUNT: list[dict[str, list[str]]] = [{"session": []}, {"staffKey": []}]
-CART: list[dict[str, list[str]]] = [{"cartToken": []}, {"staffKey": []}]
-ORDER: list[dict[str, list[str]]] = [{"orderToken": []}, {"staffKey": []}]
+ACCOUNT: list[dict[str, list[str]]] = [{"session": []}, {"apiKey": []}]
+CART: list[dict[str, list[str]]] = [{"cartToken": []}, {"apiKey": []}]
+ORDER: list[dict[str, list[str]]] = [{"orderToken": []}, {"apiKey": []}]
 
 
 def document_of(app: Litestar) -> dict[str, Any]:
@@ -78,6 +85,7 @@ def document_of(app: Litestar) -> dict[str, Any]:
         plugin.receive_route(route)
     document = _tidied(plugin.provide_openapi_schema())
     _close(document, _closed_types(app))
+    _put_scopes(document, app)
     return completed(document)
 
 
@@ -106,6 +114,24 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
             if isinstance(operation, dict) and "responses" in operation:
                 _complete(path, operation)
     return document
+
+
+def _put_scopes(document: dict[str, Any], app: Litestar) -> None:
+    """Which scope a key needs, as the route's guards say it: OpenAPI 3.1 lists such roles for any kind of security."""
+    needed = {
+        handler.operation_id: scope
+        for route in app.routes
+        for handler in getattr(route, "route_handlers", ())
+        if (scope := scope_needed(handler.resolve_guards(), min(handler.http_methods))) is not None
+    }
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            scope = needed.get(operation.get("operationId")) if isinstance(operation, dict) else None
+            if scope:
+                operation["security"] = [
+                    {name: [scope] if name == "apiKey" else roles for name, roles in one.items()}
+                    for one in operation.get("security", ())
+                ]
 
 
 def _tidied(value: Any) -> Any:
@@ -154,7 +180,7 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
         body["examples"] = {"demo": {"value": BODIES[operation["operationId"]]}}
     statuses = {400, 500, 503}
     if path.startswith("/api/"):
-        statuses.add(406)
+        statuses |= {406, 429}
     if operation.get("security"):
         statuses |= {401, 403}
     if operation.get("requestBody"):
@@ -171,6 +197,8 @@ def _complete(path: str, operation: dict[str, Any]) -> None:
 
 def _problem_response(status: int) -> dict[str, Any]:
     headers = {}
+    if status == 429:
+        headers = _RATE_HEADERS
     if status == 503:
         headers = {"Retry-After": {"schema": {"type": "string"}, "description": "Seconds to wait."}}
     if status == 401:
@@ -183,6 +211,11 @@ def _problem_response(status: int) -> dict[str, Any]:
 
 
 _TEXT = {"type": "string"}
+_RATE_HEADERS = {
+    "Retry-After": {"schema": _TEXT, "description": "Seconds to wait."},
+    "RateLimit": {"schema": _TEXT, "description": 'Calls left and the seconds until there are more: `"key";r=0;t=30`.'},
+    "RateLimit-Policy": {"schema": _TEXT, "description": 'Calls in a window of seconds: `"key";q=600;w=60`.'},
+}
 _PROBLEM: dict[str, Any] = {
     "type": "object",
     "title": "Problem",

@@ -58,6 +58,12 @@ async def disconnect() -> None:
         await cache.close()
 
 
+async def tally(key: str, seconds: float) -> tuple[int, float] | None:
+    """Count one more under a key; the count and the seconds left of its window, or None while Redis is gone."""
+    counted = await _Counters.cache.count(key, seconds) if _Counters.cache is not None else UNAVAILABLE
+    return None if counted is UNAVAILABLE else counted
+
+
 def by_address(what: str, connection: ASGIConnection[Any, Any, Any, Any], most: int) -> Limit:
     """A limit for the client's network."""
     return Limit(what, network_of(client_address(connection)), most)

@@ -113,11 +113,12 @@ CREATE INDEX idx_blind_tokens_token ON blind_tokens (token);
 CREATE TABLE api_keys (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
+    kind text DEFAULT 'application' NOT NULL CONSTRAINT ck_api_keys_kind CHECK (kind IN ('personal', 'application')),
     name text NOT NULL,
     prefix text NOT NULL,
     token_hash bytea NOT NULL,
     scopes text[] DEFAULT '{}'::text[] NOT NULL,
-    expires_at timestamptz,
+    expires_at timestamptz CONSTRAINT ck_api_keys_expires_at CHECK (kind = 'application' OR expires_at IS NOT NULL),
     last_used_at timestamptz,
     revoked_at timestamptz,
     created_at timestamptz DEFAULT now() NOT NULL,

@@ -126,8 +126,9 @@ CREATE TRIGGER tr_{0}_audit_update AFTER UPDATE {4} ON {0}
 ALTER TABLE {0} ENABLE ALWAYS TRIGGER tr_{0}_audit, ENABLE ALWAYS TRIGGER tr_{0}_audit_update;
 """
 # Holding and selling stock names none of these columns and costs no call; stock_movements tells that story. So do
-# coupon_usages for the uses of a coupon.
+# coupon_usages for the uses of a coupon. That a key was used is written down each minute.
 COLUMNS = {
+    "api_keys": "OF id, user_id, kind, name, prefix, token_hash, scopes, expires_at, revoked_at, created_at",
     "coupons": """OF id, code, name, type, amount, percentage, buy_quantity, get_quantity, minimum_amount, starts_at,
         ends_at, usage_limit, usage_limit_per_customer, is_stackable, is_exclusive, priority, scope, is_bulk, is_active,
         created_at, deleted_at""",

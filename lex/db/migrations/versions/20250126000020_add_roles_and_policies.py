@@ -150,15 +150,18 @@ $$;
 # Who a request is from is found before anybody is anybody: one key by the hash of its secret, and no other way.
 API_KEYS = """
 CREATE FUNCTION public.api_key_holder(hash bytea, instant timestamptz)
-RETURNS TABLE (key_id uuid, user_id uuid, role text, scopes text[]) LANGUAGE plpgsql STABLE
+RETURNS TABLE (key_id uuid, user_id uuid, role text, scopes text[], ended text) LANGUAGE plpgsql STABLE
 SECURITY DEFINER SET search_path = public, pg_temp ROWS 1 AS $$
 BEGIN
-    RETURN QUERY SELECT k.id, k.user_id, u.role, k.scopes FROM api_keys k JOIN users u ON u.id = k.user_id
-    WHERE k.token_hash = hash AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > instant)
-      AND u.deleted_at IS NULL AND u.is_active;
+    RETURN QUERY SELECT k.id, k.user_id, u.role, k.scopes, CASE
+            WHEN k.revoked_at IS NOT NULL THEN 'revoked'
+            WHEN k.expires_at <= instant THEN 'expired'
+            WHEN u.deleted_at IS NOT NULL OR NOT u.is_active THEN 'closed'
+        END
+    FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.token_hash = hash;
 END
 $$;
-COMMENT ON FUNCTION public.api_key_holder IS 'Whom a living key of an active person acts for.';
+COMMENT ON FUNCTION public.api_key_holder IS 'Whom a key acts for, and how it ended if it is no longer good.';
 REVOKE EXECUTE ON FUNCTION public.api_key_holder FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION public.api_key_holder TO lex_app, lex_worker;
 """

@@ -119,11 +119,12 @@ GRANT EXECUTE ON FUNCTION public.find_login TO lex_app, lex_worker;
 """
 
 # Whoever changes them and however: what somebody may do now holds in every browser a moment later. Signing in again
-# gives the new role.
+# gives the new role. Keys end at once and for good: one that was made for less must not come to mean more.
 SESSIONS = """
 CREATE FUNCTION public.end_sessions() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
+    UPDATE api_keys SET revoked_at = clock_timestamp() WHERE user_id = NEW.id AND revoked_at IS NULL;
     INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args) VALUES (
         'default', 'end_sessions', 20, jsonb_build_object(
             'user_id', NEW.id, 'before', clock_timestamp(),
@@ -131,7 +132,7 @@ BEGIN
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION public.end_sessions IS 'Has the sessions of somebody end whose role or standing changed.';
+COMMENT ON FUNCTION public.end_sessions IS 'Ends keys and sessions of somebody whose role or standing changed.';
 CREATE TRIGGER tr_users_sessions AFTER UPDATE OF role, is_active, deleted_at ON users
     FOR EACH ROW WHEN (OLD.role <> 'guest' AND (
         NEW.role <> OLD.role OR OLD.is_active AND NOT NEW.is_active OR NEW.deleted_at IS DISTINCT FROM OLD.deleted_at))

@@ -107,7 +107,8 @@ CREATE TRIGGER tr_users_last_update AFTER UPDATE OF role, is_active, deleted_at 
     ) EXECUTE FUNCTION keep_last_super_admin();
 """
 
-# A key acts as its person: whoever could make one for somebody above would act as them.
+# A key acts as its person: whoever could make one for somebody above would act as them. What it may do, and until when,
+# is settled when it is made; and revoked it stays.
 KEYS = """
 CREATE FUNCTION public.guard_api_key() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
@@ -115,9 +116,11 @@ DECLARE
 BEGIN
     IF works_as('lex_owner') THEN
         RETURN NEW;
-    ELSIF TG_OP = 'UPDATE' AND (OLD.id, OLD.user_id, OLD.prefix, OLD.token_hash) IS DISTINCT FROM
-            (NEW.id, NEW.user_id, NEW.prefix, NEW.token_hash) THEN
-        RAISE EXCEPTION 'a key stays its person''s: make a new one'
+    ELSIF TG_OP = 'UPDATE' AND (
+            (OLD.id, OLD.user_id, OLD.kind, OLD.prefix, OLD.token_hash, OLD.scopes, OLD.expires_at) IS DISTINCT FROM
+            (NEW.id, NEW.user_id, NEW.kind, NEW.prefix, NEW.token_hash, NEW.scopes, NEW.expires_at)
+            OR OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS DISTINCT FROM OLD.revoked_at) THEN
+        RAISE EXCEPTION 'a key stays what it was made to be, and its person''s: make a new one'
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'api_keys', CONSTRAINT = 'ck_api_keys_frozen';
     ELSIF works_as('lex_staff')
             AND NEW.user_id IS DISTINCT FROM nullif(current_setting('lex.user_id', true), '')::uuid THEN
@@ -130,9 +133,10 @@ BEGIN
     RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION public.guard_api_key IS 'Keeps a key its person''s, and staff from keys of those above them.';
+COMMENT ON FUNCTION public.guard_api_key IS
+    'Keeps a key its person''s and what it was made to be, and staff from keys of those above them.';
 CREATE TRIGGER tr_api_keys_guard BEFORE INSERT OR UPDATE OF
-        id, user_id, prefix, token_hash, scopes, expires_at, revoked_at ON api_keys
+        id, user_id, kind, prefix, token_hash, scopes, expires_at, revoked_at ON api_keys
     FOR EACH ROW EXECUTE FUNCTION guard_api_key();
 """
 

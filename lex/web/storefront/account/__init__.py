@@ -13,9 +13,10 @@ from lex.web.storefront.account import (
     security,
     sign_in,
     sign_up,
+    tokens,
 )
 
-_PARTS = (sign_in, sign_up, recover, overview, orders, addresses, details, notifications, security, data)
+_PARTS = (sign_in, sign_up, recover, overview, orders, addresses, details, notifications, security, tokens, data)
 
 
 def account_routes() -> list[Any]:
