@@ -19,7 +19,8 @@ PREPARED = 250  # operations of a warm-up at least: every connection has prepare
 
 @dataclass
 class Result:
-    """What was measured. `latencies` in seconds, one an operation; `shares` is the CPU of each web process."""
+    """What was measured. `latencies` in seconds, one an operation; `shares` is the CPU of each web process.
+    `less` are the CPU ms that the scenario takes off."""
 
     scenario: Scenario
     seconds: float
@@ -28,6 +29,7 @@ class Result:
     shares: list[float]
     statements: int | None
     errors: Tally[str] = field(default_factory=Tally)
+    less: float = 0.0
 
     @property
     def operations(self) -> int:
@@ -77,6 +79,7 @@ async def drive(
         None,
         errors,
     )
+    result.less = scenario.less() if scenario.less else 0.0
     after = counter.read()
     if after is not None and statements is not None:
         result.statements = after - statements

@@ -49,7 +49,7 @@ def _cells(line: Line) -> list[str]:
         *(f"{result.percentile(part):.1f}" for part in (0.5, 0.95, 0.99)),
         str(result.errors.total()),
         "–" if result.statements is None else f"{result.per_operation(result.statements):.1f}",
-        f"{result.per_operation(result.cpu.app) * 1000:.2f}",
+        f"{result.per_operation(result.cpu.app) * 1000 - result.less:.2f}",
         f"{database:.2f}",
         "" if target is None else f"{target[0]:g} + {target[1]:g}",
         "" if baseline is None else f"{baseline.cpu:.2f} ({baseline.per_second:.0f}/s)",

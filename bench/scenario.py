@@ -30,7 +30,8 @@ class Query:
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One line of the report. `target` is CPU ms of application and PostgreSQL per operation, where there is one.
-    `is_cached`: caches may answer it, so it is measured with them on too."""
+    `is_cached`: caches may answer it, so it is measured with them on too. `less` measures the CPU ms of one operation
+    that are spent on purpose; they are taken off the application's."""
 
     name: str
     about: str
@@ -38,6 +39,7 @@ class Scenario:
     target: tuple[float, float] | None = None
     query: Callable[[], Query] | None = None
     is_cached: bool = False
+    less: Callable[[], float] | None = None
 
     @property
     def family(self) -> str:

@@ -1,7 +1,7 @@
 """The scenarios, in the order of the report. One is a file here with a `SCENARIO` (or several), named in this list."""
 
 from bench.scenario import Scenario
-from bench.scenarios import checkout, detail, floor, listing, new_cart, pages, search
+from bench.scenarios import checkout, detail, floor, listing, new_cart, pages, search, sign_in
 
 SCENARIOS: list[Scenario] = [
     floor.SCENARIO,
@@ -10,6 +10,7 @@ SCENARIOS: list[Scenario] = [
     *search.SCENARIOS,
     new_cart.SCENARIO,
     checkout.SCENARIO,
+    sign_in.SCENARIO,
 ]
 
 #: Those of `make bench PAGES=1`.

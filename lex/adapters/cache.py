@@ -25,9 +25,13 @@ UNAVAILABLE: Final = Trouble.UNAVAILABLE
 Gone = Literal[Trouble.UNAVAILABLE]
 
 _COUNT = """
-local count = redis.call('INCR', KEYS[1])
-if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
-return {count, redis.call('PTTL', KEYS[1])}
+local counted = {}
+for place, key in ipairs(KEYS) do
+    local count = redis.call('INCRBY', key, ARGV[2])
+    if count == tonumber(ARGV[2]) then redis.call('PEXPIRE', key, ARGV[1]) end
+    counted[place] = {count, redis.call('PTTL', key)}
+end
+return counted
 """
 
 _SET_IN = """
@@ -96,10 +100,14 @@ class Cache:
         """Forget values; whether Redis heard of it."""
         return not keys or await self._ask("DEL", *(self._prefix + key for key in keys)) is not UNAVAILABLE
 
-    async def count(self, key: str, seconds: float) -> tuple[int, float] | Gone:
-        """Count one more within a window that begins with the first; the count and the seconds left. Atomic."""
-        answer = await self._ask("EVAL", _COUNT, 1, self._prefix + key, _milliseconds(seconds))
-        return answer if answer is UNAVAILABLE else (int(answer[0]), max(answer[1], 0) / 1000)
+    async def count(self, *keys: str, seconds: float, by: int = 1) -> list[tuple[int, float]] | Gone:
+        """Count `by` more of each within a window that begins with the first; the counts and the seconds left.
+
+        Atomic, in one command.
+        """
+        named = (self._prefix + key for key in keys)
+        answer = await self._ask("EVAL", _COUNT, len(keys), *named, _milliseconds(seconds), by)
+        return answer if answer is UNAVAILABLE else [(count, max(left, 0) / 1000) for count, left in answer]
 
     async def ping(self) -> bool:
         """Whether Redis answers."""

@@ -23,6 +23,10 @@ def _setting(default: Any, about: str, name: str | None = None) -> Any:
     return field(default=default, metadata={"about": about, "name": name})
 
 
+def _limit(most: int, about: str) -> Any:
+    return _setting(most, f"{about} So many an hour; 0 is no limit.")
+
+
 #: Languages a search can be in: those of PostgreSQL 13, and words as they are.
 LANGUAGES = (
     *("arabic", "danish", "dutch", "english", "finnish", "french", "german", "greek", "hungarian", "indonesian"),
@@ -68,7 +72,10 @@ _RANGES = {
     "staff_idle_minutes": (1, 60 * 24),
     "api_rate_per_minute": (0, 1_000_000),
     "api_rate_of_strangers": (0, 1_000_000),
+    "unverified_days": (4, 3650),
 }
+#: Of the limits an hour, whose names begin so.
+_LIMIT, _LIMIT_RANGE = "most_", (0, 1_000_000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,22 @@ class Settings:
     api_rate_of_strangers: int = _setting(
         120, "Calls of the API a minute from one address without a key, of those that change something; 0 is no limit."
     )
+    unverified_days: int = _setting(
+        14, "Days after which an account whose address nobody confirmed goes, and the address is free again."
+    )
+    most_sign_ins: int = _limit(200, "Sign-ins tried from one address.")
+    most_sign_ups: int = _limit(20, "Accounts asked for from one address.")
+    most_forgotten: int = _limit(20, "Links for a new password asked for from one address.")
+    most_links: int = _limit(60, "Links of mails used, and changes of e-mail asked for, from one address.")
+    most_searches: int = _limit(6000, "Searches and suggestions from one address.")
+    most_carts: int = _limit(300, "Carts opened from one address.")
+    most_coupons: int = _limit(100, "Coupon codes tried from one address.")
+    most_coupons_of_cart: int = _limit(20, "Coupon codes tried on one cart.")
+    most_orders: int = _limit(60, "Orders placed from one address, or tried to be.")
+    most_orders_of_buyer: int = _limit(20, "Orders placed with one e-mail, and tries to place one cart.")
+    most_payments: int = _limit(60, "Payments tried from one address.")
+    most_payments_of_order: int = _limit(20, "Payments tried on one order.")
+    most_lookups: int = _limit(10, "Orders looked for by number and e-mail, from one address or with one e-mail.")
     cart_days: int = _setting(14, "Days after its last change at which a guest cart expires.")
     payment_minutes: int = _setting(30, "Minutes a placed order holds its stock while unpaid.")
     payment_provider: str = _setting("sandbox", "Provider that takes payments.")
@@ -163,7 +186,8 @@ class Settings:
             if getattr(self, name) not in allowed:
                 variable = f"LEX_{name.upper()}"
                 raise Invalid(variable, f"{variable} is “{getattr(self, name)}”; use {' or '.join(allowed)}.")
-        for name, (least, most) in _RANGES.items():
+        limits = {setting.name: _LIMIT_RANGE for setting in fields(self) if setting.name.startswith(_LIMIT)}
+        for name, (least, most) in (_RANGES | limits).items():
             if not least <= getattr(self, name) <= most:
                 variable = f"LEX_{name.upper()}"
                 raise Invalid(variable, f"{variable} is {getattr(self, name)}; use {least} to {most}.")
@@ -209,7 +233,13 @@ class Settings:
     @property
     def home_path(self) -> Path:
         """The home folder as an absolute path."""
-        return Path(self.home).resolve()
+        return _resolved(self.home, str(Path.cwd()))
+
+
+@lru_cache(maxsize=8)
+def _resolved(path: str, _: str) -> Path:
+    """Resolving asks the file system for each folder on the way."""
+    return Path(path).resolve()
 
 
 @lru_cache(maxsize=8)

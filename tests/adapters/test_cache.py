@@ -34,9 +34,12 @@ async def test_add_is_for_the_first(cache: Cache) -> None:
 
 
 async def test_a_window_counts_atomically(cache: Cache) -> None:
-    counted = await asyncio.gather(*(cache.count("hits", 60) for _ in range(50)))
-    assert sorted(answer[0] for answer in counted if answer is not UNAVAILABLE) == list(range(1, 51))
-    assert all(0 < answer[1] <= 60 for answer in counted if answer is not UNAVAILABLE)
+    counted = await asyncio.gather(*(cache.count("hits", seconds=60) for _ in range(50)))
+    assert sorted(answer[0][0] for answer in counted if answer is not UNAVAILABLE) == list(range(1, 51))
+    assert all(0 < answer[0][1] <= 60 for answer in counted if answer is not UNAVAILABLE)
+    several = await cache.count("hits", "misses", seconds=60, by=10)
+    assert several is not UNAVAILABLE
+    assert [number for number, _ in several] == [60, 10]
 
 
 async def test_without_redis_every_call_answers_quickly() -> None:
@@ -46,7 +49,7 @@ async def test_without_redis_every_call_answers_quickly() -> None:
     assert await cache.set("a", b"1", 1) is False
     assert await cache.add("a", b"1", 1) is UNAVAILABLE
     assert await cache.delete("a") is False
-    assert await cache.count("a", 1) is UNAVAILABLE
+    assert await cache.count("a", seconds=1) is UNAVAILABLE
     assert not await cache.ping()
     assert time.monotonic() - began < 5
     await cache.close()

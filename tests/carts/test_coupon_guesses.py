@@ -2,15 +2,14 @@
 
 import pytest
 
-from lex.web.kit import rates
-from lex.web.kit.rates import MOST_CODES_IN_CART
+from lex.core.settings import settings
 from tests.support.shop import Shop
 
 
 async def test_a_cart_tries_so_many_codes_and_goes_on_without(shop: Shop) -> None:
     shop.coupon("WELCOME10")
     cart = await shop.cart((shop.product(price="10.00"), 2))
-    for guess in range(MOST_CODES_IN_CART):
+    for guess in range(settings().most_coupons_of_cart):
         assert (await shop.apply(cart, f"GUESS{guess}")).status_code == 422
     refused = await shop.apply(cart, "WELCOME10")
     assert (refused.status_code, refused.json()["code"]) == (429, "too_many")
@@ -21,8 +20,9 @@ async def test_a_cart_tries_so_many_codes_and_goes_on_without(shop: Shop) -> Non
     assert (await shop.apply(other, "WELCOME10")).status_code == 201
 
 
-async def test_an_address_tries_so_many_in_all_its_carts(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rates, "MOST_CODES_FROM_ADDRESS", 4)
+async def test_an_address_tries_so_many_in_all_its_carts(shop: Shop, web_settings: pytest.MonkeyPatch) -> None:
+    web_settings.setenv("LEX_MOST_COUPONS", "4")
+    settings.cache_clear()
     shop.coupon("WELCOME10")
     product = shop.product()
     for _ in range(4):

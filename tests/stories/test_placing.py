@@ -237,5 +237,3 @@ async def test_staff_read_carts_and_orders_of_others_and_change_none(shop: Shop,
         assert (await shop.client.get(path, headers=staff)).status_code == 200
     answer = await shop.place(cart, staff)  # with the cart's token beside the key
     assert answer.status_code == (403 if scopes else 201)
-        403 if scopes else 201
-    )  # with the cart's token beside the key

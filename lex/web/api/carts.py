@@ -19,6 +19,7 @@ from lex.db.session import Session, transact
 from lex.flows.price_cart import price_cart
 from lex.flows.show_cart import show_cart
 from lex.identity.commands import hash_token
+from lex.web.kit import rates
 from lex.web.kit.edge import is_head
 from lex.web.kit.guards import as_buyer
 from lex.web.kit.idempotency import IdempotencyKey, created
@@ -92,7 +93,7 @@ async def _priced(session: Session, actor: Actor, cart_id: FromPath[UUID]) -> Pr
     tags=["cart"],
     operation_id="openCart",
     summary="Open a cart",
-    responses={201: ResponseSpec(OpenedCart, description="The cart and its token."), **problems(409)},
+    responses={201: ResponseSpec(OpenedCart, description="The cart and its token."), **problems(409, 429)},
 )
 async def open_cart(
     request: Request[Any, Any, Any],
@@ -102,6 +103,7 @@ async def open_cart(
 ) -> Response[Any]:
     """A guest gets a new cart and its token; a customer gets the one open cart, made if there is none."""
     items = [item.wanted(f"items.{n}") for n, item in enumerate(data.items)]
+    await rates.count_cart(request)
 
     async def work(session: Session) -> Any:
         opened = await carts.open_cart(session, actor, data.country, items)

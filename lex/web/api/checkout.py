@@ -11,6 +11,7 @@ from lex.flows.checkout import Checkout, Placed
 from lex.flows.pay_order import PaymentRequest, pay_order
 from lex.flows.place_order import place_order
 from lex.payments.rules import Settled
+from lex.web.kit import rates
 from lex.web.kit.guards import as_buyer
 from lex.web.kit.idempotency import IdempotencyKey, idempotent
 from lex.web.kit.inputs import CurrentActor, FromPath, JSONBody
@@ -25,7 +26,7 @@ from lex.web.kit.problems import problems
     operation_id="placeOrder",
     security=CART,
     summary="Place the order",
-    responses={201: ResponseSpec(Placed, description="The order and its token."), **problems(404, 409, 410)},
+    responses={201: ResponseSpec(Placed, description="The order and its token."), **problems(404, 409, 410, 429)},
 )
 async def checkout(
     request: Request[Any, Any, Any],
@@ -44,6 +45,7 @@ async def checkout(
             async def keep(session: Session, placed: Placed) -> None:
                 await answer.keep(session, 201, placed)
 
+            await rates.count_order(request, cart_id, data.email)
             await place_order(actor, cart_id, data, keep)
     return answer.response()
 
@@ -55,7 +57,10 @@ async def checkout(
     operation_id="payOrder",
     security=ORDER,
     summary="Pay the order",
-    responses={201: ResponseSpec(Settled, description="What became of the attempt."), **problems(402, 404, 409, 410)},
+    responses={
+        201: ResponseSpec(Settled, description="What became of the attempt."),
+        **problems(402, 404, 409, 410, 429),
+    },
 )
 async def pay(
     request: Request[Any, Any, Any],
@@ -74,6 +79,7 @@ async def pay(
             async def keep(session: Session, settled: Settled) -> None:
                 await answer.keep(session, 201, settled)
 
+            await rates.count_payment(request, order_id)
             await pay_order(actor, order_id, data, keep)
     return answer.response()
 

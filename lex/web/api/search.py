@@ -14,6 +14,7 @@ from lex.web.kit.caching import documents, json_document
 from lex.web.kit.guards import public
 from lex.web.kit.paging import Cursor, Limit
 from lex.web.kit.problems import problems
+from lex.web.kit.rates import count_search
 
 Words = Annotated[
     str,
@@ -32,7 +33,7 @@ Literally = Annotated[bool, QueryParameter(description="Take the words as they a
     tags=["catalogue"],
     operation_id="search",
     summary="Search everything on offer",
-    responses=documents(views.SearchPage, "A page of results.") | problems(404),
+    responses=documents(views.SearchPage, "A page of results.") | problems(404, 429),
 )
 async def search(
     request: Request[Any, Any, Any],
@@ -53,6 +54,7 @@ async def search(
     cursor: Cursor = None,
 ) -> Response[Any]:
     """Products, services and plans by words, SKU or barcode; a misspelled word is put right when it finds nothing."""
+    await count_search(request)
     wanted = Search(
         q=q,
         kind=kind,
@@ -79,10 +81,11 @@ async def search(
     tags=["catalogue"],
     operation_id="suggest",
     summary="Suggest what is being typed",
-    responses=documents(views.Suggestions, "At most eight suggestions."),
+    responses=documents(views.Suggestions, "At most eight suggestions.") | problems(429),
 )
 async def suggestions(request: Request[Any, Any, Any], q: Words) -> Response[Any]:
     """Words, categories and entries that begin as the last word does; none for less than two letters."""
+    await count_search(request)
     return json_document(request, await suggest(q))
 
 

@@ -47,7 +47,7 @@ async def count_stranger(connection: Connection) -> None:
 
 
 async def _count(connection: Connection, what: str, whom: str, most: int) -> None:
-    counted = await rates.tally(f"api:{what}:{whom}", WINDOW) if most else None
+    counted = await rates.count_one(f"api:{what}:{whom}", WINDOW) if most else None
     if counted is None:
         return
     number, seconds = counted[0], max(ceil(counted[1]), 1)

@@ -41,8 +41,7 @@ async def add_item(request: Request[Any, Any, Any], actor: CurrentActor) -> Resp
     held = find_basket(request)
     try:
         wanted = _wanted(form)
-        owner = held.opened_by(actor) if held else actor
-        basket, renewed = await transact(owner, lambda session: _add(session, owner, held, wanted))
+        basket, renewed = await _add(request, actor, held, wanted)
     except Refusal as refusal:
         if refusal.status >= 500:
             raise
@@ -67,23 +66,39 @@ def _wanted(form: Form) -> Wanted:
     return Wanted(whole_number(form, "quantity", least=1, most=MOST, missing="1"), sku=sku, field="")
 
 
-async def _add(session: Session, owner: Actor, held: Basket | None, wanted: Wanted) -> tuple[Basket, bool]:
+async def _add(
+    request: Request[Any, Any, Any], actor: Actor, held: Basket | None, wanted: Wanted
+) -> tuple[Basket, bool]:
     """Into the browser's cart, or a new one when it has none that is open; True when an expired one was renewed."""
+    owner, is_over = held.opened_by(actor) if held else actor, False
     if held is not None:
         try:
-            head = await lock_cart(session, owner, held.id)
-            require_open(head)
-            await carts.add_lines(session, head, head.user_id, [wanted])
+            await transact(owner, lambda session: _add_to(session, owner, held, wanted))
         except Gone:
-            opened = await renew_cart(session, owner, await get_facts(session, owner, held.id))
-            await carts.add_lines(session, opened, None, [wanted])
-            return new_basket(opened), True
+            is_over = True
         except (NotFound, Conflict) as refusal:
             if refusal.code == "cart_full":
                 raise
         else:
             return held, False
-    return new_basket(await carts.open_cart(session, owner, settings().country, [wanted])), False
+    await rates.count_cart(request)
+    was = held if is_over else None
+    return new_basket(await transact(owner, lambda session: _open(session, owner, was, wanted))), is_over
+
+
+async def _add_to(session: Session, owner: Actor, held: Basket, wanted: Wanted) -> None:
+    head = await lock_cart(session, owner, held.id)
+    require_open(head)
+    await carts.add_lines(session, head, head.user_id, [wanted])
+
+
+async def _open(session: Session, owner: Actor, was: Basket | None, wanted: Wanted) -> Opened:
+    """A new cart, with what was in an expired one."""
+    if was is None:
+        return await carts.open_cart(session, owner, settings().country, [wanted])
+    opened = await renew_cart(session, owner, await get_facts(session, owner, was.id))
+    await carts.add_lines(session, opened, None, [wanted])
+    return opened
 
 
 @post("/cart/renew", guards=[own_form], include_in_schema=False)
@@ -92,6 +107,7 @@ async def renew(request: Request[Any, Any, Any], actor: CurrentActor) -> Respons
     held = find_basket(request)
     if held is None:
         return to_cart()
+    await rates.count_cart(request)
     owner = held.opened_by(actor)
 
     async def work(session: Session) -> Opened | None:

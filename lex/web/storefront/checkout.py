@@ -18,6 +18,7 @@ from lex.db.session import Session, transact
 from lex.flows.place_order import place_order
 from lex.flows.price_cart import price_cart
 from lex.flows.show_cart import show_cart
+from lex.web.kit import rates
 from lex.web.kit.basket import Basket, find_basket, keep
 from lex.web.kit.edge import is_head
 from lex.web.kit.forms import read_form
@@ -166,15 +167,20 @@ async def _place(
     faults = faults_of(form, priced)
     if faults:
         return await _page(request, owner, priced, form, faults=faults, told=told)
+    wanted = checkout_of(form, priced)
     try:
-        checkout = checkout_of(form, priced)
-        placed = await place_order(owner, basket.id, checkout)
+        await rates.count_order(request, basket.id, wanted.email)
+        placed = await place_order(owner, basket.id, wanted)
     except Refusal as refusal:
         return await _refused(request, owner, basket, form, refusal, told)
     if form.get("keep_addresses"):
-        await keep_addresses(owner, checkout)
+        await keep_addresses(owner, wanted)
     visitor = Visitor.of_order(owner, placed.order_number, placed.access_token)
-    answer = await pay(request, visitor, placed.id, form.get("payment_token", ""), placed.total_amount, placed.currency)
+    try:
+        token = form.get("payment_token", "")
+        answer = await pay(request, visitor, placed.id, token, placed.total_amount, placed.currency)
+    except rates.TooMany:  # the order is there: its page asks for the payment again
+        answer = see_other(visitor.page)
     visitor.keep(answer)
     keep(answer, basket, 0)
     return answer
@@ -221,12 +227,12 @@ async def _page(
     is_stale: bool = False,
 ) -> Response[Any]:
     known = known or await known_of(owner)
-    status = 422 if faults else 409 if is_stale or refusal else 200
+    status = 422 if faults else 409 if is_stale else refusal.status if refusal else 200
     return page(
         "storefront/checkout.html",
         status=200 if is_htmx(request) else status,
         request=request,
-        headers=_HEADERS | pay_headers(),
+        headers=_HEADERS | pay_headers() | dict(getattr(refusal, "headers", {})),
         frame=await frame(),
         cart=priced,
         known=known,

@@ -17,7 +17,6 @@ from lex.web.storefront.frame import frame
 from lex.web.storefront.visitor import see_other
 
 _HEADERS = {"Cache-Control": "private, no-store"}
-MOST_TRIES = 10
 
 
 @get("/orders/find", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
@@ -34,7 +33,7 @@ async def ask(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[
     faults = [*_faults("number", number, checked_number), *_faults("email", email, checked_email)]
     if faults:
         return await _page(request, form, faults)
-    await rates.count(rates.by_address("find", request, MOST_TRIES))
+    await rates.count_lookup(request, email)
     await ask_for_link(actor, number, email)
     return see_other("/orders/find?sent")
 

@@ -33,6 +33,7 @@ from lex.web.kit.edge import is_head
 from lex.web.kit.forms import has_card_number, read_form
 from lex.web.kit.guards import own_form, public
 from lex.web.kit.inputs import CurrentActor, FromPath
+from lex.web.kit.rates import count_payment
 from lex.web.kit.safeguards import page_policy
 from lex.web.storefront.visitor import Visitor, closed_to_strangers, see_other
 
@@ -81,7 +82,7 @@ async def pay(
     way_back = f"{_origin(request)}{visitor.page}/return"
     if not token:
         return _to_provider(visitor, amount, currency, way_back)
-    return await _charge(visitor, order_id, token, way_back)
+    return await _charge(request, visitor, order_id, token, way_back)
 
 
 def _to_provider(visitor: Visitor, amount: int, currency: str, way_back: str) -> Response[Any]:
@@ -99,12 +100,18 @@ def _was_sent(request: Request[Any, Any, Any], visitor: Visitor, sent: str) -> b
     return expected is not None and hmac.compare_digest(expected.encode(), sent.encode())
 
 
-async def _charge(visitor: Visitor, order_id: UUID, token: str, way_back: str) -> Response[Any]:
-    """To the bank when it asks, else to the order's page; what was refused stands there with the way out."""
+async def _charge(
+    request: Request[Any, Any, Any], visitor: Visitor, order_id: UUID, token: str, way_back: str
+) -> Response[Any]:
+    """To the bank when it asks, else to the order's page; what was refused stands there with the way out.
+
+    Raises `TooMany`.
+    """
     if not is_token(token):
         raise Invalid(
             "token", "This is no token of the payment provider; go back to the order and enter the card again."
         )
+    await count_payment(request, order_id)
     try:
         settled = await pay_order(visitor.actor, order_id, PaymentRequest(token, way_back))
     except NotFound:
@@ -156,7 +163,7 @@ async def come_back(
     if is_head(request.scope):
         return see_other(visitor.page)
     if token and _was_sent(request, visitor, sent):
-        answer = await _charge(visitor, order_id, token, f"{_origin(request)}{visitor.page}/return")
+        answer = await _charge(request, visitor, order_id, token, f"{_origin(request)}{visitor.page}/return")
         answer.set_cookie(cookies.cookie(_SENT, "", seconds=0, path=visitor.page))
         return answer
     with suppress(Conflict):  # nobody tried to pay yet: the buyer turned back at the provider's page

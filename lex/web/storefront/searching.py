@@ -10,6 +10,7 @@ from lex.flows.search.find import find
 from lex.flows.search.question import LONGEST, Search
 from lex.flows.search.suggest import suggest
 from lex.web.kit.guards import public
+from lex.web.kit.rates import count_search
 from lex.web.kit.templates import gettext, page
 from lex.web.storefront.asked import is_part, read
 from lex.web.storefront.frame import answer, frame
@@ -26,6 +27,7 @@ async def search(request: Request[Any, Any, Any]) -> Response[str]:
     if not q:
         seo = Seo(gettext("Search"), path="/search", is_indexed=False)
         return answer(request, "shop/search_empty.html", await frame(), seo=seo, q="")
+    await count_search(request)
     literal = "literal" in request.query_params
     asked = read(request, "/search", Search, literal=literal)
     if is_part(request):
@@ -41,17 +43,19 @@ async def search(request: Request[Any, Any, Any]) -> Response[str]:
 
 
 @get("/search/suggestions", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
-async def suggestions(q: Words = "") -> Response[str]:
+async def suggestions(request: Request[Any, Any, Any], q: Words = "") -> Response[str]:
     """The entries of the search box's list."""
+    await count_search(request)
     headers = {"Cache-Control": "private, max-age=60"}
     return page("shop/suggestions.html", headers=headers, q=q, items=codec.decode(await suggest(q))["items"])
 
 
 @get("/search/near", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
-async def near(q: Words = "") -> Response[str]:
+async def near(request: Request[Any, Any, Any], q: Words = "") -> Response[str]:
     """What comes nearest to an address that does not exist; nothing when nothing does."""
     found: dict[str, Any] = {"items": [], "currency": ""}
     if q.strip():
+        await count_search(request)
         found = codec.decode(await find(Search(q=q, limit=4, facets=False)))
     return page("shop/near.html", headers={"Cache-Control": "private, no-cache"}, found=found)
 

@@ -3,14 +3,13 @@
 import pytest
 
 from lex.core.settings import settings
-from lex.web.kit.rates import MOST_CODES_IN_CART
 from tests.support.shop import Shop
 from tests.web.storefront.conftest import BUYER, Browser
 
 
 async def test_too_many_coupon_codes_say_how_to_go_on(browser: Browser, shop: Shop) -> None:
     await browser.add(shop.product().sku)
-    for _ in range(MOST_CODES_IN_CART):
+    for _ in range(settings().most_coupons_of_cart):
         await browser.post("/cart/coupons", code="GUESS")
     page = await browser.post("/cart/coupons", code="GUESS")
     assert page.status_code == 429
