@@ -78,9 +78,8 @@ async def test_every_role_gets_what_the_table_says(
 def word_for(door: Door, answer: httpx.Response) -> str:
     """What somebody got, in the table's words."""
     status = answer.status_code
-    assert status < 500 or door.path == "/readyz", f"{door}: {status} {answer.text[:500]}"
-    assert status != 429, f"{door} has a limit that the walk ran into"
-    if status in (401, 403):
+    is_broken = status >= 500 and door.path != "/readyz"
+    if is_broken or status in (401, 403, 429):  # a limit that the walk ran into is told too
         return str(status)
     is_led = status == 303 and answer.headers["location"].startswith("/account/sign-in?next=")
     return "login" if is_led else "yes"
