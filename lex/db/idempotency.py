@@ -11,13 +11,11 @@ from datetime import datetime, timedelta
 from typing import LiteralString
 from uuid import UUID
 
-from psycopg.rows import class_row
-
 from lex.core import clock, ids
 from lex.core.actor import Actor
 from lex.core.errors import Conflict, Invalid
 from lex.db import sql
-from lex.db.session import Session, reading, transaction
+from lex.db.session import Session, alone, transaction
 
 LEASE = timedelta(seconds=60)
 
@@ -108,9 +106,8 @@ async def claim(actor: Actor, key: str, request: bytes) -> Claim:
         "until": now + LEASE,
         "expires": now + timedelta(hours=72),
     }
-    async with reading() as connection, connection.cursor(row_factory=class_row(_Row)) as cursor:
-        await cursor.execute(_CLAIM, params)
-        row = await cursor.fetchone()
+    async with alone() as session:
+        row = await sql.fetch_one(session, _CLAIM, _Row, **params)
     if row is None:  # taken by a request that has not finished its first statement
         raise Conflict("A request with this Idempotency-Key is in flight; wait for its answer.", code="in_flight")
     if row.is_mine:

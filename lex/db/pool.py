@@ -65,6 +65,7 @@ class Pool:
         """Take a connection back, rolled back. What was cut is closed, and those at rest with it: a restart of the
         server cuts them all.
         """
+        connection.forget()
         try:
             if connection.pgconn.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
                 await connection.say(b"ROLLBACK")

@@ -10,12 +10,11 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, LiteralString, TypeVar
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.pq import Escaping
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -33,13 +32,25 @@ T = TypeVar("T")
 _ATTEMPTS = 4  # the first and three retries
 _POOL_SECONDS = 5.0
 _OTHER_LANES = 3
-#: No public read takes longer; an option of the connection, so that nothing sets it in a session.
-_READ_OPTIONS = "-c statement_timeout=5s"
+#: No statement on its own takes longer; an option of the connection, so that nothing sets it in a session.
+_OPTIONS = "-c statement_timeout=5s"
 _ROLES = (roles.APP, roles.STAFF, roles.WORKER)
-_OPENED = b""", set_config('lex.tokens', %(tokens)b, true), set_config('lex.carts', carts::text, true),
+# Who acts, how long anything may take, and how it is planned. What customers do names its rows by id: a plan for any
+# value is right for each, yet left to itself PostgreSQL plans whatever touches a partitioned table anew at each call,
+# foreign keys and rules included, which costs several times what running it does.
+_SETTINGS: LiteralString = """
+SELECT set_config('lex.user_id', %(user_id)s, true), set_config('lex.role', %(role)s, true),
+    set_config('lex.request_id', %(request_id)s, true), set_config('lex.ip_address', %(address)s, true),
+    set_config('lex.actor_key', %(key)s, true), set_config('lex.acted_by', %(acted_by)s, true),
+    set_config('lock_timeout', '3s', true),
+    set_config('statement_timeout', '5s', true), set_config('idle_in_transaction_session_timeout', '15s', true),
+    set_config('plan_cache_mode', %(plans)s, true)"""
+_OPENED: LiteralString = (
+    _SETTINGS
+    + """, set_config('lex.tokens', %(tokens)s::bytea[]::text, true), set_config('lex.carts', carts::text, true),
     set_config('lex.orders', orders::text, true), set_config('lex.owners', owners::text, true)
-FROM opened_by(%(tokens)b::bytea[], %(now)b::timestamptz)"""
-_LIMITS = {"lock_timeout": "3s", "statement_timeout": "5s", "idle_in_transaction_session_timeout": "15s"}
+FROM opened_by(%(tokens)s::bytea[], %(now)s::timestamptz)"""
+)
 
 set_json_dumps(codec.encode)
 set_json_loads(codec.decode)
@@ -66,13 +77,14 @@ class Session:
 @dataclass(frozen=True, slots=True)
 class Database:
     """What one process holds open: connections for each role that transactions run as, and for reads of documents
-    `quick`, one lane for what takes no time, and `lanes`."""
+    `quick`, one lane for what takes no time, and `lanes`. `role` is the one that most of its work runs as."""
 
     url: str
     transactions: Mapping[str, Pool]
     reads: AsyncConnectionPool[AsyncConnection[Any]]
     quick: Lanes
     lanes: Lanes
+    role: str
 
 
 _open: Database | None = None
@@ -98,18 +110,22 @@ async def connect(url: str, *, pool_size: int = 10, public: bool = False) -> Dat
             "autocommit": True,
             "cursor_factory": CountingCursor,
             "application_name": "lex-reads",
-            "options": f"{conninfo_to_dict(url).get('options', '')} {_READ_OPTIONS}",
+            "options": _options(url),
         },
         reset=_leave,
     )
     await reads.open()
     quick, lanes = Lanes(reads, 1, _count), Lanes(reads, _OTHER_LANES, _count)
-    _open = Database(url, transactions, reads, quick, lanes)
+    _open = Database(url, transactions, reads, quick, lanes, own)
     return _open
 
 
+def _options(url: str) -> str:
+    return f"{conninfo_to_dict(url).get('options', '')} {_OPTIONS}"
+
+
 def _pool(role: str, url: str, size: int) -> Pool:
-    return Pool(role, url, size, cursor_factory=CountingCursor, application_name="lex")
+    return Pool(role, url, size, cursor_factory=CountingCursor, application_name="lex", options=_options(url))
 
 
 def _count() -> None:
@@ -157,7 +173,7 @@ async def transaction(actor: Actor) -> AsyncIterator[Session]:
         driver = await pool.take()
         try:
             _count()
-            await driver.say(_begin(driver, actor))
+            _begin(driver, actor)
             yield Session(driver)
             await driver.say(b"COMMIT")
         finally:
@@ -166,30 +182,26 @@ async def transaction(actor: Actor) -> AsyncIterator[Session]:
         raise (refusal_for(error) or error) from error
 
 
-def _begin(driver: Wire, actor: Actor) -> bytes:
-    """BEGIN and what policies and audit read: one round trip, as text, since a prepared statement is only one.
+def _begin(driver: Wire, actor: Actor) -> None:
+    """BEGIN and what policies and audit read go out with the first statement of the transaction.
 
     Tokens open something to customers and guests; the other roles see it anyway.
     """
+    is_customers = actor.is_vouched_for or role_of(actor) == roles.APP
     settings = {
-        "lex.user_id": str(actor.user_id or ""),
-        "lex.role": actor.role.value,
-        "lex.request_id": actor.request_id,
-        "lex.ip_address": actor.address,
-        "lex.actor_key": actor.key,
-        **_LIMITS,
+        "user_id": str(actor.user_id or ""),
+        "role": actor.role.value,
+        "request_id": actor.request_id,
+        "address": actor.address,
+        "key": actor.key,
+        "acted_by": str(actor.acted_by or ""),
+        "plans": "force_generic_plan" if is_customers else "auto",
     }
-    if actor.acted_by is not None:
-        settings["lex.acted_by"] = str(actor.acted_by)
-    quote = Escaping(driver.pgconn).escape_literal
-    begin = b"BEGIN; SELECT " + b", ".join(
-        b"set_config('%b', %b, true)" % (name.encode(), quote(text.encode())) for name, text in settings.items()
-    )
-    if not actor.tokens or role_of(actor) != roles.APP:
-        return begin
-    tokens = ",".join(rf'"\\x{token.hex()}"' for token in actor.tokens)
-    told = {b"tokens": quote(f"{{{tokens}}}".encode()), b"now": quote(clock.now().isoformat().encode())}
-    return begin + _OPENED % told
+    driver.soon("BEGIN", {})
+    if actor.tokens and role_of(actor) == roles.APP:
+        driver.soon(_OPENED, {**settings, "tokens": list(actor.tokens), "now": clock.now()})
+    else:
+        driver.soon(_SETTINGS, settings)
 
 
 async def transact(actor: Actor, work: Callable[[Session], Awaitable[T]]) -> T:
@@ -203,6 +215,24 @@ async def transact(actor: Actor, work: Callable[[Session], Awaitable[T]]) -> T:
                 raise
         await asyncio.sleep(random.uniform(0.01, 0.05) * attempt)
     raise AssertionError("unreachable")
+
+
+@asynccontextmanager
+async def alone() -> AsyncIterator[Session]:
+    """A connection for one statement that is a transaction of its own: no settings, committed with its answer.
+
+    Raises as `transaction` does.
+    """
+    opened = database()
+    pool = opened.transactions[opened.role]
+    try:
+        driver = await pool.take()
+        try:
+            yield Session(driver)
+        finally:
+            await pool.give(driver)
+    except psycopg.Error as error:
+        raise (refusal_for(error) or error) from error
 
 
 @asynccontextmanager

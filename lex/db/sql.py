@@ -4,10 +4,13 @@ Statements are constants beside the function that uses them, with `%(name)s` par
 fields are the statement's columns. A checkout costs a third of the same statements through SQLAlchemy Core.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Mapping
+from contextlib import suppress
 from operator import itemgetter
-from typing import Any, LiteralString, TypeVar
+from typing import Any, LiteralString, TypeAlias, TypeVar, overload
 
+import psycopg
 from psycopg.abc import Transformer
 from psycopg.pq.abc import PGresult
 from psycopg.types.json import Jsonb
@@ -16,9 +19,16 @@ from lex.core import codec
 from lex.db.session import CountingCursor, Session
 
 R = TypeVar("R")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+Work: TypeAlias = Awaitable[R]
 
 json = Jsonb
 _first = itemgetter(0)
+
+# Until the end of the transaction, in which hardly anything follows.
+_PLANNED: LiteralString = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"
 
 
 async def fetch_all(session: Session, statement: LiteralString, row: type[R], **params: Any) -> list[R]:
@@ -28,6 +38,7 @@ async def fetch_all(session: Session, statement: LiteralString, row: type[R], **
 
 async def fetch_all_planned(session: Session, statement: LiteralString, row: type[R], **params: Any) -> list[R]:
     """The same, planned for these very values each time: for what is common with one value and rare with another."""
+    session.driver.soon(_PLANNED, {})
     return _rows(*await _ask(session, statement, params, prepare=False), row)
 
 
@@ -48,6 +59,38 @@ async def execute(session: Session, statement: LiteralString, **params: Any) -> 
     result, _ = await _ask(session, statement, params)
     touched = result.command_tuples
     return -1 if touched is None else touched
+
+
+def execute_soon(session: Session, statement: LiteralString, **params: Any) -> None:
+    """Run it before the next statement or the end of the transaction, which raises its error: nobody waits for it."""
+    CountingCursor.sent += 1
+    session.driver.soon(statement, params)
+
+
+@overload
+async def together(session: Session, one: Work[A], two: Work[B], /) -> tuple[A, B]: ...
+@overload
+async def together(session: Session, one: Work[A], two: Work[B], three: Work[C], /) -> tuple[A, B, C]: ...
+async def together(session: Session, *works: Work[Any]) -> tuple[Any, ...]:
+    """Do works of one statement each in one round trip, in their order, and return what they return.
+
+    All are sent before the first is answered: a later one has to be right, or at least do no harm, whatever comes of
+    those before it. When a statement fails, those after it are not done. Raises the first error in their order.
+    """
+    with session.driver.holding():
+        tasks = [asyncio.ensure_future(work) for work in works]
+        await asyncio.sleep(0)  # each has said what it asks
+    try:
+        with suppress(psycopg.Error):  # told to whom it concerns
+            await session.driver.send()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+    finally:
+        for task in tasks:
+            task.cancel()
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+    return tuple(done)
 
 
 async def _ask(

@@ -10,11 +10,12 @@ import msgspec
 
 from lex.carts import commands as carts
 from lex.carts.priced import PricedCart
-from lex.carts.queries import Buyer, CartFacts, CartHead, buyer_of, get_couponed_facts, get_facts, lock_open_cart
+from lex.carts.queries import Buyer, CartFacts, buyer_of, get_any_facts, get_couponed_facts, lock_open_cart
 from lex.core import clock
 from lex.core.actor import Actor
 from lex.coupons import holding as coupons
 from lex.db.session import Session, transact
+from lex.db.sql import together
 from lex.flows import checkout as terms
 from lex.flows.checkout import Checkout, Keep, Placed
 from lex.flows.order_snapshot import snapshot_lines, snapshot_order
@@ -44,19 +45,15 @@ async def place_order(actor: Actor, cart_id: UUID, checkout: Checkout, keep: Kee
 async def _place(
     session: Session, actor: Actor, cart_id: UUID, checkout: Checkout, email: str, keep: Keep | None
 ) -> Placed | PricedCart:
-    head = await lock_open_cart(session, actor, cart_id)
-    if head.coupon_codes:
-        await coupons.lock_codes(session, head.coupon_codes)
-    await holding.lock_for_cart(session, head.id)
     buyer = buyer_of(email)
-    facts = await _fresh_facts(session, actor, head, buyer)
+    facts = await _locked_facts(session, actor, cart_id, buyer)
     priced = price_cart(facts)
     if priced.changes or (priced.version, priced.total_amount) != (checkout.version, checkout.total_amount):
         return await _stale(session, priced)
     terms.require_placeable(priced, checkout)
     person = await _buyer(session, actor, checkout, email)
     placed = terms.new_order(priced)
-    is_held = await insert_order(
+    placing = insert_order(
         session,
         actor,
         order=snapshot_order(priced, checkout, email, person, placed),
@@ -67,29 +64,39 @@ async def _place(
         token_hash=hash_token(placed.access_token),
         token_expires_at=clock.now() + LINK_TIME,
     )
+    if keep and placed.total_amount:
+        is_held, _ = await together(session, placing, keep(session, placed))
+    else:
+        is_held = await placing
     if not is_held:
         raise terms.out_of_stock(line for line in priced.lines if line.available is not None)
     if placed.total_amount == 0:
         await settle_free(session, actor, placed.id)
         placed = msgspec.structs.replace(placed, status="confirmed", payment_status="paid")
-    if keep:
-        await keep(session, placed)
+        if keep:
+            await keep(session, placed)
     return placed
 
 
-async def _fresh_facts(session: Session, actor: Actor, head: CartHead, buyer: Buyer) -> CartFacts:
-    """The facts under the lock; what unpaid orders hold past their time is given back before anybody is refused."""
-
-    async def read() -> CartFacts:
-        if head.coupon_codes:
-            return await get_couponed_facts(session, actor, head.id, buyer=buyer)
-        return await get_facts(session, actor, head.id)
-
-    facts = await read()
+async def _locked_facts(session: Session, actor: Actor, cart_id: UUID, buyer: Buyer) -> CartFacts:
+    """Lock the cart, its coupons and its products, in this order, and read the facts under the locks; what unpaid
+    orders hold past their time is given back before anybody is refused."""
+    head, _, facts = await together(
+        session,
+        lock_open_cart(session, actor, cart_id),
+        holding.lock_for_cart(session, cart_id, has_coupons=False),
+        get_any_facts(session, actor, cart_id),
+    )
+    if head.coupon_codes:
+        await coupons.lock_codes(session, head.coupon_codes)
+        await holding.lock_for_cart(session, cart_id, has_coupons=True)
+        facts = await get_couponed_facts(session, actor, cart_id, buyer=buyer)
     lacking = [line.product_id for line in facts.lines if line.available is not None and line.available < line.quantity]
-    if lacking and await releasing.release_expired(session, lacking, clock.now()):
-        return await read()
-    return facts
+    if not lacking or not await releasing.release_expired(session, lacking, clock.now()):
+        return facts
+    if head.coupon_codes:
+        return await get_couponed_facts(session, actor, cart_id, buyer=buyer)
+    return await get_any_facts(session, actor, cart_id)
 
 
 async def _stale(session: Session, priced: PricedCart) -> PricedCart:

@@ -13,6 +13,7 @@ from lex.core import clock
 from lex.core.actor import Actor, Role, system
 from lex.db.jobs import defer
 from lex.db.session import Session, transact
+from lex.db.sql import together
 from lex.notifications.commands import notify
 from lex.orders.paying import lock_standing, mark_free_order_paid, record
 from lex.orders.timeline import tell
@@ -60,24 +61,29 @@ async def _settle(
 ) -> Settled:
     standing = await lock_standing(session, attempt.order_id, attempt.id, attempt.currency)
     change = move(standing, snapshot)
-    if change:
-        retry_until = clock.now() + RETRY_TIME if change.has_failed else None
-        sold = await record(session, actor, provider, standing, snapshot, change, retry_until)
-        await _follow(session, actor, standing, change, sold)
     settled = settled_as(standing, change, snapshot)
+    if change:
+        if change.is_paid_now:
+            await _confirm(session, standing.user_id, standing.order_id, has_digital=standing.has_digital)
+        retry_until = clock.now() + RETRY_TIME if change.has_failed else None
+        recording = record(session, actor, provider, standing, snapshot, change, retry_until)
+        if keep:
+            sold, _ = await together(session, recording, keep(session, settled))
+        else:
+            sold = await recording
+        await _follow(session, actor, standing, change, sold)
+    elif keep:
+        await keep(session, settled)
     if also:
         await also(session)
-    if keep:
-        await keep(session, settled)
     return settled
 
 
 async def _follow(session: Session, actor: Actor, standing: Standing, change: Move, sold: int) -> None:
-    """What a move brings with it: stock that was no longer held and the confirmation, or time for another try."""
+    """What a move brings with it: the sale of stock that was no longer held, or time for another try."""
     if change.is_paid_now:
         if sold < standing.tracked_products:
             await _sell_late(session, actor, standing)
-        await _confirm(session, standing.user_id, standing.order_id, has_digital=standing.has_digital)
     elif change.has_failed:
         retry_until = max(standing.expires_at or clock.now(), clock.now() + RETRY_TIME)
         await releasing.keep_until(session, standing.order_id, retry_until)

@@ -128,7 +128,7 @@ async def create_user(
     ring, cipher = keyring.fresh(), new_cipher(user_id)
     if role != "guest":
         await claim_email(session, blind_indexes("email", normal_email(address)))
-    await sql.execute(
+    sql.execute_soon(
         session,
         _INSERT_PERSON,
         id=user_id,

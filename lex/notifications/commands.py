@@ -77,7 +77,7 @@ async def notify(
     if priority not in _PRIORITIES:
         raise ValueError(f"there is no priority {priority!r}")
     notification_id = ids.new_id()
-    await sql.execute(
+    sql.execute_soon(
         session,
         _NOTIFY,
         id=notification_id,

@@ -15,6 +15,7 @@ from lex.db.session import Session
 
 _LOCK_FOR_CART: LiteralString = """
 SELECT p.id FROM products p WHERE p.id IN (SELECT product_id FROM cart_items WHERE cart_id = %(cart_id)s)
+    AND (%(has_coupons)s OR NOT EXISTS (SELECT FROM carts c WHERE c.id = %(cart_id)s AND c.coupon_codes <> '{}'))
 ORDER BY p.id FOR NO KEY UPDATE OF p
 """
 
@@ -41,9 +42,9 @@ SELL: LiteralString = """gone AS (
 )"""
 
 
-async def lock_for_cart(session: Session, cart_id: UUID) -> None:
-    """Lock the products of a cart, by id."""
-    await sql.execute(session, _LOCK_FOR_CART, cart_id=cart_id)
+async def lock_for_cart(session: Session, cart_id: UUID, *, has_coupons: bool) -> None:
+    """Lock the products of a cart, by id; nothing of a cart that has coupons after all, which are locked before."""
+    await sql.execute(session, _LOCK_FOR_CART, cart_id=cart_id, has_coupons=has_coupons)
 
 
 async def lock_for_order(session: Session, order_id: UUID) -> None:

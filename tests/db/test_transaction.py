@@ -35,10 +35,19 @@ async def test_who_acts_is_told_as_it_stands_and_ends_with_the_transaction(reque
     assert await cursor.fetchone() == ("", "0")
 
 
-async def test_beginning_takes_one_round_trip() -> None:
+async def test_the_beginning_goes_with_the_first_statement() -> None:
     before = CountingCursor.sent
     async with transaction(system()) as opened:
         assert CountingCursor.sent - before == 1
+        assert opened.driver.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+        assert await sql.fetch_value(opened, "SELECT current_setting('lex.role')") == "system"
+        assert opened.driver.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
+
+
+async def test_a_cursor_of_psycopgs_is_in_the_transaction_too() -> None:
+    async with transaction(system()) as opened:
+        cursor = await opened.driver.execute("SELECT current_setting('lex.role')")
+        assert await cursor.fetchone() == ("system",)
         assert opened.driver.info.transaction_status == psycopg.pq.TransactionStatus.INTRANS
 
 

@@ -104,3 +104,88 @@ async def test_the_first_error_of_several_is_raised(connection: Wire) -> None:
     with pytest.raises(psycopg.errors.UndefinedTable):
         await value(connection, "SELECT * FROM nowhere")
     assert await value(connection, DOUBLE, n=4) == 8
+
+
+async def test_what_stands_in_line_goes_out_with_the_next(connection: Wire) -> None:
+    session = Session(connection)
+    await connection.say(b"CREATE TEMP TABLE told (n int)")
+    for n in range(wire.PREPARED_AFTER + 2):  # unprepared, being prepared and prepared
+        sql.execute_soon(session, "INSERT INTO told VALUES (%(n)s)", n=n)
+        assert await value(connection, "SELECT count(*) FROM told") == n + 1
+    sql.execute_soon(session, "INSERT INTO told VALUES (%(n)s)", n=7)
+    await connection.say(b"INSERT INTO told VALUES (8)")
+    assert await value(connection, "SELECT array_agg(n) FROM told") == [*range(wire.PREPARED_AFTER + 2), 7, 8]
+
+
+async def test_an_error_in_line_is_raised_by_the_next_which_is_not_done(connection: Wire) -> None:
+    session = Session(connection)
+    for _ in range(wire.PREPARED_AFTER + 2):
+        await connection.say(b"BEGIN")
+        sql.execute_soon(session, "SELECT 1 / %(n)s::int", n=0)
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await value(connection, DOUBLE, n=1)
+        assert connection.pgconn.transaction_status == TransactionStatus.INERROR
+        await connection.say(b"ROLLBACK")
+    sql.execute_soon(session, "SELECT 1 / %(n)s::int", n=0)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await connection.say(b"SELECT 1")
+    assert await value(connection, DOUBLE, n=4) == 8
+
+
+async def test_together_is_one_round_trip_in_order(connection: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = 0
+    send = Wire.send
+
+    async def counting(self: Wire) -> None:
+        nonlocal sent
+        sent += 1
+        await send(self)
+
+    monkeypatch.setattr(Wire, "send", counting)
+    session = Session(connection)
+    await connection.say(b"CREATE TEMP TABLE told (n int)")
+    add: LiteralString = "INSERT INTO told VALUES (%(n)s) RETURNING n"
+    done = await sql.together(
+        session,
+        sql.fetch_value(session, add, n=3),
+        sql.execute(session, "UPDATE told SET n = n + 1"),
+        sql.fetch_value(session, "SELECT n FROM told"),
+    )
+    assert (done, sent) == ((3, 1, 4), 1)
+
+
+async def test_together_raises_the_first_error_and_nothing_after_it_is_done(connection: Wire) -> None:
+    session = Session(connection)
+    await connection.say(b"CREATE TEMP TABLE told (n int)")
+    await connection.say(b"BEGIN")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await sql.together(
+            session,
+            sql.execute(session, "INSERT INTO told VALUES (1)"),
+            sql.fetch_value(session, "SELECT 1 / 0"),
+            sql.fetch_value(session, "SELECT 1"),
+        )
+    await connection.say(b"ROLLBACK")
+    assert await value(connection, "SELECT count(*) FROM told") == 0
+
+    async def refuse() -> None:
+        await sql.execute(session, "SELECT 1")
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await sql.together(session, refuse(), sql.fetch_value(session, DOUBLE, n=1))
+    assert await value(connection, DOUBLE, n=4) == 8
+
+
+async def test_a_canceled_task_ends_the_whole_batch(connection: Wire) -> None:
+    session = Session(connection)
+    await connection.say(b"BEGIN")
+    sleep = sql.fetch_value(session, "SELECT pg_sleep(60)")
+    task = asyncio.create_task(sql.together(session, sleep, sql.fetch_value(session, DOUBLE, n=1)))
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert connection.pgconn.transaction_status == TransactionStatus.INERROR
+    await connection.say(b"ROLLBACK")
+    assert await value(connection, DOUBLE, n=4) == 8

@@ -61,16 +61,12 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         sent.append(" ".join(str(query).split()))
         return await execute(self, query, *args, **kwargs)
 
-    ask, say = Wire.ask, Wire.say
+    soon = Wire.soon
 
-    async def asking(self: Wire, statement: LiteralString, *args: Any, **kwargs: Any) -> Any:
-        sent.append(" ".join(statement.split()))
-        return await ask(self, statement, *args, **kwargs)
-
-    async def saying(self: Wire, command: bytes) -> None:
-        if command.startswith(b"BEGIN"):
-            sent.append(command.decode())
-        await say(self, command)
+    def soon_recorded(self: Wire, statement: LiteralString, *args: Any, **kwargs: Any) -> Any:
+        if statement != "BEGIN":  # the settings go with it
+            sent.append(" ".join(statement.split()))
+        return soon(self, statement, *args, **kwargs)
 
     find = Lanes.find
 
@@ -79,7 +75,6 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return await find(self, statement, params)
 
     monkeypatch.setattr(CountingCursor, "execute", recording)
-    monkeypatch.setattr(Wire, "ask", asking)
-    monkeypatch.setattr(Wire, "say", saying)
+    monkeypatch.setattr(Wire, "soon", soon_recorded)
     monkeypatch.setattr(Lanes, "find", finding)
     return sent

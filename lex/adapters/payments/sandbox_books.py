@@ -10,15 +10,15 @@ from datetime import datetime, timedelta
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from lex.adapters.payments import sandbox_cards
 from lex.adapters.payments.sandbox_cards import Course
 from lex.core import clock
-from lex.db import jobs
+from lex.db import jobs, sql
 from lex.db.jobs import Later
-from lex.db.session import reading
+from lex.db.session import alone, reading
 
 #: How long a late payment takes.
 LATE = timedelta(seconds=5)
@@ -124,9 +124,8 @@ async def insert(entry: Entry, following: Sequence[Later]) -> bool:
         "created_at": entry.created_at,
         **jobs.several(following),
     }
-    async with reading() as connection, connection.cursor(row_factory=scalar_row) as cursor:
-        await cursor.execute(_INSERT, params)
-        return bool(await cursor.fetchone())
+    async with alone() as session:
+        return bool(await sql.fetch_value(session, _INSERT, **params))
 
 
 async def find(payment_id: str | None, idempotency_key: str | None = None) -> Entry | None:

@@ -16,6 +16,7 @@ from lex.carts.queries import get_facts, lock_open_cart
 from lex.core.actor import Actor, Role
 from lex.core.errors import Forbidden, Invalid
 from lex.db.session import Session, transact
+from lex.db.sql import together
 from lex.flows.price_cart import price_cart
 from lex.flows.show_cart import show_cart
 from lex.identity.commands import hash_token
@@ -211,14 +212,15 @@ async def change_cart(cart_id: FromPath[UUID], data: JSONBody[CartChange], actor
 
     async def work(session: Session) -> PricedCart:
         head = await lock_open_cart(session, actor, cart_id)
-        await carts.choose(
+        chosen = carts.choose(
             session,
             head,
             country=data.country,
             shipping_method=data.shipping_method,
             billing_country=data.billing_country,
         )
-        return await _priced(session, actor, cart_id)
+        _, priced = await together(session, chosen, _priced(session, actor, cart_id))
+        return priced
 
     return await transact(actor, work)
 
