@@ -158,7 +158,7 @@ class _Inline(HTMLParser):
             self.found.append(f"<{tag}>")
         for name, value in attrs:
             runs = name.startswith(("on", "hx-on")) or "js:" in (value or "") or "javascript:" in (value or "").lower()
-            if name == "style" or runs:
+            if name == "style" or runs or (name == "hx-trigger" and "[" in (value or "")):
                 self.found.append(f"<{tag} {name}>")
 
 
