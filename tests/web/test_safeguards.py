@@ -1,7 +1,6 @@
 """What every answer tells browsers, what pages are made of, and where posts may come from."""
 
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -162,12 +161,9 @@ class _Inline(HTMLParser):
                 self.found.append(f"<{tag} {name}>")
 
 
-def templates() -> Iterator[Path]:
-    """All templates of pages."""
-    yield from sorted(TEMPLATES.rglob("*.html"))
-
-
-@pytest.mark.parametrize("template", templates(), ids=lambda path: str(path.relative_to(TEMPLATES)))
+@pytest.mark.parametrize(
+    "template", sorted(TEMPLATES.rglob("*.html")), ids=lambda path: str(path.relative_to(TEMPLATES))
+)
 def test_no_template_has_anything_inline(template: Path) -> None:
     looked = _Inline()
     looked.feed(re.sub(r"\{#.*?#\}", "", template.read_text("utf-8"), flags=re.DOTALL))
