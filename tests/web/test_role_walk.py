@@ -1,7 +1,8 @@
 """Every route, asked as each of the roles by session and by API key, and as a stranger, against a table.
 
 `role_walk.txt` has a row for each route. A new route needs a row: what this test prints for it, once somebody has read
-it and agrees. The words: `yes` - it answers or refuses what was sent; `401`; `403`; `login` - the sign-in page.
+it and agrees. The words: `yes` - it answers or refuses what was sent; `401`; `403`; `login` - the sign-in page. Rows
+stand in the order of `LC_ALL=C sort -b -k2,2 -k1,1`.
 """
 
 from pathlib import Path
