@@ -14,6 +14,7 @@ from tests.support.queue import work
 from tests.support.shop import Shop
 from tests.web.account.conftest import PASSWORD, sign_in
 from tests.web.admin.conftest import enter
+from tests.web.conftest import Client
 from tests.web.storefront.conftest import Browser
 
 Hire = Callable[..., Awaitable[UUID]]
@@ -92,7 +93,7 @@ async def test_pages_kept_for_everybody_say_it_to_who_acts_alone(
 
 
 async def test_an_order_placed_meanwhile_is_the_customers_and_the_audit_names_both(
-    browser: Browser, shop: Shop, db: Any, admin: UUID, customer: UUID
+    browser: Browser, client: Client, key: Any, shop: Shop, db: Any, admin: UUID, customer: UUID
 ) -> None:
     product = shop.product()
     await act(browser, customer)
@@ -105,6 +106,11 @@ async def test_an_order_placed_meanwhile_is_the_customers_and_the_audit_names_bo
         (str(order["id"]),),
     ).fetchall()
     assert [tuple(row.values()) for row in told] == [(customer, admin, "user")]
+    wanted = {"acted_by": str(admin), "resource": "orders", "action": "insert"}
+    found = (await client.get("/api/v1/audit", params=wanted, headers=await key("admin"))).json()["entries"]
+    assert [(one["resource_id"], one["user_id"], one["acted_by"]) for one in found] == [
+        (str(order["id"]), str(customer), str(admin))
+    ]
     await browser.post("/staff/acting/stop")
     await browser.open("/cart")
     assert product.sku not in browser.page.text
