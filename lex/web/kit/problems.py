@@ -41,7 +41,7 @@ _SENTENCES = {
     500: "Something went wrong on our side. Nothing you sent is at fault; quote the request id when you report it.",
 }
 #: Addresses whose ends are not words of the catalogue.
-_NO_WORDS = ("/account", "/orders", "/cart", "/checkout", "/media/", "/static/", "/sandbox", "/sitemaps/")
+_NO_WORDS = ("/account", "/staff", "/orders", "/cart", "/checkout", "/media/", "/static/", "/sandbox", "/sitemaps/")
 _WORD = re.compile(r"[^\W_]+")
 _CODES = {400: "malformed", 413: "too_large", 500: "internal"}
 

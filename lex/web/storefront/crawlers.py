@@ -96,7 +96,7 @@ def _xml(text: str) -> Response[str]:
 @get("/robots.txt", guards=[public], include_in_schema=False, media_type=MediaType.TEXT)
 async def robots() -> Response[str]:
     """What crawlers may read: the shop, not what belongs to one visitor."""
-    closed = ("/account", "/api/", "/cart", "/checkout", "/orders/", "/search", "/sandbox/")
+    closed = ("/account", "/api/", "/cart", "/checkout", "/orders/", "/search", "/staff/", "/sandbox/")
     rules = "".join(f"Disallow: {path}\n" for path in closed)
     return Response(
         f"User-agent: *\n{rules}\nSitemap: {absolute('/sitemap.xml')}\n", media_type=MediaType.TEXT, headers=_HOUR

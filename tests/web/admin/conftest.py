@@ -24,9 +24,20 @@ from tests.web.account.conftest import (
     web_database,
 )
 from tests.web.conftest import Client
-from tests.web.storefront.conftest import Browser
+from tests.web.storefront.conftest import Browser, statements
 
-__all__ = ["ada", "address", "browser", "client", "db", "mailbox", "other_browser", "shop", "web_database"]
+__all__ = [
+    "ada",
+    "address",
+    "browser",
+    "client",
+    "db",
+    "mailbox",
+    "other_browser",
+    "shop",
+    "statements",
+    "web_database",
+]
 
 _VERIFY = "UPDATE users SET email_verified_at = now() WHERE id = %s"
 

@@ -14,6 +14,7 @@ from tests.support.queue import work
 from tests.support.shop import Shop
 from tests.web.account.conftest import PASSWORD, sign_in
 from tests.web.admin.conftest import enter
+from tests.web.conftest import Client
 from tests.web.storefront.conftest import Browser
 
 Hire = Callable[..., Awaitable[UUID]]
@@ -89,10 +90,15 @@ async def test_pages_kept_for_everybody_say_it_to_who_acts_alone(
     assert "Sign in" in other_browser.words
     await browser.open("/products")
     assert "You act as Ada Möller" in browser.words
+    await browser.post("/staff/acting/stop")
+    for visitor, shown, hidden in ((browser, "Account", "Sign in"), (other_browser, "Sign in", "Account")) * 2:
+        await visitor.open("/products")
+        assert shown in visitor.words
+        assert hidden not in visitor.words
 
 
 async def test_an_order_placed_meanwhile_is_the_customers_and_the_audit_names_both(
-    browser: Browser, shop: Shop, db: Any, admin: UUID, customer: UUID
+    browser: Browser, client: Client, key: Any, shop: Shop, db: Any, admin: UUID, customer: UUID
 ) -> None:
     product = shop.product()
     await act(browser, customer)
@@ -105,6 +111,11 @@ async def test_an_order_placed_meanwhile_is_the_customers_and_the_audit_names_bo
         (str(order["id"]),),
     ).fetchall()
     assert [tuple(row.values()) for row in told] == [(customer, admin, "user")]
+    wanted = {"acted_by": str(admin), "resource": "orders", "action": "insert"}
+    found = (await client.get("/api/v1/audit", params=wanted, headers=await key("admin"))).json()["entries"]
+    assert [(one["resource_id"], one["user_id"], one["acted_by"]) for one in found] == [
+        (str(order["id"]), str(customer), str(admin))
+    ]
     await browser.post("/staff/acting/stop")
     await browser.open("/cart")
     assert product.sku not in browser.page.text
@@ -178,10 +189,16 @@ async def test_it_ends_when_one_of_the_two_is_another(
     assert "You act as" not in browser.words
 
 
-async def test_signing_out_ends_both(browser: Browser, db: Any, admin: UUID, customer: UUID) -> None:
+@pytest.mark.parametrize("by", ["page", "api"])
+async def test_signing_out_ends_both(browser: Browser, db: Any, admin: UUID, customer: UUID, by: str) -> None:
     await act(browser, customer)
-    await browser.post("/account/sign-out")
-    assert "You are signed out" in browser.words
+    if by == "page":
+        await browser.post("/account/sign-out")
+        assert "You are signed out" in browser.words
+    else:
+        said = {"Sec-Fetch-Site": "same-origin", "Accept": "*/*"}
+        answer = await browser.client.delete("/api/v1/account/sessions/current", headers=said)
+        assert answer.status_code == 204, answer.text
     assert await sessions.list_of(admin) == []
     assert await sessions.list_of(customer) == []
     told = db.execute(

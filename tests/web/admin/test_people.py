@@ -58,6 +58,25 @@ async def test_the_staff_come_in_pages(client: Client, key: Any, hire: Hire, add
     assert (await client.get("/api/v1/staff/team", headers=await key("moderator"))).status_code == 403
 
 
+async def test_pages_take_as_many_statements_for_one_as_for_many(
+    browser: Browser, hire: Hire, address: str, statements: list[str]
+) -> None:
+    boss = await hire("admin", address, first_name="Boss")
+    await enter(browser, address)
+
+    async def sent(path: str) -> int:
+        statements.clear()
+        assert (await browser.open(path)).status_code == 200
+        return len(statements)
+
+    await sent("/staff/people")
+    before = await sent("/staff/people")
+    for number in range(5):
+        await hire("moderator", f"{number}-{address}")
+    assert before == await sent("/staff/people") <= 6
+    assert await sent(f"/staff/people/{boss}") <= 7
+
+
 async def test_a_moderator_sees_customers_and_changes_nothing(
     browser: Browser, client: Client, key: Any, hire: Hire, address: str
 ) -> None:
