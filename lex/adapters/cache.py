@@ -25,8 +25,8 @@ UNAVAILABLE: Final = Trouble.UNAVAILABLE
 Gone = Literal[Trouble.UNAVAILABLE]
 
 _COUNT = """
-local count = redis.call('INCR', KEYS[1])
-if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+local count = redis.call('INCRBY', KEYS[1], ARGV[2])
+if count == tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return {count, redis.call('PTTL', KEYS[1])}
 """
 
@@ -96,9 +96,9 @@ class Cache:
         """Forget values; whether Redis heard of it."""
         return not keys or await self._ask("DEL", *(self._prefix + key for key in keys)) is not UNAVAILABLE
 
-    async def count(self, key: str, seconds: float) -> tuple[int, float] | Gone:
-        """Count one more within a window that begins with the first; the count and the seconds left. Atomic."""
-        answer = await self._ask("EVAL", _COUNT, 1, self._prefix + key, _milliseconds(seconds))
+    async def count(self, key: str, seconds: float, by: int = 1) -> tuple[int, float] | Gone:
+        """Count `by` more within a window that begins with the first; the count and the seconds left. Atomic."""
+        answer = await self._ask("EVAL", _COUNT, 1, self._prefix + key, _milliseconds(seconds), by)
         return answer if answer is UNAVAILABLE else (int(answer[0]), max(answer[1], 0) / 1000)
 
     async def ping(self) -> bool:

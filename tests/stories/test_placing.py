@@ -235,4 +235,6 @@ async def test_staff_read_carts_and_orders_of_others_and_change_none(shop: Shop,
     assert [answer.status_code for answer in answers] == [403 if scopes else 404] * 8
     for path in (cart.path, order.path):
         assert (await shop.client.get(path, headers=staff)).status_code == 200
-    assert (await shop.place(cart, staff)).status_code == (403 if scopes else 201)  # with the cart's token beside the key
+    assert (await shop.place(cart, staff)).status_code == (
+        403 if scopes else 201
+    )  # with the cart's token beside the key
