@@ -21,7 +21,7 @@ from lex.ops import logs
 from lex.web import sandbox
 from lex.web.admin import admin_routes
 from lex.web.api import api_routes
-from lex.web.kit import bodies, metrics, rates, templates
+from lex.web.kit import api_rates, bodies, metrics, rates, templates
 from lex.web.kit.acting import look_for_acting
 from lex.web.kit.actors import current_actor
 from lex.web.kit.edge import Edge
@@ -70,6 +70,7 @@ async def _database(_: Litestar) -> AsyncIterator[None]:
     if config.redis_url:
         sessions.connect(config.redis_url)
         rates.connect(config.redis_url)
+        api_rates.forget()
     try:
         yield
     finally:

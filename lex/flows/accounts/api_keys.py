@@ -11,7 +11,7 @@ from uuid import UUID
 
 from lex.core import clock, ids
 from lex.core.actor import STAFF, Actor, Role, system
-from lex.core.errors import Conflict, Invalid, NotFound, Unauthenticated
+from lex.core.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
 from lex.core.texts import fault_in_writing
 from lex.db.session import Session, transact
 from lex.flows.accounts.acting import Event, lex_for, note
@@ -127,23 +127,25 @@ async def write_uses() -> None:
 
 
 def check(kind: Kind, role: Role, wish: Wish) -> None:
-    """What a key may be for somebody with this role. Raises `Invalid` (name, scopes, expires_in_days)."""
-    if fault := fault_in_writing(wish.name, shortest=1, longest=LONGEST_NAME):
-        raise Invalid("name", fault, code="text")
+    """What a key may be for somebody with this role. Raises `Invalid` (name, scopes, expires_in_days): all there is."""
     if kind is Kind.APPLICATION and role not in STAFF:
         raise Invalid("email", "Only staff have keys for applications; make a personal token.", code="not_staff")
+    allowed, faults = scopes_of(role), []
+    if fault := fault_in_writing(wish.name, shortest=1, longest=LONGEST_NAME):
+        faults.append(FieldError("name", fault if wish.name else "Give it a name, such as what uses it.", "text"))
     if not wish.scopes:
-        raise Invalid("scopes", "Choose at least one thing the key may do.", code="missing")
-    allowed = scopes_of(role)
-    for scope in wish.scopes:
-        if scope not in allowed:
-            raise Invalid(
-                "scopes", f"“{scope[:40]}” is nothing your account can give; use {', '.join(allowed)}.", code="scope"
-            )
+        faults.append(FieldError("scopes", "Choose at least one thing the key may do.", "missing"))
+    for scope in [scope for scope in wish.scopes if scope not in allowed][:1]:
+        told = f"“{scope[:40]}” is nothing your account can give; use {', '.join(allowed)}."
+        faults.append(FieldError("scopes", told, "scope"))
     if wish.days is None and kind is Kind.PERSONAL:
-        raise Invalid("expires_in_days", f"A personal token expires; give 1 to {MOST_DAYS} days.", code="expiry")
+        faults.append(FieldError("expires_in_days", f"A personal token expires; give 1 to {MOST_DAYS} days.", "expiry"))
     if wish.days is not None and not 1 <= wish.days <= MOST_DAYS:
-        raise Invalid("expires_in_days", f"Give a whole number of days from 1 to {MOST_DAYS}.", code="expiry")
+        told = f"Give a whole number of days from 1 to {MOST_DAYS}."
+        faults.append(FieldError("expires_in_days", told, "expiry"))
+    if faults:
+        first, *more = faults
+        raise Invalid(first.field, first.message, code=first.code, more=more)
 
 
 async def _make(session: Session, kind: Kind, user_id: UUID, role: str, wish: Wish) -> NewKey:

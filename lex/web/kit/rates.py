@@ -87,9 +87,9 @@ async def disconnect() -> None:
         await cache.close()
 
 
-async def count_one(key: str, seconds: float) -> tuple[int, float] | None:
-    """Count one more under a key; the count and the seconds left of its window, or None while Redis is gone."""
-    counted = await _Counters.cache.count(key, seconds=seconds) if _Counters.cache is not None else UNAVAILABLE
+async def tally(key: str, seconds: float, by: int) -> tuple[int, float] | None:
+    """Count `by` more under a key; the count and the seconds left of its window, or None while Redis is gone."""
+    counted = await _Counters.cache.count(key, seconds=seconds, by=by) if _Counters.cache is not None else UNAVAILABLE
     return None if counted is UNAVAILABLE else counted[0]
 
 

@@ -49,7 +49,8 @@ async def test_make_use_and_revoke(browser: Browser, client: Client, ada: str) -
 async def test_what_is_wrong_stands_beside_its_field(browser: Browser, ada: str) -> None:
     await sign_in(browser, ada)
     for change, said in (
-        ({"name": ""}, "It is empty"),
+        ({"name": ""}, "Give it a name"),
+        ({"name": "", "scope-account.read": None}, "2 things need your attention"),
         ({"name": "<b>"} | {"password": "not the one"}, "do not belong together"),
         ({"scope-account.read": None}, "Choose at least one"),
         ({"scope-orders.read": "on"}, "nothing your account can give"),

@@ -16,6 +16,7 @@ from lex.identity import accounts
 from lex.identity.commands import create_api_key, create_user
 from lex.identity.key_forms import Kind, has_key, is_key, new_key
 from lex.identity.policy import Permission, scopes_of
+from lex.web.kit import api_rates
 from lex.web.kit.openapi import document_of
 from tests.web.account.conftest import PASSWORD, Mailbox
 from tests.web.conftest import Client, field_codes
@@ -288,6 +289,21 @@ async def test_the_limit_of_a_key_exactly(client: Client, web_settings: pytest.M
     assert answer.headers["ratelimit"] == f'"key";r=0;t={answer.headers["retry-after"]}'
     assert await status(client, other) == 200
     assert "ratelimit" not in (await client.get("/api/v1/products")).headers
+
+
+async def test_processes_share_a_limit_and_pass_no_more(client: Client, web_settings: pytest.MonkeyPatch) -> None:
+    web_settings.setenv("LEX_API_RATE_PER_MINUTE", "60")
+    settings.cache_clear()
+    _, secret = await one_with(Role.USER)
+    processes: list[dict[str, Any]] = [{}, {}, {}]
+    told = []
+    for number in range(100):
+        api_rates.forget()
+        api_rates._shares.update(processes[number % 3])
+        told.append(await status(client, secret, "/api/v1/products"))
+        processes[number % 3] = dict(api_rates._shares)
+    assert told.count(200) == 60
+    assert told[:50] == [200] * 50
 
 
 async def test_strangers_are_counted_for_what_changes_something(
