@@ -4,6 +4,7 @@ import "./search.js";
 import "./listing.js";
 import "./gallery.js";
 import "./pay.js";
+import "./passkeys.js";
 
 document.documentElement.classList.add("scripted");
 

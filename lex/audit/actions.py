@@ -26,6 +26,11 @@ Action = Literal[
     "enable_two_factor",
     "disable_two_factor",
     "use_recovery_code",
+    "make_recovery_codes",
+    "add_passkey",
+    "remove_passkey",
+    "second_factor_given",
+    "second_factor_failed",
     "make_token",
     "revoke_token",
 ]

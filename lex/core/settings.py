@@ -124,6 +124,9 @@ class Settings:
     session_idle_days: int = _setting(14, "Days without a visit after which a customer is signed out.")
     staff_session_hours: int = _setting(12, "Hours after the sign-in of staff at which it is asked for again.")
     staff_idle_minutes: int = _setting(60, "Minutes without a request after which staff are signed out.")
+    staff_needs_two_factors: bool = _setting(
+        False, "Whether staff need a second factor: without one they can only set it up."
+    )
     cart_days: int = _setting(14, "Days after its last change at which a guest cart expires.")
     payment_minutes: int = _setting(30, "Minutes a placed order holds its stock while unpaid.")
     payment_provider: str = _setting("sandbox", "Provider that takes payments.")

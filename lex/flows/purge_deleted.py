@@ -83,7 +83,10 @@ DELETED: dict[str, tuple[str, ...]] = {
     "coupons": ("coupon_codes",),
     "shipping_methods": (),
     "tax_rates": (),
-    "users": ("person_keys", "blind_tokens", "account_tokens", "email_changes", "api_keys", "addresses"),
+    "users": (
+        *("person_keys", "blind_tokens", "account_tokens", "email_changes", "recovery_codes", "passkeys"),
+        *("api_keys", "addresses"),
+    ),
 }
 
 _DELETED_USERS: LiteralString = """

@@ -25,6 +25,8 @@ FREE_OF_PAIR, FREE_OF_ADDRESS, FREE_OF_ACCOUNT = 5, 20, 50
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 FORGOTTEN_AFTER = timedelta(days=1)
 TRUSTED_FOR = timedelta(days=30)
+#: What codes of a second factor are counted as.
+SECOND = "second-factor"
 
 _FIND: LiteralString = """
 SELECT user_id, role, password, is_active, is_verified, two_factor_enabled, wait_until
@@ -133,11 +135,18 @@ class Attempt:
     address: list[bytes]
 
     @classmethod
-    def of(cls, email: str, address: str) -> "Attempt":
-        """An address is counted as the network of whoever has it (`network_of`)."""
+    def of(cls, email: str, address: str, *, what: str = "sign-in") -> "Attempt":
+        """An address is counted as the network of whoever has it (`network_of`). `what` is tried is counted apart: a
+        password that is right does not make up for codes that are wrong (`SECOND`)."""
         net, account = network_of(address), normal_email(email)
         names = (account, f"{account} {net}", net)
-        return cls(blind_indexes("email", account), *(blind_indexes("sign-in", name) for name in names))
+        return cls(blind_indexes("email", account), *(blind_indexes(what, name) for name in names))
+
+    @property
+    def sought(self) -> dict[str, Any]:
+        """What `find_login` of the database takes."""
+        named = {"account": self.account, "pair": self.pair, "address": self.address}
+        return {"email_indexes": self.email_indexes, **named, "now": clock.now()}
 
     @property
     def forgiven(self) -> dict[str, list[Any]]:
@@ -148,16 +157,17 @@ class Attempt:
 
 async def find_login(attempt: Attempt) -> Login:
     """The login of an address, as a stranger. Raises `SignInLocked` while it has to wait: nothing is hashed then."""
-    params = {
-        "email_indexes": attempt.email_indexes,
-        "account": attempt.account,
-        "pair": attempt.pair,
-        "address": attempt.address,
-        "now": clock.now(),
-    }
     async with reading() as connection, connection.cursor(row_factory=class_row(Login)) as cursor:
-        await cursor.execute(_FIND, params)
-        login = await cursor.fetchone()
+        await cursor.execute(_FIND, attempt.sought)
+        return _open(await cursor.fetchone())
+
+
+async def find_login_again(session: Session, attempt: Attempt) -> Login:
+    """The same within a transaction, behind a lock: of many who try at once none slips by the count."""
+    return _open(await sql.fetch_one(session, _FIND, Login, **attempt.sought))
+
+
+def _open(login: Login | None) -> Login:
     assert login is not None
     if login.wait_until is not None:
         raise SignInLocked(login.wait_until)
@@ -184,6 +194,12 @@ async def note_failure(session: Session, attempt: Attempt) -> bool:
 async def note_success(session: Session, attempt: Attempt) -> None:
     """What was tried in vain is forgotten, and the account's lock does not hold at this address for a while."""
     await sql.execute(session, _CLEAR, **attempt.forgiven)
+
+
+async def end_waits(session: Session, email: str, address: str) -> None:
+    """For whoever reads the mailbox: nobody waits any more, for a password or for codes."""
+    for what in ("sign-in", SECOND):
+        await note_success(session, Attempt.of(email, address, what=what))
 
 
 async def admit(

@@ -25,6 +25,14 @@ class Event(StrEnum):
     ACCOUNT_UNLOCKED = "account_unlocked"
     ACCOUNT_CLOSED = "account_closed"
     ACCOUNT_OPENED = "account_opened"
+    TWO_FACTOR_ON = "enable_two_factor"
+    TWO_FACTOR_OFF = "disable_two_factor"
+    SECOND_FACTOR_GIVEN = "second_factor_given"
+    SECOND_FACTOR_FAILED = "second_factor_failed"
+    RECOVERY_CODES_MADE = "make_recovery_codes"
+    RECOVERY_CODE_USED = "use_recovery_code"
+    PASSKEY_ADDED = "add_passkey"
+    PASSKEY_REMOVED = "remove_passkey"
     STAFF_APPOINTED = "staff_appointed"
 
 

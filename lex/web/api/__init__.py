@@ -7,6 +7,8 @@ from litestar import Router
 from lex.web.api import (
     account,
     account_changes,
+    account_factors,
+    account_passkeys,
     cart_coupons,
     carts,
     catalog,
@@ -22,7 +24,8 @@ from lex.web.api import (
 )
 
 _MODULES = (
-    *(catalog, search, carts, cart_coupons, checkout, orders, downloads, account, account_changes),
+    *(catalog, search, carts, cart_coupons, checkout, orders, downloads, account, account_changes, account_factors),
+    *(account_passkeys,),
     *(staff_orders, staff_coupons, staff_audit, webhooks),
 )
 
