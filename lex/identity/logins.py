@@ -66,7 +66,7 @@ _ADMIT: LiteralString = f"""
 WITH admitted AS (
     UPDATE users SET last_login_at = %(now)s, password = coalesce(%(rehashed)s, password)
     WHERE id = %(user_id)s AND password = %(password)s AND is_active AND email_verified_at IS NOT NULL
-      AND deleted_at IS NULL AND role = %(role)s
+      AND deleted_at IS NULL AND role = %(role)s AND two_factor_enabled = %(two_factor)s
     RETURNING id
 ), cleared AS ({_SUBJECTS} WHERE EXISTS (SELECT FROM admitted) {_FORGIVEN})
 SELECT record_audit('sign_in', 'users', id::text, %(details)s) FROM admitted
@@ -212,6 +212,7 @@ async def admit(
         user_id=login.user_id,
         role=login.role,
         password=login.password,
+        two_factor=login.two_factor_enabled,
         rehashed=rehashed,
         now=clock.real_now(),
         details=sql.json(dict(details)),

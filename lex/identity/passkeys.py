@@ -59,6 +59,8 @@ _RENAME: LiteralString = "UPDATE passkeys SET name = %(name)s WHERE id = %(id)s 
 
 _REMOVE: LiteralString = "DELETE FROM passkeys WHERE id = %(id)s AND user_id = %(user_id)s"
 
+_REMOVE_ALL: LiteralString = "DELETE FROM passkeys WHERE user_id = %(user_id)s"
+
 # Of two answers that say the same count one gets in; what was proven of the account must still be so.
 _ADMIT: LiteralString = """
 WITH used AS (
@@ -296,6 +298,11 @@ async def remove_passkey(session: Session, user_id: UUID, passkey_id: UUID) -> N
     """It signs in no more. Raises `NotFound`."""
     if not await sql.execute(session, _REMOVE, id=passkey_id, user_id=user_id):
         raise no_passkey()
+
+
+async def remove_all(session: Session, user_id: UUID) -> None:
+    """None of theirs signs in any more."""
+    await sql.execute(session, _REMOVE_ALL, user_id=user_id)
 
 
 def no_passkey() -> NotFound:

@@ -12,6 +12,7 @@ import pytest
 
 from lex.identity import codes
 from tests.browser.conftest import NARROW, WIDE
+from tests.browser.test_accessibility import judged
 from tests.browser.test_account import PASSWORD, mailed
 from tests.support.mails import subjects
 
@@ -60,6 +61,7 @@ async def test_an_app_and_recovery_codes(visiting: Any, shop_home: Path, shop_da
         await visit.open("/account/security")
         await visit.press("Set it up")
         await visit.press("Set up an app")
+        assert not javascript or await judged(visit) == []
         secret = (await visit.page.locator("[data-secret]").inner_text()).replace(" ", "")
         app = codes._totp(secret)
         await visit.page.get_by_label("Code", exact=True).fill(app.generate(int(time.time())).decode())
@@ -67,6 +69,7 @@ async def test_an_app_and_recovery_codes(visiting: Any, shop_home: Path, shop_da
         await visit.press("Use this app")
         made = await shown_codes(visit)
         assert len(made) == 10
+        assert not javascript or await judged(visit) == []
         async with visit.page.expect_download() as downloading:
             await visit.page.get_by_role("link", name="Download as text").click()
         stream = await (await downloading.value).path()
@@ -124,6 +127,8 @@ async def add_one(visit: Any) -> None:
     await visit.open(HOME)
     assert "My telephone" in await visit.text()
     assert "not used yet" in await visit.text()
+    await visit.page.get_by_text("Rename or remove").click()
+    assert await judged(visit) == []
     await visit.page.get_by_label("Name of the new passkey").fill("Once more")
     await visit.page.get_by_label("Password", exact=True).last.fill(PASSWORD)
     await visit.page.locator("#passkey_password").fill(PASSWORD)
@@ -139,6 +144,7 @@ async def use_it(visit: Any, address: str, database: str) -> None:
     assert visit.path == "/account"
     await sign_out(visit)
     await sign_in(visit, address)
+    assert await judged(visit) == []
     await visit.press("Use a passkey")
     await visit.page.wait_for_url("**/account")
     await visit.open(HOME)

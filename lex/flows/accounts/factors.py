@@ -10,10 +10,13 @@ from lex.core.actor import Actor, Role
 from lex.core.errors import Conflict, Invalid
 from lex.db.session import Session, transact
 from lex.flows.accounts.acting import Event, lex_for, note
+from lex.flows.accounts.ending import end_ways_in
 from lex.flows.accounts.second_factor import wrong_code
 from lex.flows.accounts.sign_in import prove_again
-from lex.identity import codes, pending, sessions
+from lex.identity import accounts, codes, passkeys, pending, sessions
+from lex.identity.ciphers import blind_indexes, normal_email
 from lex.identity.codes import Factors
+from lex.identity.policy import Permission, demand
 from lex.notifications.commands import notify
 
 
@@ -106,3 +109,25 @@ async def renew_recovery_codes(actor: Actor, held: sessions.Session, password: s
         return await codes.make_recovery_codes(session, user_id)
 
     return await transact(lex_for(actor), work)
+
+
+async def take_all(actor: Actor, email: str) -> bool:
+    """For somebody who lost app, passkeys and recovery codes: the password alone lets them in again. Whoever is signed
+    in is signed out. Whether there was anything. Raises `Invalid` for what is no e-mail, `Forbidden`.
+    """
+    demand(actor, Permission.STAFF_WRITE)
+    indexes = blind_indexes("email", normal_email(accounts.checked_account_email(email)))
+
+    async def work(session: Session) -> bool:
+        standing = await accounts.find_standing(session, indexes)
+        if standing is None or not (await codes.lock_factors(session, standing.id)).is_on:
+            return False
+        await codes.drop_app(session, standing.id)
+        await passkeys.remove_all(session, standing.id)
+        await codes.settle(session, standing.id)
+        await note(session, Event.TWO_FACTOR_OFF, standing.id, all=True)
+        await notify(session, user_id=standing.id, order_id=None, template="two_factor_off", data={})
+        await end_ways_in(session, standing.id)
+        return True
+
+    return await transact(actor, work)

@@ -69,7 +69,7 @@ class Added(msgspec.Struct, frozen=True):
 )
 async def ask(request: Request[Any, Any, Any]) -> dict[str, Any]:
     """What `navigator.credentials.get` takes as `publicKey`, as JSON; good once, for five minutes."""
-    await rates.count_for_accounts("sign-in", request)
+    await rates.count_for_accounts("challenge", request)
     return await passkeys.ask_to_sign_in()
 
 

@@ -18,7 +18,7 @@ from lex.web.kit.addresses import client_address
 _HOUR = 60 * 60
 MOST_CODES_IN_CART, MOST_CODES_FROM_ADDRESS = 20, 100
 #: Of accounts, from one address; how often a password was tried in vain is counted in PostgreSQL too.
-MOST_OF_ACCOUNTS = {"sign-in": 200, "sign-up": 20, "forgot": 20, "link": 60}
+MOST_OF_ACCOUNTS = {"sign-in": 200, "sign-up": 20, "forgot": 20, "link": 60, "challenge": 400}
 
 
 class TooMany(Refusal):

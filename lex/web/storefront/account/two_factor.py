@@ -68,7 +68,9 @@ async def _show_app(request: Request[Any, Any, Any], actor: Actor, refusal: Refu
     profile = await transact(lex_for(actor, user_id), lambda session: accounts.get_profile(session, user_id))
     secret = await pending.offer_secret(held.id)
     address = codes.address_of(secret, profile.email)
-    drawn = segno.make(address, error="m", micro=False).svg_inline(omitsize=True, svgclass="qr", lineclass=None)
+    drawn = segno.make(address, error="m", micro=False).svg_inline(
+        omitsize=True, light="#fff", svgclass=None, lineclass=None
+    )
     facts = {
         "address": address,
         "drawn": Markup(drawn),
