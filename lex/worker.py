@@ -36,7 +36,7 @@ from lex.flows import (
     refund_order,
     send_notification,
 )
-from lex.flows.accounts import ending, expire, recover, sign_in
+from lex.flows.accounts import ending, expire, recover, second_factor, sign_in
 from lex.flows.own_data import erasure, export
 from lex.identity import keyring, logins, sessions
 from lex.ops import logs, partitions, sealing, searching
@@ -50,7 +50,7 @@ _log = structlog.get_logger("lex.worker")
 #: Modules that register jobs; importing them is what makes their jobs runnable.
 MODULES = (
     *(registry, fetch_pictures, find_order, grant_downloads, receive_webhook, send_notification),
-    *(adopt_orders, ending, recover, sign_in, export, erasure),
+    *(adopt_orders, ending, recover, second_factor, sign_in, export, erasure),
 )
 
 

@@ -5,6 +5,7 @@ import "./listing.js";
 import "./gallery.js";
 import "./pay.js";
 import "./copy.js";
+import "./passkeys.js";
 
 document.documentElement.classList.add("scripted");
 

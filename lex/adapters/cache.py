@@ -61,6 +61,10 @@ class Cache:
         """The value, or None when there is none."""
         return cast("bytes | Gone | None", await self._ask("GET", self._prefix + key))
 
+    async def take(self, key: str) -> bytes | Gone | None:
+        """The value, which is gone with that: of several who take it one gets it."""
+        return cast("bytes | Gone | None", await self._ask("GETDEL", self._prefix + key))
+
     async def set(self, key: str, value: bytes, seconds: float) -> bool:
         """Keep a value for `seconds`; whether it was kept."""
         return await self._ask("SET", self._prefix + key, value, "PX", _milliseconds(seconds)) is not UNAVAILABLE

@@ -18,6 +18,7 @@ from lex.core.actor import Actor
 from lex.core.texts import for_terminal
 from lex.db import session
 from lex.flows.accounts.appoint import appoint_by_command
+from lex.flows.accounts.factors import take_all
 from lex.flows.accounts.standing import open_again
 from lex.flows.erase_person import Candidate, erase_person, plan_erasure
 from lex.flows.own_data.archive import ALL_PARTS
@@ -71,6 +72,15 @@ def reopen(email: Annotated[str, typer.Argument(help="Whose account.")]) -> None
         console.print("There is no closed account with this address.")
         raise typer.Exit(1)
     console.print("The account is open again; its keys and sessions are not.")
+
+
+@app.command("password-only")
+def password_only(email: Annotated[str, typer.Argument(help="Whose account.")]) -> None:
+    """Let somebody in by the password alone who lost their app, passkeys and recovery codes. Be sure who asks."""
+    if not run_connected(lambda actor: take_all(actor, email)):
+        console.print("No account with this address has a second factor.")
+        raise typer.Exit(1)
+    console.print("The password alone signs in to this account now; whoever was signed in is signed out.")
 
 
 @app.command()

@@ -135,6 +135,9 @@ class Settings:
     session_idle_days: int = _setting(14, "Days without a visit after which a customer is signed out.")
     staff_session_hours: int = _setting(12, "Hours after the sign-in of staff at which it is asked for again.")
     staff_idle_minutes: int = _setting(60, "Minutes without a request after which staff are signed out.")
+    staff_needs_two_factors: bool = _setting(
+        False, "Whether staff need a second factor: without one they can only set it up."
+    )
     api_rate_per_minute: int = _setting(600, "Calls of the API a minute by one key; 0 is no limit.")
     api_rate_of_strangers: int = _setting(
         120, "Calls of the API a minute from one address without a key, of those that change something; 0 is no limit."
@@ -146,6 +149,7 @@ class Settings:
     most_sign_ups: int = _limit(20, "Accounts asked for from one address.")
     most_forgotten: int = _limit(20, "Links for a new password asked for from one address.")
     most_links: int = _limit(60, "Links of mails used, and changes of e-mail asked for, from one address.")
+    most_challenges: int = _limit(400, "Passkeys asked for from one address, at sign-in.")
     most_searches: int = _limit(6000, "Searches and suggestions from one address.")
     most_carts: int = _limit(300, "Carts opened from one address.")
     most_coupons: int = _limit(100, "Coupon codes tried from one address.")

@@ -32,6 +32,7 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
     "uq_subscription_plans_slug": ("slug", "slug_taken", "Another plan has this slug."),
     "fk_products_categories": ("category_id", "unknown_category", "There is no such category."),
     "uq_users_email": ("email", "email_taken", "An account with this e-mail exists."),
+    "uq_passkeys_credential_id": (None, "passkey_taken", "This passkey signs in to an account already."),
     "ck_orders_erased": (None, "person_erased", "This account was erased a moment ago; its data is gone."),
     "ck_addresses_erased": (None, "person_erased", "This account was erased a moment ago; its data is gone."),
     "ck_products_movements": (

@@ -75,12 +75,15 @@ _ERASURES: tuple[LiteralString, ...] = (
     "UPDATE data_exports SET expires_at = %(now)s WHERE user_id = %(user_id)s AND status <> 'removed'",
     """UPDATE erasure_requests SET status = 'done', ended_at = %(now)s
        WHERE user_id = %(user_id)s AND status = 'waiting'""",
+    "DELETE FROM recovery_codes WHERE user_id = %(user_id)s",
+    "DELETE FROM passkeys WHERE user_id = %(user_id)s",
     "DELETE FROM addresses WHERE user_id = %(user_id)s",
     "DELETE FROM blind_tokens WHERE user_id = %(user_id)s",
     """UPDATE users SET email = NULL, email_blind_index = NULL, first_name = NULL, last_name = NULL, phone = NULL,
            phone_blind_index = NULL, birth_date = NULL, notes = NULL, password = NULL, two_factor_secret = NULL,
-           two_factor_enabled = false, preferences = '{}', marketing_agreed_at = NULL, is_active = false,
-           email_verified_at = NULL, last_login_at = NULL, deleted_at = coalesce(deleted_at, %(now)s)
+           two_factor_step = NULL, two_factor_enabled = false, preferences = '{}', marketing_agreed_at = NULL,
+           is_active = false, email_verified_at = NULL, last_login_at = NULL,
+           deleted_at = coalesce(deleted_at, %(now)s)
        WHERE id = %(user_id)s""",
     "UPDATE person_keys SET wrapped_key = NULL, destroyed_at = %(now)s WHERE user_id = %(user_id)s",
     "UPDATE coupon_usages SET email_blind_index = NULL WHERE user_id = %(user_id)s AND email_blind_index IS NOT NULL",

@@ -86,8 +86,8 @@ DELETED: dict[str, tuple[str, ...]] = {
     "shipping_methods": (),
     "tax_rates": (),
     "users": (
-        *("person_keys", "blind_tokens", "account_tokens", "email_changes", "api_keys", "addresses"),
-        *("data_exports", "erasure_requests"),
+        *("person_keys", "blind_tokens", "account_tokens", "email_changes", "recovery_codes", "passkeys"),
+        *("api_keys", "addresses", "data_exports", "erasure_requests"),
     ),
 }
 

@@ -2,5 +2,5 @@
 under, and API keys.
 
 Owns `users`, `person_keys`, `blind_tokens`, `addresses`, `api_keys`, `account_tokens`, `email_changes`,
-`sign_in_attempts`, `data_exports`, `erasure_requests`, and the sessions in Redis.
+`recovery_codes`, `passkeys`, `sign_in_attempts`, `data_exports`, `erasure_requests`, and the sessions in Redis.
 """

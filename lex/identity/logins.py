@@ -26,9 +26,13 @@ FREE_OF_PAIR, FREE_OF_ADDRESS, FREE_OF_ACCOUNT = 5, 20, 50
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=30), timedelta(hours=1)
 FORGOTTEN_AFTER = timedelta(days=1)
 TRUSTED_FOR = timedelta(days=30)
+#: What codes of a second factor are counted as.
+SECOND = "second-factor"
 
-_FIND: LiteralString = """
-SELECT row_to_json(l) FROM find_login(%(email_indexes)s, %(account)s, %(pair)s, %(address)s, %(now)s) l
+_LOGIN: LiteralString = "find_login(%(email_indexes)s, %(account)s, %(pair)s, %(address)s, %(now)s)"
+_FIND: LiteralString = f"SELECT row_to_json(l) FROM {_LOGIN} l"
+_FIND_AGAIN: LiteralString = f"""
+SELECT user_id, role, password, is_active, is_verified, two_factor_enabled, wait_until FROM {_LOGIN}
 """
 
 # In one order, so that two who fail at once wait for each other and never for ever.
@@ -64,7 +68,7 @@ _ADMIT: LiteralString = f"""
 WITH admitted AS (
     UPDATE users SET last_login_at = %(now)s, password = coalesce(%(rehashed)s, password)
     WHERE id = %(user_id)s AND password = %(password)s AND is_active AND email_verified_at IS NOT NULL
-      AND deleted_at IS NULL AND role = %(role)s
+      AND deleted_at IS NULL AND role = %(role)s AND two_factor_enabled = %(two_factor)s
     RETURNING id
 ), cleared AS ({_SUBJECTS} WHERE EXISTS (SELECT FROM admitted) {_FORGIVEN})
 SELECT record_audit('sign_in', 'users', id::text, %(details)s) FROM admitted
@@ -133,11 +137,18 @@ class Attempt:
     address: list[bytes]
 
     @classmethod
-    def of(cls, email: str, address: str) -> "Attempt":
-        """An address is counted as the network of whoever has it (`network_of`)."""
+    def of(cls, email: str, address: str, *, what: str = "sign-in") -> "Attempt":
+        """An address is counted as the network of whoever has it (`network_of`). `what` is tried is counted apart: a
+        password that is right does not make up for codes that are wrong (`SECOND`)."""
         net, account = network_of(address), normal_email(email)
         names = (account, f"{account} {net}", net)
-        return cls(blind_indexes("email", account), *(blind_indexes("sign-in", name) for name in names))
+        return cls(blind_indexes("email", account), *(blind_indexes(what, name) for name in names))
+
+    @property
+    def sought(self) -> dict[str, Any]:
+        """What `find_login` of the database takes."""
+        named = {"account": self.account, "pair": self.pair, "address": self.address}
+        return {"email_indexes": self.email_indexes, **named, "now": clock.now()}
 
     @property
     def forgiven(self) -> dict[str, list[Any]]:
@@ -148,16 +159,18 @@ class Attempt:
 
 async def find_login(attempt: Attempt) -> Login:
     """The login of an address, as a stranger. Raises `SignInLocked` while it has to wait: nothing is hashed then."""
-    params = {
-        "email_indexes": attempt.email_indexes,
-        "account": attempt.account,
-        "pair": attempt.pair,
-        "address": attempt.address,
-        "now": clock.now(),
-    }
-    found = await find_document(_FIND, params, is_quick=True)
+    found = await find_document(_FIND, attempt.sought, is_quick=True)
     assert found is not None
-    login = msgspec.json.decode(found, type=Login)
+    return _open(msgspec.json.decode(found, type=Login))
+
+
+async def find_login_again(session: Session, attempt: Attempt) -> Login:
+    """The same within a transaction, behind a lock: of many who try at once none slips by the count."""
+    return _open(await sql.fetch_one(session, _FIND_AGAIN, Login, **attempt.sought))
+
+
+def _open(login: Login | None) -> Login:
+    assert login is not None
     if login.wait_until is not None:
         raise SignInLocked(login.wait_until)
     return login
@@ -185,6 +198,12 @@ async def note_success(session: Session, attempt: Attempt) -> None:
     await sql.execute(session, _CLEAR, **attempt.forgiven)
 
 
+async def end_waits(session: Session, email: str, address: str) -> None:
+    """For whoever reads the mailbox: nobody waits any more, for a password or for codes."""
+    for what in ("sign-in", SECOND):
+        await note_success(session, Attempt.of(email, address, what=what))
+
+
 async def admit(
     session: Session, attempt: Attempt, login: Login, *, rehashed: str | None, details: Mapping[str, Any]
 ) -> bool:
@@ -195,6 +214,7 @@ async def admit(
         user_id=login.user_id,
         role=login.role,
         password=login.password,
+        two_factor=login.two_factor_enabled,
         rehashed=rehashed,
         now=clock.real_now(),
         details=sql.json(dict(details)),

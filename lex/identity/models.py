@@ -48,6 +48,7 @@ class User(Keyed, Touched, SoftDelete, Base):
     password: Mapped[str | None]
     two_factor_enabled: Mapped[No]
     two_factor_secret: Mapped[Ciphertext | None]
+    two_factor_step: Mapped[int | None] = mapped_column(BigInteger)
     first_name: Mapped[Ciphertext | None]
     last_name: Mapped[Ciphertext | None]
     phone: Mapped[Ciphertext | None]
@@ -196,6 +197,35 @@ class AccountToken(Keyed, Base):
     token_hash: Mapped[bytes]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+
+
+class RecoveryCode(Keyed, Base):
+    """One of the codes that stand in for a lost second factor, good once. Only its hash is stored."""
+
+    __tablename__ = "recovery_codes"
+    __table_args__ = (UniqueConstraint("user_id", "code_hash"),)
+
+    user_id: Mapped[UUID] = reference("users")
+    code_hash: Mapped[bytes]
+    used_at: Mapped[datetime | None]
+
+
+class Passkey(Keyed, Base):
+    """A passkey (WebAuthn) somebody signs in with: the public half of its key, and how often it says it was used."""
+
+    __tablename__ = "passkeys"
+    __table_args__ = (
+        UniqueConstraint("credential_id"),
+        CheckConstraint("sign_counter >= 0", name="sign_counter"),
+        Index("idx_passkeys_user_id", "user_id"),
+    )
+
+    user_id: Mapped[UUID] = reference("users")
+    name: Mapped[Ciphertext]
+    credential_id: Mapped[bytes]
+    public_key: Mapped[bytes]
+    sign_counter: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    last_used_at: Mapped[datetime | None]
 
 
 class SignInAttempts(Base):

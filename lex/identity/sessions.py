@@ -16,7 +16,7 @@ import msgspec
 from lex.adapters.cache import UNAVAILABLE, Cache, Trouble
 from lex.core import ids
 from lex.core.actor import STAFF, Role
-from lex.core.errors import Unavailable
+from lex.core.errors import Unauthenticated, Unavailable
 from lex.core.settings import settings
 from lex.identity.commands import hash_token
 
@@ -24,6 +24,8 @@ _HOUR, _DAY = 3600.0, 86400.0
 #: How often a visit is written down, in seconds: a session is read at each request and written at few.
 _SEEN_EVERY = 60.0
 _LONGEST_TOKEN = 100
+#: How long somebody may take over a step, in seconds.
+_WAITS = 900.0
 #: How long one of the staff may act for a customer at a time.
 ACTING_SECONDS = 60 * 60.0
 #: How the id of such a session begins, so that every page can say so without asking Redis.
@@ -31,6 +33,8 @@ ACTING = "acting-"
 #: Sessions of one account; with one more the one that was not seen the longest ends.
 _MOST = 50
 SECOND_FACTOR: Final = "second_factor"
+#: The step of staff who have no second factor where the shop asks for one.
+SET_UP: Final = "second_factor_set_up"
 Unheard = Literal[Trouble.UNAVAILABLE]
 
 
@@ -60,9 +64,14 @@ class Session(msgspec.Struct, frozen=True):
     aside: str = ""
 
     @property
+    def step(self) -> str:
+        """What is still to be done, or nothing."""
+        return self.waits_for or (SET_UP if lacks_factor(Role(self.role), self.factors) else "")
+
+    @property
     def is_complete(self) -> bool:
         """Nothing is left to be done: its holder acts."""
-        return not self.waits_for and (self.acted_by is None or time.time() < self.acts_until)
+        return not self.step and (self.acted_by is None or time.time() < self.acts_until)
 
     @property
     def seen(self) -> datetime:
@@ -81,6 +90,16 @@ class Device:
 
     name: str
     address: str
+
+
+def needs_two(role: Role) -> bool:
+    """Whether the shop asks this role for two factors."""
+    return settings().staff_needs_two_factors and role in STAFF
+
+
+def lacks_factor(role: Role, factors: tuple[str, ...]) -> bool:
+    """Whether it asks for two and only the password was given. A passkey is two: it asks for a finger or a PIN."""
+    return needs_two(role) and set(factors) <= {"password"}
 
 
 class _Store:
@@ -121,7 +140,7 @@ def trouble() -> Unavailable:
 async def begin(user_id: UUID, role: Role, device: Device, *, factors: tuple[str, ...], waits_for: str = "") -> str:
     """A new session; returns its id, for the cookie alone. Raises `Unavailable`."""
     now = time.time()
-    lasts = settings().staff_session_hours * _HOUR if role in STAFF else settings().session_days * _DAY
+    lasts = _WAITS if waits_for else _lasts(role)
     session = Session(
         *(ids.new_id(), user_id, role.value, now, now, now, now + lasts),
         *(device.name, device.address, waits_for, factors),
@@ -129,9 +148,13 @@ async def begin(user_id: UUID, role: Role, device: Device, *, factors: tuple[str
     return await _keep_new(session)
 
 
+def _lasts(role: Role) -> float:
+    return settings().staff_session_hours * _HOUR if role in STAFF else settings().session_days * _DAY
+
+
 async def _keep_new(session: Session) -> str:
     token = f"{ACTING if session.acted_by else ''}{ids.new_token()}"
-    cache = _cache()
+    cache = store()
     number = await cache.set_in(
         *(_group(session.user_id), _key(token), msgspec.json.encode(session), _idle(session)),
         group_seconds=session.ends_at - time.time(),
@@ -175,12 +198,20 @@ async def _visit(key: str) -> Session | Unheard | None:
 async def renew(token: str, session: Session, *, factor: str = "", waits_for: str = "") -> str:
     """The same session under another id, with a factor proven just now. The old id opens nothing from here on.
 
-    For every step that gives more than there was: a second factor, a password given again. Raises `Unavailable`.
+    For every step that gives more than there was: a second factor, a password given again. Raises `Unavailable`, and
+    `Unauthenticated` when it has ended meanwhile or went on under another id: of two who renew it at once one does.
     """
+    now = time.time()
     factors = (*session.factors, factor) if factor and factor not in session.factors else session.factors
-    proven = msgspec.structs.replace(session, proven_at=time.time(), factors=factors, waits_for=waits_for)
-    fresh = await _keep_new(proven)
-    await end(token, session)
+    ends_at = now + _lasts(Role(session.role)) if session.waits_for and not waits_for else session.ends_at
+    fresh = await _keep_new(
+        msgspec.structs.replace(session, proven_at=now, factors=factors, waits_for=waits_for, ends_at=ends_at)
+    )
+    before = await store().take(_key(token))
+    if before is None or isinstance(before, Trouble):
+        await discard(fresh, session.user_id)
+        raise trouble() if before else Unauthenticated("You were signed out meanwhile; sign in again.")
+    await discard(token, session.user_id)
     return fresh
 
 
@@ -259,7 +290,7 @@ async def _newest_first(user_id: UUID) -> list[tuple[str, Session]]:
 
 
 async def _all_of(user_id: UUID) -> dict[str, Session]:
-    cache, group = _cache(), _group(user_id)
+    cache, group = store(), _group(user_id)
     keys = await cache.keys_in(group)
     if isinstance(keys, Trouble):
         raise trouble()
@@ -272,11 +303,12 @@ async def _all_of(user_id: UUID) -> dict[str, Session]:
 
 
 async def _end(user_id: UUID, keys: list[str]) -> None:
-    if not await _cache().delete_in(_group(user_id), *keys):
+    if not await store().delete_in(_group(user_id), *keys):
         raise trouble()
 
 
-def _cache() -> Cache:
+def store() -> Cache:
+    """Where sessions are, and what is asked of them meanwhile. Raises `Unavailable`."""
     if _Store.cache is None:
         raise trouble()
     return _Store.cache

@@ -17,6 +17,8 @@ OF_ACCOUNTS = (
     *("verify_email", "account_exists", "reset_password", "choose_password", "password_changed", "account_locked"),
     *("confirm_old_email", "confirm_new_email", "email_changed", "account_closed", "token_made"),
     *("export_ready", "erasure_asked", "erasure_canceled"),
+    *("two_factor_on", "two_factor_off", "recovery_codes_made", "recovery_code_used", "second_factor_failed"),
+    *("passkey_added", "passkey_removed"),
 )
 TEMPLATES = (
     *("order_confirmed", "order_shipped", "order_canceled", "payment_failed", "download_ready", "order_link"),

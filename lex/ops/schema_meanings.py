@@ -57,6 +57,11 @@ MEANINGS = {
     # people
     "password": "bcrypt hash; none for guests",
     "two_factor_enabled": "sign-in asks for a second factor",
+    "two_factor_step": "half minutes of the epoch at the last code taken: no earlier one is; none without an app",
+    "code_hash": "SHA-256 of the code and whose it is; the code itself is nowhere",
+    "credential_id": "what the passkey calls itself",
+    "public_key": "what its signatures are checked with (COSE)",
+    "sign_counter": "how often it says it was used; some say 0 always",
     "email_verified_at": "when the address was proven",
     "purpose": "what the key opens",
     "done_parts": "how many of its parts are written",

@@ -1,4 +1,4 @@
-"""`lex people appoint` and `reopen`, as they are typed."""
+"""`lex people appoint`, `reopen` and `password-only`, as they are typed."""
 
 import re
 
@@ -30,6 +30,7 @@ def test_the_first_of_the_staff_and_a_promotion(database_url: str) -> None:
         (("appoint", "iris@example.org", "--role", "user"), "There is no staff role “user”"),
         (("appoint", "nobody"), "not an e-mail address"),
         (("reopen", "iris@example.org"), "There is no closed account"),
+        (("password-only", "iris@example.org"), "No account with this address has a second factor"),
     ],
 )
 def test_what_cannot_be_done_is_said(words: tuple[str, ...], told: str) -> None:
@@ -46,3 +47,21 @@ def test_a_closed_account_is_opened_again(database_url: str) -> None:
         assert RUN.invoke(app, ["people", "reopen", "iris@example.org"]).exit_code == 0
         row = connection.execute("SELECT is_active FROM users").fetchone()
     assert row == (True,)
+
+
+@pytest.mark.usefixtures("own_shop")
+def test_whoever_lost_every_factor_comes_in_by_password_again(database_url: str) -> None:
+    RUN.invoke(app, ["people", "appoint", "iris@example.org"])
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE users SET two_factor_enabled = true, two_factor_step = 1, two_factor_secret = 'x'")
+        connection.execute("INSERT INTO recovery_codes (id, user_id, code_hash) SELECT uuid_v7(), id, 'x' FROM users")
+        connection.execute(
+            "INSERT INTO passkeys (id, user_id, name, credential_id, public_key)"
+            " SELECT uuid_v7(), id, 'x', 'x', 'x' FROM users"
+        )
+        assert RUN.invoke(app, ["people", "password-only", "IRIS@example.org"]).exit_code == 0
+        assert RUN.invoke(app, ["people", "password-only", "iris@example.org"]).exit_code == 1
+        left = "SELECT two_factor_enabled, (SELECT count(*) FROM passkeys), (SELECT count(*) FROM recovery_codes)"
+        assert connection.execute(f"{left} FROM users").fetchone() == (False, 0, 0)
+        jobs = "SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'end_sessions'"
+        assert connection.execute(jobs).fetchone() == (1,)

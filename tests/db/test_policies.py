@@ -24,7 +24,10 @@ WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NO
 """
 _OWN = "SELECT tablename, qual, with_check FROM pg_policies WHERE policyname = 'p_' || tablename || '_own' ORDER BY 1"
 #: What a customer reaches by no statement at all.
-CLOSED = {"account_tokens", "api_keys", "blind_tokens", "data_exports", "email_changes", "erasure_requests"}
+CLOSED = {
+    *("account_tokens", "api_keys", "blind_tokens", "data_exports", "email_changes", "erasure_requests"),
+    *("passkeys", "recovery_codes"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -139,11 +142,13 @@ def test_those_who_work_there_see_everything(peopled: Peopled, own: dict[str, st
         }
         assert counts(connection, readable) == all_of(peopled, readable)
     hidden = {
-        "lex_staff": {"account_tokens", "data_exports", "email_changes", "erasure_requests"},
+        "lex_staff": {
+            *("account_tokens", "data_exports", "email_changes", "erasure_requests", "passkeys", "recovery_codes"),
+        },
         "lex_worker": set(),
         "lex_ro": {
             *("account_tokens", "blind_tokens", "data_exports", "email_changes", "erasure_requests"),
-            *("idempotency_keys", "person_keys"),
+            *("idempotency_keys", "passkeys", "person_keys", "recovery_codes"),
         },
     }
     assert own.keys() - readable == hidden[role]

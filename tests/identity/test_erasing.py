@@ -138,6 +138,9 @@ def seed_everything(shop: Shop, user_id: UUID, order_id: UUID) -> None:
                VALUES (uuid_v7(), %(user)s, 'x', now() + interval '1 h') RETURNING id
            ) INSERT INTO account_tokens (id, user_id, email_change_id, purpose, token_hash, expires_at)
            SELECT uuid_v7(), %(user)s, id, 'confirm_new_email', 'x', now() + interval '1 h' FROM change""",
+        "INSERT INTO recovery_codes (id, user_id, code_hash) VALUES (uuid_v7(), %(user)s, 'x')",
+        """INSERT INTO passkeys (id, user_id, name, credential_id, public_key)
+           VALUES (uuid_v7(), %(user)s, 'x', 'x', 'x')""",
         """INSERT INTO idempotency_keys (id, actor_key, key, request_hash, user_id, locked_until, response_body)
            VALUES (uuid_v7(), 'user:' || %(user)s::text, 'k', 'x', NULL, now(), 'x')""",
     ):

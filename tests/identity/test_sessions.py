@@ -11,7 +11,7 @@ from redis import Redis
 
 from lex.core import ids
 from lex.core.actor import Role
-from lex.core.errors import Unavailable
+from lex.core.errors import Unauthenticated, Unavailable
 from lex.identity import sessions
 from lex.identity.sessions import SECOND_FACTOR, Device, Session
 
@@ -79,7 +79,24 @@ async def test_a_step_done_gives_another_id_and_the_old_one_opens_nothing() -> N
     assert await sessions.find(token) is None
     done = await found(fresh)
     assert (done.id, done.is_complete, done.factors) == (session.id, True, ("password", "totp"))
-    assert done.ends_at == session.ends_at
+    assert session.ends_at <= time.time() + 15 * 60
+    assert 59 * 86400 < done.ends_at - time.time() <= 60 * 86400
+    again = await sessions.renew(fresh, done, factor="passkey")
+    assert (await found(again)).ends_at == done.ends_at
+
+
+async def test_of_two_who_renew_it_one_does_and_one_that_ended_comes_back_to_nobody() -> None:
+    user_id = ids.new_id()
+    token = await begin(user_id)
+    session = await found(token)
+    await sessions.renew(token, session, factor="totp")
+    with pytest.raises(Unauthenticated):
+        await sessions.renew(token, session, factor="totp")
+    assert len(await sessions.list_of(user_id)) == 1
+    await sessions.end_all(user_id)
+    with pytest.raises(Unauthenticated):
+        await sessions.renew(token, session, factor="totp")
+    assert await sessions.list_of(user_id) == []
 
 
 async def test_all_of_somebody_end_but_those_that_are_kept() -> None:

@@ -1,9 +1,11 @@
 """Accounts, by many at once."""
 
+import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from lex.identity import codes
 from lex.identity.logins import FREE_OF_PAIR
 from tests.race.conftest import at_once, calm, statuses
 from tests.support.mails import link
@@ -55,3 +57,33 @@ async def test_a_burst_of_wrong_passwords_is_counted(shop: Shop) -> None:
     counted = shop.one("SELECT max(failures) AS n FROM sign_in_attempts")["n"]
     assert told[401] == counted >= FREE_OF_PAIR
     assert (await guess()).status_code == 429
+
+
+async def test_a_recovery_code_lets_in_once_and_a_burst_of_codes_is_counted(shop: Shop, web_home: Path) -> None:
+    address = "two@example.org"
+    await post(shop, "", email=address, password=PASSWORD)
+    await post(shop, "/verification", token=await token(shop, web_home, address, "verify"), password=PASSWORD)
+    secret = (await shop.client.post("/api/v1/account/two-factor/app", json={})).json()["secret"]
+    code = codes._totp(secret).generate(int(time.time())).decode()
+    answer = await shop.client.put("/api/v1/account/two-factor/app", json={"code": code, "password": PASSWORD})
+    recovery = answer.json()["recovery_codes"][0]
+
+    async def waiting() -> dict[str, str]:
+        shop.client.cookies.clear()
+        answer = await post(shop, "/sessions", email=address, password=PASSWORD)
+        shop.client.cookies.clear()
+        return {"Cookie": f"lex_session={answer.cookies['lex_session']}"}
+
+    async def give(text: str, headers: dict[str, str]) -> Any:
+        path = "/api/v1/account/sessions/second-factor"
+        return await shop.client.post(path, json={"code": text}, headers=headers)
+
+    held = [await waiting() for _ in range(4)]
+    assert statuses(await at_once(give(recovery, one) for one in held)) == {201: 1, 422: 3}
+    shop.client.cookies.clear()
+    shop.db.execute("DELETE FROM sign_in_attempts")
+    one = await waiting()
+    assert statuses(await at_once(give("000000", one) for _ in range(25))) == {
+        422: FREE_OF_PAIR,
+        429: 25 - FREE_OF_PAIR,
+    }

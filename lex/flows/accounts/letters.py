@@ -15,6 +15,7 @@ _KEYED = {
     "reset_password": (Purpose.RESET_PASSWORD, "reset"),
     "choose_password": (Purpose.RESET_PASSWORD, "reset"),
     "account_exists": (Purpose.RESET_PASSWORD, "reset"),
+    "second_factor_failed": (Purpose.RESET_PASSWORD, "reset"),
     "account_locked": (Purpose.UNLOCK, "unlock"),
     "confirm_old_email": (Purpose.CONFIRM_OLD_EMAIL, "email/old"),
     "confirm_new_email": (Purpose.CONFIRM_NEW_EMAIL, "email/new"),

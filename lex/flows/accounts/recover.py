@@ -14,7 +14,7 @@ from lex.flows.adopt_orders import adopt_orders
 from lex.identity import accounts, passwords
 from lex.identity.ciphers import blind_indexes, normal_email
 from lex.identity.commands import checked_email
-from lex.identity.logins import Attempt, note_success
+from lex.identity.logins import end_waits
 from lex.identity.tokens import Purpose, open_token, use_token
 from lex.notifications.commands import notify
 
@@ -58,7 +58,7 @@ async def reset_password(actor: Actor, token: str, password: str) -> None:
         opened = await use_token(session, Purpose.RESET_PASSWORD, token)
         await note_verified(session, opened.user_id)
         await accounts.set_password(session, opened.user_id, kept)
-        await note_success(session, Attempt.of(profile.email, actor.address))
+        await end_waits(session, profile.email, actor.address)
         await note(session, Event.PASSWORD_RESET, opened.user_id)
         await end_ways_in(session, opened.user_id)
         await notify(session, user_id=opened.user_id, order_id=None, template="password_changed", data={})
@@ -74,7 +74,7 @@ async def unlock_account(actor: Actor, token: str) -> None:
     async def work(session: Session) -> None:
         opened = await use_token(session, Purpose.UNLOCK, token)
         profile = await accounts.get_profile(session, opened.user_id)
-        await note_success(session, Attempt.of(profile.email, actor.address))
+        await end_waits(session, profile.email, actor.address)
         await note(session, Event.ACCOUNT_UNLOCKED, opened.user_id)
 
     await transact(lex_for(actor), work)

@@ -20,7 +20,7 @@ from lex.identity import accounts, logins, passwords, sessions
 from lex.identity.commands import checked_email
 from lex.identity.logins import Attempt, Login, WrongCredentials, find_login, note_failure
 from lex.identity.policy import demand_owner
-from lex.identity.sessions import SECOND_FACTOR, Device
+from lex.identity.sessions import SECOND_FACTOR, SET_UP, Device
 from lex.notifications.commands import notify
 
 #: Mails about a locked account that go out within an hour.
@@ -113,7 +113,7 @@ async def admit(
     except BaseException:
         await sessions.discard(token, user_id)
         raise
-    return Admitted(token, user_id, role, waits_for)
+    return Admitted(token, user_id, role, waits_for or (SET_UP if sessions.lacks_factor(role, ()) else ""))
 
 
 async def carry_cart(actor: Actor, user_id: UUID, guest_cart_id: UUID | None) -> OwnCart | None:

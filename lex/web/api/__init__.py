@@ -10,6 +10,8 @@ from lex.web.api import (
     account_changes,
     account_data,
     account_details,
+    account_factors,
+    account_passkeys,
     api_keys,
     cart_coupons,
     carts,
@@ -28,8 +30,8 @@ from lex.web.api import (
 from lex.web.kit.api_calls import admit_call
 
 _MODULES = (
-    *(catalog, search, carts, cart_coupons, checkout, orders, downloads, account, account_changes),
-    *(account_addresses, account_details, account_data, api_keys),
+    *(catalog, search, carts, cart_coupons, checkout, orders, downloads, account, account_changes, account_factors),
+    *(account_passkeys, account_addresses, account_details, account_data, api_keys),
     *(staff_orders, staff_coupons, staff_people, staff_audit, webhooks),
 )
 

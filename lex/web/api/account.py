@@ -71,7 +71,8 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class SignedIn(msgspec.Struct, frozen=True):
-    """Who is signed in. `waits_for` names the step that is still to be done (`second_factor`), or is null."""
+    """Who is signed in. `waits_for` names the step that is still to be done: `second_factor`,
+    `second_factor_set_up` for staff who need one and have none; else it is null."""
 
     user_id: UUID
     role: str
@@ -89,7 +90,7 @@ class SessionView(msgspec.Struct, frozen=True):
     is_this: bool
 
 
-_SIGNED_IN = {201: ResponseSpec(SignedIn, description="Signed in; the session is a cookie.")}
+SIGNED_IN = {201: ResponseSpec(SignedIn, description="Signed in; the session is a cookie.")}
 _MAILED = Accepted("If it can be, a mail with a link is on its way.")
 
 
@@ -115,14 +116,14 @@ async def create(request: Request[Any, Any, Any], data: JSONBody[NewAccount], ac
     tags=["account"],
     operation_id="verifyEmail",
     summary="Confirm the address and sign in",
-    responses={**_SIGNED_IN, **problems(410, 429)},
+    responses={**SIGNED_IN, **problems(410, 429)},
 )
 async def verify(
     request: Request[Any, Any, Any], data: JSONBody[KeyAndPassword], actor: CurrentActor
 ) -> Response[SignedIn]:
     """With the key of the mail's link and the password chosen at sign-up."""
     await rates.count_for_accounts("link", request)
-    return await _entered(request, actor, await verify_email(actor, data.token, data.password, device_of(request)))
+    return await entered(request, actor, await verify_email(actor, data.token, data.password, device_of(request)))
 
 
 @post(
@@ -131,17 +132,18 @@ async def verify(
     tags=["account"],
     operation_id="signIn",
     summary="Sign in",
-    responses={**_SIGNED_IN, **problems(401, 429)},
+    responses={**SIGNED_IN, **problems(401, 429)},
 )
 async def enter(
     request: Request[Any, Any, Any], data: JSONBody[Credentials], actor: CurrentActor
 ) -> Response[SignedIn]:
     """One answer for a wrong password, an address without an account and one that is not confirmed."""
     await rates.count_for_accounts("sign-in", request)
-    return await _entered(request, actor, await sign_in(actor, data.email, data.password, device_of(request)))
+    return await entered(request, actor, await sign_in(actor, data.email, data.password, device_of(request)))
 
 
-async def _entered(request: Request[Any, Any, Any], actor: Actor, admitted: Admitted) -> Response[SignedIn]:
+async def entered(request: Request[Any, Any, Any], actor: Actor, admitted: Admitted) -> Response[SignedIn]:
+    """The session of whom was admitted, as a cookie; the one before ends."""
     before = await current_session(request)
     if before is not None:
         await make_way(actor, session_token(request), before)

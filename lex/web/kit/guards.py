@@ -12,10 +12,20 @@ from lex.core.errors import Forbidden, Refusal, Unauthenticated
 from lex.core.settings import settings
 from lex.identity import sessions
 from lex.identity.policy import OwnScope, Permission, demand_owner, permits
-from lex.web.kit.actors import are_sessions_gone, current_actor
+from lex.web.kit.actors import are_sessions_gone, current_actor, current_session
 from lex.web.kit.csrf import own_form
 
-__all__ = ["as_buyer", "by_any_session", "by_session", "declared", "own_form", "public", "requires", "signed_in"]
+__all__ = [
+    "as_buyer",
+    "by_any_session",
+    "by_session",
+    "declared",
+    "may_set_up",
+    "own_form",
+    "public",
+    "requires",
+    "signed_in",
+]
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -112,6 +122,16 @@ async def by_any_session(connection: Connection, _: BaseRouteHandler) -> None:
         raise _unknown(connection, "Sign in first; this takes a session, not an API key.")
 
 
+async def may_set_up(connection: Connection, _: BaseRouteHandler) -> None:
+    """`guards=[may_set_up]`: as `by_session`, and for staff who come to set up the second factor that is asked of them.
+
+    Raises `Unauthenticated`, and `Unavailable` while sessions cannot be looked for.
+    """
+    session = None if connection.headers.get("authorization") else await current_session(connection)
+    if session is None or session.step not in ("", sessions.SET_UP):
+        raise _unknown(connection, "Sign in first; this takes a session, not an API key.")
+
+
 async def public(_: Connection, __: BaseRouteHandler) -> None:
     """`guards=[public]`: for everybody. What belongs to somebody is found by the token or key of its owner only."""
 
@@ -123,7 +143,7 @@ def declared(guards: Any) -> Permission | str | None:
         guard = getattr(guard, "func", guard)
         if isinstance(guard, Requires):
             return guard.permission
-        if guard in (signed_in, by_session, by_any_session):
+        if guard in (signed_in, by_session, by_any_session, may_set_up):
             return "signed in"
         if guard in (public, own_form, as_buyer):
             return "public"

@@ -29,6 +29,7 @@ OF_ACCOUNTS = {
     "sign-up": "most_sign_ups",
     "forgot": "most_forgotten",
     "link": "most_links",
+    "challenge": "most_challenges",
 }
 #: Searches that one process counts at once: counting costs a fifth of what it is to hold back.
 _SEARCHES_AT_ONCE = 10

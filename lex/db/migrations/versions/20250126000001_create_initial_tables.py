@@ -63,6 +63,7 @@ CREATE TABLE users (
     password text,
     two_factor_enabled boolean DEFAULT false NOT NULL,
     two_factor_secret bytea,
+    two_factor_step bigint,
     first_name bytea,
     last_name bytea,
     phone bytea,

@@ -74,7 +74,8 @@ BEGIN
         'sign_up', 'sign_in', 'sign_in_failed', 'sign_out', 'session_ended', 'password_changed', 'password_reset',
         'email_verified', 'email_change_asked', 'email_changed', 'account_unlocked', 'account_closed',
         'account_opened', 'staff_appointed', 'role_changed', 'acting_started', 'acting_ended', 'enable_two_factor',
-        'disable_two_factor', 'use_recovery_code', 'make_token', 'revoke_token', 'use_ended_token'
+        'disable_two_factor', 'use_recovery_code', 'make_recovery_codes', 'add_passkey', 'remove_passkey',
+        'second_factor_given', 'second_factor_failed', 'make_token', 'revoke_token', 'use_ended_token'
     ]) THEN
         RAISE EXCEPTION '“%” is nothing to record; the change of a row is told by the database itself', left(action, 40)
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'audit_logs', CONSTRAINT = 'ck_audit_logs_action';

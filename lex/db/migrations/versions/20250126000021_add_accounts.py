@@ -1,4 +1,4 @@
-"""Accounts: keys that mails carry, changes of e-mail, attempts to sign in, and the one door a sign-in goes through.
+"""Accounts: keys that mails carry, changes of e-mail, second factors, attempts, and the one door of a sign-in.
 
 Revision ID: 20250126000021
 Revises: 20250126000020
@@ -54,6 +54,33 @@ CREATE TABLE account_tokens (
 CREATE INDEX idx_account_tokens_user_id ON account_tokens (user_id);
 CREATE INDEX idx_account_tokens_email_change_id ON account_tokens (email_change_id);
 
+CREATE TABLE recovery_codes (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    code_hash bytea NOT NULL,
+    used_at timestamptz,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_recovery_codes PRIMARY KEY (id),
+    CONSTRAINT uq_recovery_codes_user_id_code_hash UNIQUE (user_id, code_hash),
+    CONSTRAINT fk_recovery_codes_users FOREIGN KEY (user_id) REFERENCES users (id)
+);
+
+CREATE TABLE passkeys (
+    id uuid NOT NULL,
+    user_id uuid NOT NULL,
+    name bytea NOT NULL,
+    credential_id bytea NOT NULL,
+    public_key bytea NOT NULL,
+    sign_counter bigint DEFAULT 0 NOT NULL,
+    last_used_at timestamptz,
+    created_at timestamptz DEFAULT now() NOT NULL,
+    CONSTRAINT pk_passkeys PRIMARY KEY (id),
+    CONSTRAINT uq_passkeys_credential_id UNIQUE (credential_id),
+    CONSTRAINT fk_passkeys_users FOREIGN KEY (user_id) REFERENCES users (id),
+    CONSTRAINT ck_passkeys_sign_counter CHECK (sign_counter >= 0)
+);
+CREATE INDEX idx_passkeys_user_id ON passkeys (user_id);
+
 CREATE TABLE sign_in_attempts (
     subject bytea NOT NULL,
     failures integer DEFAULT 0 NOT NULL,
@@ -70,7 +97,12 @@ ALTER TABLE sign_in_attempts ENABLE ALWAYS TRIGGER tr_sign_in_attempts_touch;
 """
 
 #: table → secret columns
-AUDITED = {"account_tokens": "token_hash", "email_changes": ""}
+AUDITED = {
+    "account_tokens": "token_hash",
+    "email_changes": "",
+    "passkeys": "credential_id,public_key",
+    "recovery_codes": "code_hash",
+}
 AUDIT = """
 CREATE TRIGGER tr_{0}_audit AFTER INSERT OR DELETE ON {0}
     FOR EACH ROW EXECUTE FUNCTION audit_row('{0}', '{{{1}}}', '{{}}', '{{id}}');
@@ -80,8 +112,11 @@ CREATE TRIGGER tr_{0}_audit_update AFTER UPDATE ON {0}
 ALTER TABLE {0} ENABLE ALWAYS TRIGGER tr_{0}_audit, ENABLE ALWAYS TRIGGER tr_{0}_audit_update;
 """
 
-# Customers and staff have no right on any of them: what a mail's key opens is done by Lex itself.
-RIGHTS = "GRANT SELECT, INSERT, UPDATE, DELETE ON account_tokens, email_changes, sign_in_attempts TO lex_worker"
+# Customers and staff have no right on any of them: what a mail's key or a second factor opens is done by Lex itself.
+RIGHTS = """
+GRANT SELECT, INSERT, UPDATE, DELETE
+ON account_tokens, email_changes, passkeys, recovery_codes, sign_in_attempts TO lex_worker
+"""
 MINE = "user_id = (SELECT nullif(current_setting('lex.user_id', true), '')::uuid)"
 POLICIES = """
 ALTER TABLE {0} ENABLE ROW LEVEL SECURITY;
@@ -144,7 +179,7 @@ DROP = """
 DROP TRIGGER tr_users_sessions ON users;
 DROP FUNCTION end_sessions();
 DROP FUNCTION find_login(bytea[], bytea[], bytea[], bytea[], timestamptz);
-DROP TABLE account_tokens, email_changes, sign_in_attempts;
+DROP TABLE account_tokens, email_changes, passkeys, recovery_codes, sign_in_attempts;
 """
 
 

@@ -9,14 +9,20 @@ from lex.web.storefront.account import (
     notifications,
     orders,
     overview,
+    passkeys,
     recover,
+    second_step,
     security,
     sign_in,
     sign_up,
     tokens,
+    two_factor,
 )
 
-_PARTS = (sign_in, sign_up, recover, overview, orders, addresses, details, notifications, security, tokens, data)
+_PARTS = (
+    *(sign_in, second_step, sign_up, recover, overview, orders, addresses, details, notifications),
+    *(security, two_factor, passkeys, tokens, data),
+)
 
 
 def account_routes() -> list[Any]:

@@ -10,6 +10,8 @@ from lex.core.actor import Actor, Role
 from lex.core.errors import FieldError, Refusal
 from lex.flows.accounts.ending import make_way
 from lex.flows.accounts.sign_in import Admitted, carry_cart
+from lex.identity.passkeys import home
+from lex.identity.sessions import SET_UP
 from lex.web.kit.actors import current_session, session_token
 from lex.web.kit.basket import Basket, find_basket, keep
 from lex.web.kit.signing import keep_session, local_path
@@ -19,6 +21,7 @@ from lex.web.storefront.visitor import see_other
 
 HEADERS = {"Cache-Control": "private, no-store", "X-Robots-Tag": "noindex"}
 SECOND_STEP = "/account/sign-in/second-factor"
+TWO_FACTOR = "/account/security/two-factor"
 
 
 async def show(
@@ -55,6 +58,25 @@ async def show_form(
     )
 
 
+async def show_sign_in_form(
+    request: Request[Any, Any, Any],
+    wanted: str,
+    form: Mapping[str, str] | None = None,
+    refusal: Refusal | None = None,
+    *,
+    done: str = "",
+) -> Response[Any]:
+    """The page to sign in at, by password or passkey; it leads on to `wanted`."""
+    return await show(request, "sign_in", form, refusal, wanted=wanted, done=done, passkey_host=home()[0])
+
+
+def way_on(step: str, wanted: str) -> str:
+    """Where somebody goes on: first where the step is done that is still to come."""
+    if step == SET_UP:
+        return TWO_FACTOR
+    return f"{SECOND_STEP}?{urlencode({'next': local_path(wanted)})}" if step else local_path(wanted)
+
+
 async def enter(request: Request[Any, Any, Any], actor: Actor, admitted: Admitted, wanted: str) -> Response[Any]:
     """Somebody is in: the browser gets the session's id, what it was signed in with before ends, the cart comes along.
 
@@ -63,10 +85,8 @@ async def enter(request: Request[Any, Any, Any], actor: Actor, admitted: Admitte
     before = await current_session(request)
     if before is not None:
         await make_way(actor, session_token(request), before)
-    if admitted.waits_for:
-        answer = see_other(f"{SECOND_STEP}?{urlencode({'next': local_path(wanted)})}")
-    else:
-        answer = see_other(local_path(wanted))
+    answer = see_other(way_on(admitted.waits_for, wanted))
+    if not admitted.waits_for:
         await bring_cart(request, actor, admitted, answer)
     keep_session(answer, admitted.token, admitted.role)
     return answer

@@ -13,6 +13,7 @@ from lex.db.session import transact
 from lex.flows.accounts.acting import lex_for
 from lex.flows.accounts.change import ask_email_change, change_password, close_account
 from lex.flows.accounts.ending import sign_out_elsewhere, sign_out_there
+from lex.flows.accounts.factors import factors_of
 from lex.identity import accounts, sessions
 from lex.web.kit.actors import held_session, session_token
 from lex.web.kit.forms import read_form
@@ -46,8 +47,9 @@ async def _show(
     held = await held_session(request)
     profile = await transact(lex_for(actor), lambda session: accounts.get_profile(session, held.user_id))
     devices = await sessions.list_of(held.user_id)
+    found = await factors_of(actor, held.user_id)
     done = request.query_params.get("done", "")
-    facts = {"profile": profile, "devices": devices, "held": held, "done": done, "part": part}
+    facts = {"profile": profile, "factors": found, "devices": devices, "held": held, "done": done, "part": part}
     return await show(request, "security", form, refusal, **facts)
 
 

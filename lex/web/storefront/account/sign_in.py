@@ -14,7 +14,7 @@ from lex.web.kit.guards import own_form, public
 from lex.web.kit.inputs import CurrentActor
 from lex.web.kit.rates import count_for_accounts
 from lex.web.kit.signing import device_of, forget_session, local_path
-from lex.web.storefront.account.pages import enter, show
+from lex.web.storefront.account.pages import enter, show_sign_in_form, way_on
 from lex.web.storefront.visitor import see_other
 
 
@@ -24,7 +24,10 @@ async def show_sign_in(request: Request[Any, Any, Any], actor: CurrentActor) -> 
     wanted = local_path(request.query_params.get("next", ""))
     if actor.user_id is not None:
         return see_other(wanted)
-    return await show(request, "sign_in", wanted=wanted, done=request.query_params.get("done", ""))
+    held = await current_session(request)
+    if held is not None and held.step:
+        return see_other(way_on(held.step, wanted))
+    return await show_sign_in_form(request, wanted, done=request.query_params.get("done", ""))
 
 
 @post("/account/sign-in", guards=[own_form], include_in_schema=False)
@@ -36,7 +39,7 @@ async def enter_password(request: Request[Any, Any, Any], actor: CurrentActor) -
         await count_for_accounts("sign-in", request)
         admitted = await sign_in(actor, form.get("email", ""), form.get("password", ""), device_of(request))
     except Refusal as refusal:
-        return await show(request, "sign_in", form, refusal, wanted=wanted, done="")
+        return await show_sign_in_form(request, wanted, form, refusal)
     return await enter(request, actor, admitted, wanted)
 
 

@@ -1,0 +1,325 @@
+"""Passkeys (WebAuthn): what browsers are asked for, what their answers prove, and where the public halves are kept.
+
+One asks for a finger, a face or a PIN itself (user verification), so it stands for two factors and needs no name: the
+device finds it by the shop's address. That address is the setting's, never the request's. The database's part takes a
+session and never commits; the challenges are in `pending`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Any, LiteralString
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from webauthn import (
+    generate_authentication_options,
+    generate_registration_options,
+    verify_authentication_response,
+    verify_registration_response,
+)
+from webauthn.helpers import base64url_to_bytes, options_to_json_dict
+from webauthn.helpers.structs import (
+    AuthenticatorSelectionCriteria,
+    PublicKeyCredentialDescriptor,
+    ResidentKeyRequirement,
+    UserVerificationRequirement,
+)
+
+from lex.core import clock, ids
+from lex.core.errors import Invalid, NotFound, Refusal, Unauthenticated
+from lex.core.settings import settings
+from lex.core.texts import fault_in_writing
+from lex.db import sql
+from lex.db.session import Session
+from lex.identity.queries import get_cipher
+
+LONGEST_NAME, LONGEST_ANSWER = 60, 20_000
+#: Of one account.
+MOST = 20
+_MILLISECONDS = 300_000
+
+_LIST: LiteralString = """
+SELECT id, name, credential_id, last_used_at, created_at FROM passkeys WHERE user_id = %(user_id)s ORDER BY id
+"""
+
+_FIND: LiteralString = """
+SELECT p.id, p.user_id, p.public_key, p.sign_counter, u.role FROM passkeys p JOIN users u ON u.id = p.user_id
+WHERE p.credential_id = %(credential_id)s AND u.is_active AND u.deleted_at IS NULL
+"""
+
+_ADD: LiteralString = """
+INSERT INTO passkeys (id, user_id, name, credential_id, public_key, sign_counter)
+VALUES (%(id)s, %(user_id)s, %(name)s, %(credential_id)s, %(public_key)s, %(sign_counter)s)
+"""
+
+_RENAME: LiteralString = "UPDATE passkeys SET name = %(name)s WHERE id = %(id)s AND user_id = %(user_id)s"
+
+_REMOVE: LiteralString = "DELETE FROM passkeys WHERE id = %(id)s AND user_id = %(user_id)s"
+
+_REMOVE_ALL: LiteralString = "DELETE FROM passkeys WHERE user_id = %(user_id)s"
+
+# Of two answers that say the same count one gets in; what was proven of the account must still be so.
+_ADMIT: LiteralString = """
+WITH used AS (
+    UPDATE passkeys SET sign_counter = %(sign_counter)s, last_used_at = %(now)s
+    WHERE id = %(id)s AND sign_counter = %(before)s RETURNING user_id
+), admitted AS (
+    UPDATE users u SET last_login_at = %(now)s FROM used
+    WHERE u.id = used.user_id AND u.role = %(role)s AND u.is_active AND u.email_verified_at IS NOT NULL
+      AND u.deleted_at IS NULL
+    RETURNING u.id
+)
+SELECT record_audit('sign_in', 'users', id::text, %(details)s) FROM admitted
+"""
+
+
+class PasskeyRefused(Refusal):
+    """What the browser sent proves no passkey that can be added."""
+
+    status = 422
+    code = "passkey_refused"
+
+    def __init__(self) -> None:
+        super().__init__("This passkey could not be added: it took too long, or it is of another page. Try again.")
+
+
+class WrongPasskey(Unauthenticated):
+    """One answer for a passkey that is not known, was answered before, or is of an account that is closed."""
+
+    code = "wrong_passkey"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This passkey does not sign in here: it was removed, or it took too long. Try again, or use your password."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Passkey:
+    """One as its owner sees it."""
+
+    id: UUID
+    name: str
+    credential_id: bytes
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    id: UUID
+    name: bytes
+    credential_id: bytes
+    last_used_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One by what it calls itself, and the account it signs in to."""
+
+    id: UUID
+    user_id: UUID
+    public_key: bytes
+    sign_counter: int
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """The public half of a new one."""
+
+    credential_id: bytes
+    public_key: bytes
+    sign_counter: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a browser sent, taken apart: nothing of it is proven yet."""
+
+    credential: dict[str, Any]
+    credential_id: bytes
+    challenge: bytes
+
+
+def home() -> tuple[str, str]:
+    """The host passkeys belong to, and the origin of its pages. Browsers know no passkeys of bare addresses, so a
+    shop served at one of this machine's is `localhost`."""
+    address = urlsplit(settings().address)
+    host = address.hostname or ""
+    try:
+        if ip_address(host).is_loopback or ip_address(host).is_unspecified:
+            return "localhost", f"{address.scheme}://localhost" + (f":{address.port}" if address.port else "")
+    except ValueError:  # a name
+        pass
+    is_usual = address.port in (None, 443 if address.scheme == "https" else 80)
+    shown = f"[{host}]" if ":" in host else host
+    return host, f"{address.scheme}://{shown}" + ("" if is_usual else f":{address.port}")
+
+
+def asked_to_make(challenge: bytes, user_id: UUID, email: str, known: list[Passkey]) -> dict[str, Any]:
+    """What a browser is asked to make a passkey by; not on a device that has one of this account."""
+    return options_to_json_dict(
+        generate_registration_options(
+            rp_id=home()[0],
+            rp_name=settings().shop_name,
+            user_id=user_id.bytes,
+            user_name=email,
+            challenge=challenge,
+            timeout=_MILLISECONDS,
+            authenticator_selection=AuthenticatorSelectionCriteria(
+                resident_key=ResidentKeyRequirement.REQUIRED, user_verification=UserVerificationRequirement.REQUIRED
+            ),
+            exclude_credentials=[PublicKeyCredentialDescriptor(id=one.credential_id) for one in known],
+        )
+    )
+
+
+def asked_to_sign(challenge: bytes) -> dict[str, Any]:
+    """What a browser is asked to sign in by: any passkey of this shop."""
+    return options_to_json_dict(
+        generate_authentication_options(
+            rp_id=home()[0],
+            challenge=challenge,
+            timeout=_MILLISECONDS,
+            user_verification=UserVerificationRequirement.REQUIRED,
+        )
+    )
+
+
+def read_answer(text: str) -> Answer | None:
+    """What a browser sent, as JSON; None for what is no such thing."""
+    if len(text) > LONGEST_ANSWER:
+        return None
+    try:
+        credential = json.loads(text)
+        told = json.loads(base64url_to_bytes(credential["response"]["clientDataJSON"]))
+        return Answer(credential, base64url_to_bytes(credential["rawId"]), base64url_to_bytes(told["challenge"]))
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        return None
+
+
+def made_by(answer: Answer) -> Made | None:
+    """The new passkey, when the answer proves one for this shop. That its challenge was asked is another's to see."""
+    try:
+        proven = verify_registration_response(
+            credential=answer.credential,
+            expected_challenge=answer.challenge,
+            expected_rp_id=home()[0],
+            expected_origin=home()[1],
+            require_user_verification=True,
+        )
+    except Exception:  # whatever a stranger's bytes make of the library: nothing is proven
+        return None
+    return Made(proven.credential_id, proven.credential_public_key, proven.sign_count)
+
+
+def signed_by(answer: Answer, known: Known) -> int | None:
+    """How often the passkey says it was used, when the answer is signed by it for this shop and that is more often
+    than before; else None. Those that do not count say 0 always."""
+    handle = answer.credential["response"].get("userHandle")
+    try:
+        if handle and base64url_to_bytes(handle) != known.user_id.bytes:
+            return None
+        proven = verify_authentication_response(
+            credential=answer.credential,
+            expected_challenge=answer.challenge,
+            expected_rp_id=home()[0],
+            expected_origin=home()[1],
+            credential_public_key=known.public_key,
+            credential_current_sign_count=known.sign_counter,
+            require_user_verification=True,
+        )
+    except Exception:  # whatever a stranger's bytes make of the library: nothing is proven
+        return None
+    return proven.new_sign_count
+
+
+def checked_name(name: str, field: str = "name") -> str:
+    """What somebody calls a passkey. Raises `Invalid`."""
+    if not name.strip():
+        raise Invalid(field, "Give the passkey a name you know it by, such as “telephone”.", code="missing")
+    if fault := fault_in_writing(name, longest=LONGEST_NAME):
+        raise Invalid(field, fault, code="text")
+    return name.strip()
+
+
+async def list_passkeys(session: Session, user_id: UUID) -> list[Passkey]:
+    """Somebody's, oldest first."""
+    rows = await sql.fetch_all(session, _LIST, _Row, user_id=user_id)
+    if not rows:
+        return []
+    cipher = await get_cipher(session, user_id)
+    return [
+        Passkey(
+            row.id,
+            cipher.open("passkeys.name", row.id, row.name),
+            row.credential_id,
+            row.last_used_at,
+            row.created_at,
+        )
+        for row in rows
+    ]
+
+
+async def find_passkey(session: Session, credential_id: bytes) -> Known | None:
+    """The passkey of an open account by what it calls itself."""
+    return await sql.fetch_one(session, _FIND, Known, credential_id=credential_id)
+
+
+async def add_passkey(session: Session, user_id: UUID, name: str, made: Made) -> UUID:
+    """Keep a new one. Raises `Conflict` (`passkey_taken`)."""
+    passkey_id, cipher = ids.new_id(), await get_cipher(session, user_id)
+    await sql.execute(
+        session,
+        _ADD,
+        id=passkey_id,
+        user_id=user_id,
+        name=cipher.seal("passkeys.name", passkey_id, name),
+        credential_id=made.credential_id,
+        public_key=made.public_key,
+        sign_counter=made.sign_counter,
+    )
+    return passkey_id
+
+
+async def rename_passkey(session: Session, user_id: UUID, passkey_id: UUID, name: str) -> None:
+    """Call it otherwise. Raises `NotFound`."""
+    sealed = (await get_cipher(session, user_id)).seal("passkeys.name", passkey_id, name)
+    if not await sql.execute(session, _RENAME, id=passkey_id, user_id=user_id, name=sealed):
+        raise no_passkey()
+
+
+async def remove_passkey(session: Session, user_id: UUID, passkey_id: UUID) -> None:
+    """It signs in no more. Raises `NotFound`."""
+    if not await sql.execute(session, _REMOVE, id=passkey_id, user_id=user_id):
+        raise no_passkey()
+
+
+async def remove_all(session: Session, user_id: UUID) -> None:
+    """None of theirs signs in any more."""
+    await sql.execute(session, _REMOVE_ALL, user_id=user_id)
+
+
+def no_passkey() -> NotFound:
+    """It is not there, or somebody else's."""
+    return NotFound("Your account has no such passkey.", code="passkey_not_found")
+
+
+async def admit(session: Session, known: Known, sign_counter: int, details: Mapping[str, Any]) -> bool:
+    """Write down a sign-in, for the audit too; whether passkey and account still are what was proven."""
+    entry: UUID | None = await sql.fetch_value(
+        session,
+        _ADMIT,
+        id=known.id,
+        before=known.sign_counter,
+        sign_counter=sign_counter,
+        role=known.role,
+        now=clock.real_now(),
+        details=sql.json(dict(details)),
+    )
+    return entry is not None
