@@ -51,7 +51,9 @@ def test_a_customers_connection_cannot(people: tuple[str, Row, Row], what: str, 
 
 
 @pytest.mark.parametrize("role", ["lex_staff", "lex_ro"])
-@pytest.mark.parametrize("table", ["account_tokens", "email_changes", "sign_in_attempts"])
+@pytest.mark.parametrize(
+    "table", ["account_tokens", "data_exports", "email_changes", "erasure_requests", "sign_in_attempts"]
+)
 def test_nor_can_those_who_work_there_or_read(people: tuple[str, Row, Row], role: str, table: str) -> None:
     with connect_as(role, people[0]) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(f"SELECT * FROM {table}".encode())
