@@ -63,7 +63,7 @@ AGED: tuple[Aged, ...] = (
         "expires_at < %(before)s AND NOT EXISTS (SELECT FROM account_tokens t"
         " WHERE t.email_change_id = email_changes.id AND t.user_id = email_changes.user_id)",
     ),
-    Aged("data_exports", "keep_token_days", "status = 'removed' AND updated_at < %(before)s"),
+    Aged("data_exports", "keep_token_days", "status = 'removed' AND expires_at < %(before)s"),
     Aged("erasure_requests", "keep_token_days", "ended_at < %(before)s"),
     Aged("idempotency_keys", "keep_token_days", "expires_at < %(before)s"),
 )

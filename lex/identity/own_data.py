@@ -39,12 +39,14 @@ UPDATE data_exports SET status = 'working', done_parts = 0
 WHERE id = %(id)s AND status IN ('waiting', 'working') AND expires_at > %(now)s RETURNING {_COLUMNS}
 """
 
-_ADVANCE: LiteralString = "UPDATE data_exports SET done_parts = %(done)s WHERE id = %(id)s AND status = 'working'"
+_ADVANCE: LiteralString = """
+UPDATE data_exports SET done_parts = %(done)s WHERE id = %(id)s AND user_id = %(user_id)s AND status = 'working'
+"""
 
 _READY: LiteralString = """
 UPDATE data_exports SET status = 'ready', done_parts = all_parts, size_bytes = %(size)s, ready_at = %(now)s,
        expires_at = %(expires_at)s
-WHERE id = %(id)s AND status = 'working' AND expires_at > %(now)s
+WHERE id = %(id)s AND user_id = %(user_id)s AND status = 'working' AND expires_at > %(now)s
 """
 
 _DUE: LiteralString = f"""
@@ -53,7 +55,9 @@ WHERE status <> 'removed' AND expires_at <= %(now)s AND (user_id = %(user_id)s O
 ORDER BY expires_at LIMIT 500
 """
 
-_REMOVED: LiteralString = "UPDATE data_exports SET status = 'removed' WHERE id = %(id)s"
+_REMOVED: LiteralString = """
+UPDATE data_exports SET status = 'removed' WHERE id = %(id)s AND user_id = %(user_id)s
+"""
 
 _ASK: LiteralString = """
 INSERT INTO erasure_requests (id, user_id, due_at) VALUES (%(id)s, %(user_id)s, %(due_at)s)
@@ -74,7 +78,7 @@ WHERE status = 'waiting' AND due_at <= %(now)s AND (id = %(id)s OR %(id)s::uuid 
 """
 
 _IS_WAITING: LiteralString = """
-SELECT true FROM erasure_requests WHERE id = %(id)s AND status = 'waiting' FOR UPDATE
+SELECT true FROM erasure_requests WHERE id = %(id)s AND user_id = %(user_id)s AND status = 'waiting' FOR UPDATE
 """
 
 
@@ -144,15 +148,15 @@ async def begin_export(session: Session, export_id: UUID) -> Export | None:
     return await sql.fetch_one(session, _BEGIN, Export, id=export_id, now=clock.real_now())
 
 
-async def advance_export(session: Session, export_id: UUID, done: int) -> None:
+async def advance_export(session: Session, export: Export, done: int) -> None:
     """How many of its parts are done."""
-    await sql.execute(session, _ADVANCE, id=export_id, done=done)
+    await sql.execute(session, _ADVANCE, id=export.id, user_id=export.user_id, done=done)
 
 
-async def finish_export(session: Session, export_id: UUID, size: int, expires_at: datetime) -> bool:
+async def finish_export(session: Session, export: Export, size: int, expires_at: datetime) -> bool:
     """It can be fetched from here on; False when it was given up meanwhile."""
     params = {"size": size, "now": clock.real_now(), "expires_at": expires_at}
-    return await sql.execute(session, _READY, id=export_id, **params) == 1
+    return await sql.execute(session, _READY, id=export.id, user_id=export.user_id, **params) == 1
 
 
 async def list_expired(session: Session, user_id: UUID | None) -> Sequence[Export]:
@@ -160,9 +164,9 @@ async def list_expired(session: Session, user_id: UUID | None) -> Sequence[Expor
     return await sql.fetch_all(session, _DUE, Export, user_id=user_id, now=clock.real_now())
 
 
-async def mark_removed(session: Session, export_id: UUID) -> None:
+async def mark_removed(session: Session, export: Export) -> None:
     """Its file is gone."""
-    await sql.execute(session, _REMOVED, id=export_id)
+    await sql.execute(session, _REMOVED, id=export.id, user_id=export.user_id)
 
 
 async def add_erasure(session: Session, user_id: UUID, due_at: datetime) -> UUID:
@@ -188,6 +192,6 @@ async def list_due_erasures(session: Session, request_id: UUID | None = None) ->
     return await sql.fetch_all(session, _DUE_REQUESTS, ErasureRequest, id=request_id, now=clock.real_now())
 
 
-async def lock_erasure(session: Session, request_id: UUID) -> bool:
+async def lock_erasure(session: Session, request: ErasureRequest) -> bool:
     """Hold a wish as it stands; False when it was taken back or is done."""
-    return await sql.fetch_value(session, _IS_WAITING, id=request_id) is True
+    return await sql.fetch_value(session, _IS_WAITING, id=request.id, user_id=request.user_id) is True

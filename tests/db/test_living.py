@@ -38,6 +38,9 @@ NAMES_THEM_ALL = {
             flows.reindex_people._PERSON flows.reindex_people._NEXT flows.reindex_people._GUESTS
             flows.reindex_people._NAMESAKES flows.reindex_people._ONE flows.reindex_people._WRITE
             flows.erase_person._LOCK_PERSON flows.erase_person._ERASURES carts.commands._EXPIRE""",
+        "what somebody has was called so, whether it is still on the shelf": """
+            flows.own_data.parts._CODE flows.own_data.parts._FILE flows.own_data.parts._GOODS
+            flows.own_data.parts._PLAN""",
         "what was there once is not made again; what was priced once has a currency": """
             flows.load_demo._THERE ops.currency._PRICED ops.seeding._THERE ops.seeding.goods._CONDITIONS""",
         "over rows of the statement before": """

@@ -164,6 +164,10 @@ async def test_carts_mails_events_links_and_keys_go_by_their_age(rows: Rows) -> 
         mailed = {"purpose": "unlock", "email_change_id": None}
         rows.add("account_tokens", **old(name), token_hash=name.encode(), **mailed, **given)
     rows.add("idempotency_keys", **old("i"), actor_key="a", **past)
+    for status in ("removed", "ready"):
+        rows.add("data_exports", **old(status), status=status, size_bytes=1, ready_at=LONG_AGO, **past)
+    rows.add("erasure_requests", **old("r"), status="canceled", ended_at=LONG_AGO)
+    rows.add("erasure_requests", **old("s"), due_at=LONG_AGO)
     expected = {
         "carts": (1, 0),
         "notifications": (2, 0),
@@ -172,6 +176,8 @@ async def test_carts_mails_events_links_and_keys_go_by_their_age(rows: Rows) -> 
         "api_keys": (2, 0),
         "account_tokens": (2, 0),
         "email_changes": (1, 0),
+        "data_exports": (1, 0),
+        "erasure_requests": (1, 0),
         "idempotency_keys": (1, 0),
     }
     assert expected.keys() == {one.table for one in AGED}

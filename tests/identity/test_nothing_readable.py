@@ -22,10 +22,13 @@ from psycopg import sql
 from lex.core.actor import system
 from lex.core.errors import Conflict
 from lex.core.settings import settings
+from lex.db.jobs import defer
 from lex.db.session import connect, disconnect, transaction
 from lex.embedded.programs import find_postgres
 from lex.flows.find_order import ask_for_link
+from lex.flows.own_data.archive import ALL_PARTS
 from lex.identity.commands import create_user
+from lex.identity.own_data import add_export
 from tests.conftest import with_database
 from tests.support.cluster import Cluster
 from tests.support.server import Server, serving
@@ -130,7 +133,10 @@ async def test_what_a_buyer_says_is_readable_nowhere(
         "database log": log_since(root, logged),
         "Lex's log": server.log.read_bytes(),
         "Redis": kept_in_redis(redis_url),
+        "copies": b"".join(path.read_bytes() for path in (web_home / "files" / "exports").iterdir()),
     }
+    assert one(root, "SELECT status FROM data_exports") == "ready"
+    assert len(searched["copies"]) > 2000
     searched |= {f"table {table}": rows for table, rows in tables(root).items()}
     if has_statistics(root):
         statements = column(root, "SELECT query FROM pg_stat_statements")
@@ -195,11 +201,14 @@ async def refused(shop: Shop, product: Any) -> None:
 
 
 async def registered() -> None:
-    """An account, and the same again: the database's refusal shows the row."""
+    """An account, whose copy of everything the worker makes, and the same again: the refusal shows the row."""
     for number in range(2):
         try:
             async with transaction(system()) as session:
-                await create_user(session, role="user", email=EMAIL, last_name="Quixotherington", phone=SAID["phone"])
+                names = {"last_name": "Quixotherington", "phone": SAID["phone"]}
+                person = await create_user(session, role="user", email=EMAIL, **names)
+                export_id = await add_export(session, person.id, ALL_PARTS)
+                await defer(session, "make_export", export_id=export_id)
         except Conflict:
             assert number == 1
 

@@ -310,3 +310,37 @@ def test_the_database_lets_one_be_made_at_a_time(database_url: str) -> None:
         connection.execute("UPDATE data_exports SET status = 'removed'")
         connection.execute(add, (person, later))
     assert queued(database_url) == []
+
+
+async def test_nothing_readable_is_left_of_the_erased_in_any_table(
+    shop: Shop, sold: Order, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Job queue, audit and notifications are among them; what was sealed cannot be opened, the rest is not there."""
+    user_id = person_of(shop, sold)
+    for statement in (
+        "INSERT INTO api_keys (id, user_id, name, prefix, token_hash) VALUES (uuid_v7(), %s, 'Zebedee PC', 'l', '')",
+        """INSERT INTO reviews (id, user_id, product_id, rating, title, body)
+           SELECT uuid_v7(), %s, id, 5, 'Zebedee thinks', 'Zebedee well' FROM products LIMIT 1""",
+        """INSERT INTO payment_methods (id, user_id, type, provider, provider_token, brand, last4)
+           VALUES (uuid_v7(), %s, 'card', 'sandbox', 'x', 'Zebedeecard', '9753')""",
+        "UPDATE fulfilments SET tracking_url = 'https://zebedee.example' WHERE user_id = %s",
+        'UPDATE payment_attempts SET action = \'{"url": "https://zebedee.example"}\' WHERE user_id = %s',
+    ):
+        shop.db.execute(statement, (user_id,))
+    await export.make_export(system(), export_id=await asked(user_id))
+    words = ("zebedee", "lovelace", "calc", "jjd0001", "421 123456", "möller", "ada rang", "9753")
+    before = found_in(shop, words)
+    assert {word for _, word in before} >= {"zebedee", "jjd0001", "9753"}
+    await erase_person(system(), user_id)
+    await work(database_url)
+    assert found_in(shop, words) == set()
+
+
+def found_in(shop: Shop, words: tuple[str, ...]) -> set[tuple[str, str]]:
+    """Which table tells which of the words."""
+    tables = shop.db.execute("SELECT tablename::text AS name FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    texts = {
+        row["name"]: shop.one(f"SELECT coalesce(string_agg(t::text, ' '), '') AS t FROM {row['name']} t")["t"].lower()
+        for row in tables
+    }
+    return {(name, word) for name, text in texts.items() for word in words if word in text}

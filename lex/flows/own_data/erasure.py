@@ -148,7 +148,7 @@ async def _erase(session: Session, request: ErasureRequest) -> _Farewell:
     letter = render("account_erased", locale, {"shop": settings().shop_name, "language": locale, "link": ""})
 
     async def still_wanted() -> None:
-        if not await own_data.lock_erasure(session, request.id):
+        if not await own_data.lock_erasure(session, request):
             raise Gone("This wish was taken back.", code="erasure_not_found")
 
     await erase(session, request.user_id, before=still_wanted)

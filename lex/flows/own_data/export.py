@@ -101,7 +101,7 @@ async def make_export(who: Actor, *, export_id: UUID) -> None:
     export, cipher = begun
 
     async def told(done: int) -> None:
-        await transact(who, lambda session: own_data.advance_export(session, export.id, done))
+        await transact(who, lambda session: own_data.advance_export(session, export, done))
 
     with private().create(export.storage_key) as file:
         sealing = sealed_files.Sealing(file, cipher, _CELL, export.id)
@@ -119,7 +119,7 @@ async def _begin(session: Session, export_id: UUID) -> tuple[Export, Cipher] | N
 
 async def _finish(session: Session, export: Export, size: int) -> bool:
     expires_at = clock.real_now() + timedelta(days=settings().export_days)
-    if not await own_data.finish_export(session, export.id, size, expires_at):
+    if not await own_data.finish_export(session, export, size, expires_at):
         return False
     await notify(session, user_id=export.user_id, order_id=None, template="export_ready", data={})
     return True
@@ -160,7 +160,7 @@ async def remove_exports(who: Actor, user_id: UUID | None = None) -> int:
     while expired := await transact(who, lambda session: own_data.list_expired(session, user_id)):
         for export in expired:
             await private().remove(export.storage_key)
-            await transact(who, partial(own_data.mark_removed, export_id=export.id))
+            await transact(who, partial(own_data.mark_removed, export=export))
         removed += len(expired)
     return removed
 
