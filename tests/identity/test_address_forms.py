@@ -72,16 +72,13 @@ def test_each_fault_is_told_by_its_field(country: str, more: dict[str, str], cod
     assert all(fault.field.startswith("shipping_address.") for fault in refused.value.errors)
 
 
-@pytest.mark.parametrize("country", sorted(countries.names()))
-def test_every_country_takes_its_own_example(country: str) -> None:
-    form = address_form(country)
-    parts = {**ADA, "region": form.regions[0][0] if form.needs_region else ""}
-    narrowed = address_form(country, parts["region"])
-    code = form.postal_example if not parts["region"] else ""
-    if form.needs_postal_code and not code:
-        assert narrowed.postal_example
-        return
-    assert address_faults({**parts, "postal_code": code}, country) == []
+def test_every_country_takes_its_own_example() -> None:
+    for country in countries.names():
+        form = address_form(country)
+        # Where there are regions the example is of any of them.
+        wants = {"region"} if form.needs_region else set()
+        faults = address_faults({**ADA, "postal_code": form.postal_example}, country)
+        assert {fault.field for fault in faults} == wants, country
 
 
 @given(
