@@ -29,6 +29,16 @@ BODIES: dict[str, dict[str, Any]] = {
     "changeEmail": {"email": "ada@example.net", "password": "lantern otter quartz"},
     "confirmOldEmail": {"token": _KEY},
     "confirmNewEmail": {"token": _KEY},
+    "addAddress": {**_ADDRESS, "phone": "030 1234567", "is_default_shipping": True},
+    "changeAddress": {**_ADDRESS, "line1": "Lindenstraße 5", "type": "shipping", "is_default_shipping": True},
+    "changeDetails": {
+        "first_name": "Ada",
+        "last_name": "Lindqvist",
+        "phone": "030 1234567",
+        "birth_date": "1990-05-17",
+        "locale": "en",
+    },
+    "changePreferences": {"marketing": True},
     "closeAccount": {"password": "lantern otter quartz"},
     "placeOrder": {
         "version": 1,
