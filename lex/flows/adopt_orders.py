@@ -1,5 +1,8 @@
 """Give somebody the orders they placed as a guest, once they have proven that the e-mail is theirs.
 
+Earlier ones follow when it is proven, later ones when their first mail goes out: whichever of the two comes second
+finds the other done.
+
 The database decides who may (`adopt_guest_orders`) and moves what hangs on the orders. Here their personal data is
 sealed anew: it was under the guest's key and now belongs under the person's, which erases it one day.
 """
@@ -14,7 +17,8 @@ from lex.core.errors import Conflict, Gone
 from lex.db import jobs, sql
 from lex.db.session import Session, transact
 from lex.flows.reindex_people import reindex_while_turning
-from lex.identity.ciphers import Cipher
+from lex.identity.accounts import find_standing
+from lex.identity.ciphers import Cipher, blind_indexes, normal_email
 from lex.identity.queries import get_cipher
 
 #: The job that does it after an address was proven, should the one who proved it be gone by then.
@@ -56,6 +60,13 @@ async def adopt_orders_later(_: Actor, *, person_id: UUID) -> None:
     """As `adopt_orders`; an account that was closed meanwhile gets none."""
     with suppress(Conflict, Gone):
         await adopt_orders(person_id)
+
+
+async def adopt_later(session: Session, email: str) -> None:
+    """Before a mail about a guest's order goes out: whoever has proven the e-mail is to get the order, by a job."""
+    standing = await find_standing(session, blind_indexes("email", normal_email(email)))
+    if standing is not None and standing.is_verified and standing.is_active:
+        await jobs.defer(session, ADOPT, person_id=standing.id)
 
 
 async def _adopt(session: Session, person_id: UUID) -> int:

@@ -17,6 +17,7 @@ from lex.core.settings import settings
 from lex.db import jobs
 from lex.db.session import Session, transaction
 from lex.flows.accounts import letters
+from lex.flows.adopt_orders import adopt_later
 from lex.identity.ciphers import Cipher, WrappedKey, cipher_of
 from lex.notifications import commands
 from lex.notifications.letters import Letter, address_lines, render
@@ -86,6 +87,8 @@ async def _compose(session: Session, facts: Facts) -> Mail | None:
     if to is None:
         await commands.mark_failed(session, facts.id, "there is no address", final=True)
         return None
+    if facts.role == "guest" and facts.order_id is not None:
+        await adopt_later(session, to)
     letter = render(facts.template, facts.locale, _told(facts, cipher, await _link(session, facts)))
     return _mail(facts, to, letter)
 

@@ -91,8 +91,16 @@ def _unwrap(user_id: UUID, wrapped: WrappedKey) -> bytes:
 
 
 def normal_email(email: str) -> str:
-    """The form two spellings of one address share: NFKC, trimmed, case-folded."""
-    return unicodedata.normalize("NFKC", email).strip().casefold()
+    """The form two spellings of one address share: NFKC, trimmed, in small letters.
+
+    Not case-folded: `ß` is not `ss`, and `groß.example` and `gross.example` are of two owners.
+    """
+    return unicodedata.normalize("NFKC", email).strip().lower()
+
+
+def _folded(text: str) -> str:
+    """The form two spellings of a word share."""
+    return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
 def normal_mailbox(email: str) -> str:
@@ -137,7 +145,7 @@ def words_of(*texts: str | None) -> set[str]:
     """The words staff can search a person by: of names, e-mail, its domain, phone."""
     words: set[str] = set()
     for text in filter(None, texts):
-        normal = normal_email(text)
+        normal = _folded(text)
         words.update(re.findall(r"\w+", normal))
         if "@" in normal:
             words.update((normal, normal.rpartition("@")[2]))
@@ -156,7 +164,7 @@ def sought_words(text: str) -> set[str]:
 
     An e-mail, `@` and a domain, and a phone number however it is spaced are each one word; else every word counts.
     """
-    normal = normal_email(text)
+    normal = _folded(text)
     if "@" in normal:
         return {normal.removeprefix("@")}
     if _PHONE.fullmatch(normal) and re.search(r"\d", normal):
