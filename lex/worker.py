@@ -36,7 +36,7 @@ from lex.flows import (
     refund_order,
     send_notification,
 )
-from lex.flows.accounts import ending, recover, sign_in
+from lex.flows.accounts import ending, expire, recover, sign_in
 from lex.identity import keyring, logins, sessions
 from lex.ops import logs, partitions, sealing, searching
 
@@ -133,6 +133,9 @@ TIMETABLE: tuple[Timed, ...] = (
     Timed("count_search_words", "30 2 * * *", "Count the words of what is on offer.", _count_words),
     Timed("purge", "50 2 * * *", "Remove for good what is past its time.", purge_deleted.purge),
     Timed("delete_expired_keys", "35 2 * * *", "Delete idempotency keys past their time.", _expire_keys),
+    Timed(
+        *("expire_sign_ups", "55 2 * * *", "Let accounts go whose address nobody confirmed."), expire.expire_sign_ups
+    ),
     Timed("forget_attempts", "40 2 * * *", "Drop the counters of attempts to sign in that are over.", _forget_attempts),
     Timed(
         *("delete_old_jobs", "45 * * * *", "Delete finished jobs past their time; failed ones stay."),
