@@ -35,7 +35,7 @@ appendonly {append}
 appendfsync everysec
 aof-load-truncated yes
 maxmemory 128mb
-maxmemory-policy volatile-lru
+maxmemory-policy volatile-ttl
 databases 64
 """
 
