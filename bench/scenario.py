@@ -30,8 +30,8 @@ class Query:
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """One line of the report. `target` is CPU ms of application and PostgreSQL per operation, where there is one.
-    `is_cached`: caches may answer it, so it is measured with them on too. `less` measures the CPU ms of one operation that
-    are spent on purpose; they are taken off the application's."""
+    `is_cached`: caches may answer it, so it is measured with them on too. `less` measures the CPU ms of one operation
+    that are spent on purpose; they are taken off the application's."""
 
     name: str
     about: str

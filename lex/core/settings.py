@@ -223,7 +223,13 @@ class Settings:
     @property
     def home_path(self) -> Path:
         """The home folder as an absolute path."""
-        return Path(self.home).resolve()
+        return _resolved(self.home, str(Path.cwd()))
+
+
+@lru_cache(maxsize=8)
+def _resolved(path: str, _: str) -> Path:
+    """Resolving asks the file system for each folder on the way."""
+    return Path(path).resolve()
 
 
 @lru_cache(maxsize=8)

@@ -30,6 +30,7 @@ WHERE u.id = %(user_id)s AND u.deleted_at IS NULL
 _SET_PASSWORD: LiteralString = """
 UPDATE users SET password = %(password)s, email_verified_at = coalesce(email_verified_at, %(proven)s)
 WHERE id = %(user_id)s AND is_active AND deleted_at IS NULL
+  AND (%(instead_of)s::text IS NULL OR password = %(instead_of)s)
 """
 
 _VERIFY: LiteralString = """
@@ -180,11 +181,16 @@ async def get_profile(session: Session, user_id: UUID) -> Profile:
     )
 
 
-async def set_password(session: Session, user_id: UUID, kept: str, *, is_email_proven: bool = False) -> None:
-    """Keep a new password's hash; who came by a mail's key has proven the address too. Raises `Gone`."""
-    proven = clock.real_now() if is_email_proven else None
-    if not await sql.execute(session, _SET_PASSWORD, user_id=user_id, password=kept, proven=proven):
-        raise Gone("This account is closed.", code="account_closed")
+async def set_password(
+    session: Session, user_id: UUID, kept: str, *, is_email_proven: bool = False, instead_of: str | None = None
+) -> None:
+    """Keep a new password's hash; who came by a mail's key has proven the address too. Raises `Gone`.
+
+    `instead_of` is the hash that was proven just now: of two who change a password at once the second is refused.
+    """
+    params = {"proven": clock.real_now() if is_email_proven else None, "instead_of": instead_of}
+    if not await sql.execute(session, _SET_PASSWORD, user_id=user_id, password=kept, **params):
+        raise Gone("This account was closed, or its password changed, a moment ago.", code="account_closed")
 
 
 async def verify_email(session: Session, user_id: UUID) -> bool:

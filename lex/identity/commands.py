@@ -29,6 +29,7 @@ from lex.identity.ciphers import (
 )
 
 API_KEY_PREFIX = "lex_"
+_LONGEST_EMAIL = 320
 
 _INSERT_PERSON: LiteralString = """
 WITH person AS (
@@ -80,6 +81,8 @@ class Person:
 
 def checked_email(email: str, field: str = "email") -> str:
     """The address as it is written to. Raises `Invalid` naming `field`; no network is asked."""
+    if len(email) > _LONGEST_EMAIL:  # before it is looked at: looking at a million letters takes half a second
+        raise Invalid(field, f"An e-mail address has at most {_LONGEST_EMAIL} characters.", code="email")
     try:
         return validate_email(email, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:

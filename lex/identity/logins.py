@@ -12,12 +12,13 @@ from ipaddress import ip_network
 from typing import Any, LiteralString
 from uuid import UUID
 
-from psycopg.rows import class_row
+import msgspec
 
 from lex.core import clock
 from lex.core.errors import Refusal, Unauthenticated
 from lex.db import sql
-from lex.db.session import Session, reading
+from lex.db.documents import find_document
+from lex.db.session import Session
 from lex.identity.ciphers import blind_indexes, normal_email
 
 #: Failures without a wait: of one account from one address, of an address, of an account.
@@ -27,8 +28,7 @@ FORGOTTEN_AFTER = timedelta(days=1)
 TRUSTED_FOR = timedelta(days=30)
 
 _FIND: LiteralString = """
-SELECT user_id, role, password, is_active, is_verified, two_factor_enabled, wait_until
-FROM find_login(%(email_indexes)s, %(account)s, %(pair)s, %(address)s, %(now)s)
+SELECT row_to_json(l) FROM find_login(%(email_indexes)s, %(account)s, %(pair)s, %(address)s, %(now)s) l
 """
 
 # In one order, so that two who fail at once wait for each other and never for ever.
@@ -155,10 +155,9 @@ async def find_login(attempt: Attempt) -> Login:
         "address": attempt.address,
         "now": clock.now(),
     }
-    async with reading() as connection, connection.cursor(row_factory=class_row(Login)) as cursor:
-        await cursor.execute(_FIND, params)
-        login = await cursor.fetchone()
-    assert login is not None
+    found = await find_document(_FIND, params, is_quick=True)
+    assert found is not None
+    login = msgspec.json.decode(found, type=Login)
     if login.wait_until is not None:
         raise SignInLocked(login.wait_until)
     return login

@@ -61,7 +61,14 @@ SELECT used.user_id, used.email_change_id, u.role
 FROM used JOIN users u ON u.id = used.user_id WHERE u.is_active AND u.deleted_at IS NULL
 """
 
-_REVOKE: LiteralString = "UPDATE account_tokens SET used_at = %(now)s WHERE user_id = %(user_id)s AND used_at IS NULL"
+# What was asked for and waits for its mails ends too: their keys are made when they are sent.
+_REVOKE: LiteralString = """
+WITH ended AS (
+    UPDATE email_changes SET expires_at = %(now)s
+    WHERE user_id = %(user_id)s AND done_at IS NULL AND expires_at > %(now)s
+)
+UPDATE account_tokens SET used_at = %(now)s WHERE user_id = %(user_id)s AND used_at IS NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +114,8 @@ async def use_token(session: Session, purpose: Purpose, token: str) -> Opened:
 
 
 async def revoke_tokens(session: Session, user_id: UUID) -> None:
-    """Every key that was mailed before opens nothing any more: who reads old mail, or asked for it, stays outside."""
+    """Every key that was mailed before opens nothing any more, and a change of e-mail that was asked for is over: who
+    reads old mail, or asked for it, stays outside."""
     await sql.execute(session, _REVOKE, user_id=user_id, now=clock.now())
 
 

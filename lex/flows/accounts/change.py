@@ -19,16 +19,16 @@ from lex.notifications.commands import notify
 async def change_password(actor: Actor, token: str, held: sessions.Session, current: str, wanted: str) -> str:
     """Take another password. This browser's session goes on under the new id that is returned; all others end.
 
-    Raises `Invalid` (password), `WrongCredentials`, `SignInLocked`, `Unavailable`.
+    Raises `Invalid` (password), `WrongCredentials`, `SignInLocked`, `Gone`, `Unavailable`.
     """
     await sessions.require_store()
-    await prove_again(actor, current, "current_password")
+    login = await prove_again(actor, current, "current_password")
     user_id = held.user_id
     profile = await transact(lex_for(actor), lambda session: accounts.get_profile(session, user_id))
     kept = await passwords.keep(wanted, known=profile.known_words)
 
     async def work(session: Session) -> None:
-        await accounts.set_password(session, user_id, kept)
+        await accounts.set_password(session, user_id, kept, instead_of=login.password)
         await note(session, Event.PASSWORD_CHANGED, user_id)
         await end_ways_in(session, user_id)
         await notify(session, user_id=user_id, order_id=None, template="password_changed", data={})

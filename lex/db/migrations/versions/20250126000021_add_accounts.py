@@ -95,8 +95,8 @@ CREATE POLICY p_{0}_read ON {0} FOR SELECT TO lex_ro USING (true);
 
 # Whoever signs in is nobody yet. This is the only way a request of nobody's reaches a password's hash: one account by
 # the HMACs of its address, which cannot be made without the shop's key. There is always one row, so that an address
-# without an account costs the same. An account's lock, which strangers can bring about, does not hold where its owner
-# was seen before (`trusted_until`).
+# without an account costs the same. A lock that strangers can bring about, of the account or of an address they share,
+# does not hold where the owner was seen before (`trusted_until`).
 LOGIN = """
 CREATE FUNCTION public.find_login(email_indexes bytea[], account bytea[], pair bytea[], address bytea[],
     instant timestamptz,
@@ -108,7 +108,7 @@ BEGIN
     INTO user_id, role, password, is_active, is_verified, two_factor_enabled
     FROM users u WHERE u.email_blind_index = ANY (email_indexes) AND u.role <> 'guest' AND u.deleted_at IS NULL;
     SELECT max(a.locked_until) INTO wait_until FROM sign_in_attempts a
-    WHERE a.locked_until > instant AND (a.subject = ANY (pair || address) OR a.subject = ANY (account) AND NOT EXISTS (
+    WHERE a.locked_until > instant AND (a.subject = ANY (pair) OR a.subject = ANY (account || address) AND NOT EXISTS (
         SELECT FROM sign_in_attempts t WHERE t.subject = ANY (pair) AND t.trusted_until > instant));
 END
 $$;
