@@ -10,6 +10,7 @@ import psycopg
 import pytest
 import redis
 
+from lex.adapters.cache import Cache
 from lex.embedded import find, servers
 from tests.embedded.conftest import Holder, eventually, kill, processes_of
 
@@ -102,6 +103,50 @@ def test_a_damaged_cache_is_set_aside(home: Path) -> None:
     with servers(home, database=False) as started:
         assert redis.Redis.from_url(started.redis_url).get("kept") is None
     assert list(home.glob("valkey/data/damaged-*"))
+
+
+async def _counted(url: str, times: int) -> int:
+    """Count so often, as limits do; the count then."""
+    cache = Cache(url)
+    for _ in range(times):
+        counted = await cache.count("rate:test", seconds=3600)
+    await cache.close()
+    assert isinstance(counted, list)
+    return counted[0][0]
+
+
+async def test_what_was_counted_outlives_a_killed_cache(home: Path) -> None:
+    with servers(home, database=False) as started:
+        assert await _counted(started.redis_url, 7) == 7
+        valkey = [process for process in processes_of(home) if "valkey-server" in process.name()]
+        kill(valkey)
+        assert eventually(lambda: not any(process.is_running() for process in valkey))
+
+        def serves() -> bool:
+            try:
+                return bool(redis.Redis.from_url(started.redis_url).ping())
+            except redis.RedisError:
+                return False
+
+        assert eventually(serves)
+        assert await _counted(started.redis_url, 1) == 8
+    with servers(home, database=False) as again:
+        assert await _counted(again.redis_url, 1) == 9
+
+
+def test_a_full_cache_drops_pages_and_keeps_who_is_signed_in(home: Path) -> None:
+    """Whoever has a shop make many pages signs nobody out."""
+    with servers(home, database=False, fast=True) as started:
+        client = redis.Redis.from_url(started.redis_url)
+        client.config_set("maxmemory", "8mb")
+        for number in range(200):
+            client.set(f"lex:session:{number}", b"s" * 300, ex=14 * 24 * 3600)
+            client.set(f"lex:rate:{number}", b"1", ex=3600)
+        for number in range(3000):
+            client.set(f"lex:document:{number}", b"d" * 8000, ex=600)
+        assert client.info("stats")["evicted_keys"] > 1000
+        assert len(client.keys("lex:session:*")) == 200
+        assert len(client.keys("lex:rate:*")) == 200
 
 
 def test_the_servers_end_when_their_home_is_deleted(home: Path, hold: Hold) -> None:

@@ -52,6 +52,17 @@ async def test_what_is_not_taken(password: str, code: str) -> None:
     assert refused.value.errors[0].field == "password"
 
 
+async def test_a_password_of_signs_that_may_be_letters_is_rated_by_a_few_of_them() -> None:
+    signs = "4@8({[<369&#!1/|0$5+7%2"
+    assert passwords._ratable("c0rrect h0rse!") == "c0rrect h0rse!"
+    rated = passwords._ratable(signs * 3)
+    assert len(rated) == len(signs) * 3
+    assert len(set(rated) & passwords._LIKE_LETTERS) == passwords._MOST_LIKE_LETTERS
+    assert await passwords.fits(signs * 3, await passwords.keep(signs * 3))
+    with pytest.raises(Invalid):
+        await passwords.keep("p4$$w0rd!1")
+
+
 async def test_nobodys_password_fits_never_and_is_hashed_all_the_same() -> None:
     assert not await passwords.fits(GOOD, None)
     kept = f"$2b$04${passwords._NOBODYS}"

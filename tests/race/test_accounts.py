@@ -87,3 +87,75 @@ async def test_a_recovery_code_lets_in_once_and_a_burst_of_codes_is_counted(shop
         422: FREE_OF_PAIR,
         429: 25 - FREE_OF_PAIR,
     }
+
+
+async def account(shop: Shop, home: Path, address: str) -> None:
+    """Somebody with a confirmed address, signed in nowhere."""
+    await post(shop, "", email=address, password=PASSWORD)
+    verify = await token(shop, home, address, "verify")
+    assert (await post(shop, "/verification", token=verify, password=PASSWORD)).status_code == 201
+    shop.client.cookies.clear()
+
+
+async def test_an_order_placed_while_the_address_is_confirmed_is_adopted(shop: Shop, web_home: Path) -> None:
+    """Whichever of the two comes second finds the other done."""
+    product = shop.product(stock=20)
+    for number in range(4):
+        address = f"buyer-{number}@example.org"
+        await post(shop, "", email=address, password=PASSWORD)
+        verify = await token(shop, web_home, address, "verify")
+        placing = [shop.order((product, 1), paid=True, email=address.upper()) for _ in range(3)]
+        told = await at_once([*placing, post(shop, "/verification", token=verify, password=PASSWORD)])
+        assert told[-1].status_code == 201
+        shop.client.cookies.clear()
+        await calm(shop)
+        owners = {
+            shop.one(
+                "SELECT u.role FROM orders o JOIN users u ON u.id = o.user_id WHERE o.id = %s", (order.data["id"],)
+            )["role"]
+            for order in told[:-1]
+        }
+        assert owners == {"user"}
+
+
+async def test_of_two_accounts_that_want_one_address_one_gets_it(shop: Shop, web_home: Path) -> None:
+    wanted, links = "wanted@example.org", []
+    for number in range(2):
+        address = f"mover-{number}@example.org"
+        await account(shop, web_home, address)
+        await post(shop, "/sessions", email=address, password=PASSWORD)
+        assert (await post(shop, "/email", email=wanted, password=PASSWORD)).status_code == 202
+        links.append(
+            (await token(shop, web_home, address, "email/old"), await token(shop, web_home, wanted, "email/new"))
+        )
+        shop.client.cookies.clear()
+    confirming = [
+        post(shop, f"/email/{side}", token=key)
+        for pair in links
+        for side, key in zip(("old", "new"), pair, strict=True)
+    ]
+    told = await at_once(confirming)
+    assert statuses(told) == {200: 3, 409: 1}
+    assert [answer.json().get("is_done") for answer in told].count(True) == 1
+    shop.client.cookies.clear()
+    assert (await post(shop, "/sessions", email=wanted, password=PASSWORD)).status_code == 201
+
+
+async def test_of_many_who_change_a_password_at_once_one_does(shop: Shop, web_home: Path) -> None:
+    address = "changer@example.org"
+    await account(shop, web_home, address)
+    await post(shop, "/sessions", email=address, password=PASSWORD)
+    held = {"Cookie": f"lex_session={shop.client.cookies['lex_session']}"}
+    shop.client.cookies.clear()
+    words = ["velvet cactus engine", "sandal meteor banjo", "walnut harbor piano", "copper meadow igloo"]
+
+    async def change(word: str) -> Any:
+        data = {"current_password": PASSWORD, "password": word}
+        return await shop.client.post("/api/v1/account/password", json=data, headers=held)
+
+    told = await at_once(change(word) for word in words)
+    assert set(statuses(told)) <= {204, 401, 410}
+    assert statuses(told)[204] == 1
+    shop.client.cookies.clear()
+    won = words[[answer.status_code for answer in told].index(204)]
+    assert (await post(shop, "/sessions", email=address, password=won)).status_code == 201

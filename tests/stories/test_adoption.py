@@ -8,8 +8,10 @@ from lex.core import actor
 from lex.core.errors import Conflict
 from lex.db.session import transaction
 from lex.flows.adopt_orders import adopt_orders
+from lex.flows.find_order import ask_for_link
 from lex.identity.commands import create_user
-from tests.support.shop import Shop
+from tests.support.queue import work
+from tests.support.shop import Order, Shop
 from tests.web.conftest import Client
 
 _PROVEN = "UPDATE users SET email_verified_at = now() WHERE id = %s"
@@ -62,3 +64,44 @@ async def test_an_unproven_e_mail_adopts_nothing(shop: Shop) -> None:
     with pytest.raises(Conflict, match="Prove that the e-mail is yours first"):
         await adopt_orders(await person(shop, "ada@example.org", proven=False))
     assert (await shop.read(order))["email"] == "ada@example.org"
+
+
+def owner_of(shop: Shop, order: Order) -> Any:
+    """Who has an order by now."""
+    return shop.one("SELECT user_id FROM orders WHERE id = %s", (order.data["id"],))["user_id"]
+
+
+async def test_a_later_order_follows_with_its_first_mail_and_is_still_open_to_its_buyer(
+    shop: Shop, database_url: str
+) -> None:
+    ada = await person(shop, "ada@example.org")
+    order = await shop.order(email="ADA@example.org")
+    await ask_for_link(actor.guest(), order.data["order_number"], "ada@example.org")
+    await work(database_url)
+    assert owner_of(shop, order) == ada
+    assert (await shop.pay(order)).json()["attempt_status"] == "succeeded"
+    await work(database_url)
+    assert (await shop.read(order))["payment_status"] == "paid"
+    sent = shop.db.execute("SELECT DISTINCT status FROM notifications WHERE order_id = %s", (order.data["id"],))
+    assert [row["status"] for row in sent] == ["sent"]
+
+
+@pytest.mark.parametrize("standing", ["email_verified_at = NULL", "is_active = false", "deleted_at = now()"])
+async def test_a_later_order_stays_a_guests_where_nobody_proved_the_address(
+    shop: Shop, database_url: str, standing: str
+) -> None:
+    ada = await person(shop, "ada@example.org")
+    shop.db.execute(f"UPDATE users SET {standing} WHERE id = %s".encode(), (ada,))
+    order = await shop.order(paid=True)
+    await work(database_url)
+    assert owner_of(shop, order) != ada
+
+
+async def test_addresses_that_only_look_alike_when_folded_are_of_two_owners(shop: Shop, database_url: str) -> None:
+    thief = await person(shop, "max@gross.example")
+    order = await shop.order(email="max@groß.example", paid=True)
+    await work(database_url)
+    assert await adopt_orders(thief) == 0
+    assert owner_of(shop, order) != thief
+    owner = await person(shop, "MAX@xn--gro-7ka.example")
+    assert await adopt_orders(owner) == 1

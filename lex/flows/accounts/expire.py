@@ -16,6 +16,7 @@ from lex.core.settings import settings
 from lex.db import sql
 from lex.db.session import transact
 from lex.flows.erase_person import erase_person
+from lex.identity.policy import Permission, demand
 
 BATCH = 500
 
@@ -39,6 +40,7 @@ class _Account:
 
 async def expire_sign_ups(actor: Actor) -> int:
     """Erase them, `unverified_days` after the sign-up; returns how many. Raises `Forbidden`."""
+    demand(actor, Permission.SYSTEM_WRITE)
     now, number = clock.real_now(), 0
     params = {"now": now, "before": now - timedelta(days=settings().unverified_days), "most": BATCH}
     while batch := await transact(actor, lambda session: sql.fetch_all(session, _EXPIRE, _Account, **params)):

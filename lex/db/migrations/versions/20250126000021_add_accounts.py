@@ -130,8 +130,8 @@ CREATE POLICY p_{0}_read ON {0} FOR SELECT TO lex_ro USING (true);
 
 # Whoever signs in is nobody yet. This is the only way a request of nobody's reaches a password's hash: one account by
 # the HMACs of its address, which cannot be made without the shop's key. There is always one row, so that an address
-# without an account costs the same. A lock that strangers can bring about, of the account or of an address that is
-# theirs too, does not hold where the owner was seen before (`trusted_until`).
+# without an account costs the same. A lock that strangers can bring about, of the account or of an address they share,
+# does not hold where the owner was seen before (`trusted_until`).
 LOGIN = """
 CREATE FUNCTION public.find_login(email_indexes bytea[], account bytea[], pair bytea[], address bytea[],
     instant timestamptz,
