@@ -42,6 +42,7 @@ UNNAMED = {
     "lex.notifications.commands._RESEND": _OF_ALL,
     "lex.ops.currency._KEPT": _OF_ALL,
     "lex.ops.currency._PRICED": _OF_ALL,
+    "lex.identity.api_keys._USED": _OF_ALL,
     "lex.identity.queries._KEYS": _OF_ALL,
     "lex.identity.queries._BLIND_KEYS": _OF_ALL,
     "lex.orders.desk._LOCK": _BY_NUMBER,
