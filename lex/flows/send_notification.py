@@ -21,7 +21,7 @@ from lex.flows.adopt_orders import adopt_later
 from lex.identity.address_forms import address_lines
 from lex.identity.ciphers import Cipher, WrappedKey, cipher_of
 from lex.notifications import commands
-from lex.notifications.letters import Letter, render
+from lex.notifications.letters import Letter, language_of, render
 from lex.notifications.queries import Facts, claim
 from lex.orders.links import add_link
 
@@ -134,7 +134,8 @@ def _told(facts: Facts, cipher: Cipher, link: str) -> dict[str, Any]:
     if facts.order_id is not None:
         sealed = facts.shipping_address
         document = cipher.open_optional("orders.shipping_address", facts.order_id, sealed)
-        told["address"] = address_lines(codec.decode(document)) if document else []
+        language = language_of(facts.locale)
+        told["address"] = address_lines(codec.decode(document), language) if document else []
         told["order"] = {
             "number": facts.order_number,
             "currency": facts.currency,

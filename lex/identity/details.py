@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Annotated, LiteralString
 from uuid import UUID
 
@@ -100,10 +101,12 @@ class _Row:
     key_id: str
 
 
-def languages() -> list[tuple[str, str]]:
-    """Languages to choose from, as code and own name, by name."""
-    named = {code: Locale.parse(code).get_display_name() for code in localedata.locale_identifiers() if len(code) == 2}
-    return sorted(((code, name.capitalize()) for code, name in named.items() if name), key=lambda item: item[1])
+@cache
+def languages() -> tuple[tuple[str, str], ...]:
+    """Languages to choose from, as code and English name, by name: for its own name each would be read whole."""
+    names = Locale.parse("en").languages
+    named = [(code, names[code]) for code in localedata.locale_identifiers() if len(code) == 2 and code in names]
+    return tuple(sorted(named, key=lambda item: item[1]))
 
 
 async def get_details(session: Session, user_id: UUID) -> OwnDetails:

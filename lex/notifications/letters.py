@@ -33,7 +33,7 @@ def render(template: str, locale: str, facts: Mapping[str, Any]) -> Letter:
 
     Raises `jinja2.UndefinedError` when the template tells something `facts` does not hold.
     """
-    room = _environment(_language(locale))
+    room = _environment(language_of(locale))
     subject, _, text = room.get_template(f"{template}.txt").render(facts).partition("\n")
     return Letter(subject.strip(), text.strip() + "\n", room.get_template(f"{template}.html").render(facts))
 
@@ -43,7 +43,8 @@ def amount(value: Decimal | str, currency: str, locale: str = "") -> str:
     return wording.amount(money.minor(value, currency), currency, locale)
 
 
-def _language(locale: str) -> str:
+def language_of(locale: str) -> str:
+    """The language somebody is written to in: theirs, or English where there is no such language."""
     try:
         return str(Locale.parse(locale.replace("-", "_")))
     except (ValueError, UnknownLocaleError):

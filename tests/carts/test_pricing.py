@@ -133,7 +133,7 @@ async def test_digital_goods_are_taxed_where_their_buyer_is(shop: Shop) -> None:
     plan, lamp = shop.product(kind="digital", track=False), shop.product()
     abroad = await shop.cart((plan, 1), country="US", shipping=None)
     assert abroad.data["tax_amount"] == 0
-    home, away = ADDRESS, {**ADDRESS, "country": "US"}
+    home, away = ADDRESS, {**ADDRESS, "country": "US", "region": "CA", "postal_code": "94043"}
     refusals: list[tuple[dict[str, Any], str, str]] = [
         ({"shipping_address": None}, "billing_address", "required"),
         ({"shipping_address": home}, "shipping_address.country", "country_mismatch"),
@@ -268,7 +268,7 @@ async def test_an_address_must_fit_the_cart(shop: Shop) -> None:
         ({**ADDRESS, "country": "FR"}, {"shipping_address.country": "country_mismatch"}),
         ({**ADDRESS, "country": "XX"}, {"shipping_address.country": "invalid"}),
         ({**ADDRESS, "country": "Germany"}, {"shipping_address.country": "length"}),
-        ({**ADDRESS, "city": "  "}, {"shipping_address.city": "invalid"}),
+        ({**ADDRESS, "city": "  "}, {"shipping_address.city": "required"}),
         (
             {"country": "DE", "city": 7},
             {

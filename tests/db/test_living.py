@@ -30,7 +30,7 @@ NAMES_THEM_ALL = {
             orders.placing._PLACE_WITH_COUPONS stock.holding._LOCK_FOR_CART stock.holding.HOLD""",
         "an order goes on with what it sold, taken off the shelf or not": """
             coupons.holding._LOCK_FOR_ORDER orders.queries._PAGE orders.queries._PAGE_PARTS orders.downloads._LIST
-            orders.downloads._GET orders.paying.LOCKED orders.paying._LOCK_STANDING stock.holding.LOCKED
+            orders.downloads._GET orders.own._OWN orders.paying.LOCKED orders.paying._LOCK_STANDING stock.holding.LOCKED
             stock.holding._LOCK_FOR_ORDER""",
         "counters of deleted products are right too": """
             stock.commands._COUNTS stock.commands._LOCK stock.commands._CORRECT""",

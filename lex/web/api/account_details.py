@@ -176,10 +176,7 @@ async def list_orders(actor: CurrentActor, cursor: Cursor = None, limit: Limit =
                 total_amount=row.total,
                 names=row.names,
                 line_count=row.lines,
-                downloads=[
-                    DownloadView(x.name, x.size_bytes, f"/api/v1/downloads/{x.token}", x.expires_at, x.remaining)
-                    for x in row.downloads
-                ],
+                downloads=[DownloadView.of(file) for file in row.downloads],
             )
             for row in rows
         ],

@@ -16,7 +16,8 @@ from lex.adapters.files import private
 from lex.core.errors import NotFound
 from lex.db.session import transaction
 from lex.identity.commands import hash_token
-from lex.orders.downloads import count_download, get_download, list_downloads
+from lex.orders.downloads import DownloadLink, count_download, get_download, list_downloads
+from lex.orders.own import OwnFile
 from lex.orders.queries import get_order
 from lex.web.kit.caching import matches
 from lex.web.kit.edge import is_head
@@ -34,6 +35,11 @@ class DownloadView(msgspec.Struct, frozen=True):
     url: str
     expires_at: datetime
     remaining: int
+
+    @classmethod
+    def of(cls, link: DownloadLink | OwnFile) -> "DownloadView":
+        """From a link of an order."""
+        return cls(link.name, link.size_bytes, f"/api/v1/downloads/{link.token}", link.expires_at, link.remaining)
 
 
 class Downloads(msgspec.Struct, frozen=True):
@@ -55,9 +61,7 @@ async def list_of_order(order_id: FromPath[UUID], actor: CurrentActor) -> Downlo
     async with transaction(actor) as session:
         await get_order(session, actor, order_id)
         links = await list_downloads(session, order_id)
-    return Downloads(
-        [DownloadView(x.name, x.size_bytes, f"/api/v1/downloads/{x.token}", x.expires_at, x.remaining) for x in links]
-    )
+    return Downloads([DownloadView.of(link) for link in links])
 
 
 @get(

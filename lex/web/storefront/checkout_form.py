@@ -15,6 +15,8 @@ from lex.web.storefront.paying import is_token
 
 #: The form's field of each part of an address.
 FIELD_OF = {part: "name" if part == "recipient_name" else part for part in PARTS}
+#: Fields of ours: the digits of an id may look like a card number's.
+_IDS = ("csrf", "address", "address_shown", "billing_address", "billing_address_shown")
 _LONGEST = {"email": 254, "phone": 40, "note": 2000}
 _NEEDED = {"email": "Write your e-mail address; the receipt goes there."}
 
@@ -86,7 +88,7 @@ def faults_of(form: Mapping[str, str], priced: PricedCart) -> list[FieldError]:
     faults = [fault for fault in found if fault is not None]
     if form.get("email") and not any(fault.field == "email" for fault in faults):
         faults = [*_email_faults(form["email"]), *faults]
-    if has_card_number(form, "csrf"):
+    if has_card_number(form, *_IDS):
         words = (
             "A card number stands in one of the fields. It belongs into the payment provider's form only; remove it."
         )

@@ -34,7 +34,7 @@ async def test_details_are_filled_in_kept_sealed_and_found_by_staff(browser: Bro
     assert "Your details are changed." in browser.words
     for value in ("Zenobia", "Lindqvist", "+49 30 1234567", "1990-05-17"):
         assert f'value="{value}"' in browser.page.text, value
-    assert '<option value="de" lang="de" selected>Deutsch</option>' in browser.page.text
+    assert '<option value="de" selected>German</option>' in browser.page.text
     row = db.execute("SELECT * FROM users WHERE locale = 'de' ORDER BY id DESC LIMIT 1").fetchone()
     assert all(row[name][0] == 1 for name in ("first_name", "last_name", "phone", "birth_date"))
     async with transaction(actor.system()) as session:

@@ -57,7 +57,7 @@ async def _show(
     form = form or {name: str(getattr(profile, name) or "") for name in _FIELDS}
     spoken = languages()
     if profile.locale not in dict(spoken):
-        spoken = [(profile.locale, profile.locale), *spoken]
+        spoken = ((profile.locale, profile.locale), *spoken)
     done = "done" in request.query_params and refusal is None
     return await show(request, "details", form, refusal, profile=profile, languages=spoken, done=done)
 
