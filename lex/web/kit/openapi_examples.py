@@ -29,7 +29,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "changeEmail": {"email": "ada@example.net", "password": "lantern otter quartz"},
     "confirmOldEmail": {"token": _KEY},
     "confirmNewEmail": {"token": _KEY},
-    "closeAccount": {"password": "lantern otter quartz"},
+    **dict.fromkeys(("closeAccount", "askExport", "fetchExport", "askErasure"), {"password": "lantern otter quartz"}),
     "placeOrder": {
         "version": 1,
         "total_amount": 3780,
