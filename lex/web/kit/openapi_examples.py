@@ -29,7 +29,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "changeEmail": {"email": "ada@example.net", "password": "lantern otter quartz"},
     "confirmOldEmail": {"token": _KEY},
     "confirmNewEmail": {"token": _KEY},
-    **dict.fromkeys(("closeAccount", "askExport", "fetchExport", "askErasure"), {"password": "lantern otter quartz"}),
+    **{
+        name: {"password": "lantern otter quartz"}
+        for name in ("closeAccount", "askExport", "fetchExport", "askErasure")
+    },
     "placeOrder": {
         "version": 1,
         "total_amount": 3780,
