@@ -30,7 +30,7 @@ FACTS: dict[str, Any] = {
     "shop": "Spoke & Thread",
     "language": "en",
     "link": "https://shop.example/orders/LEX-20261105-7F3K9QTB?token=abc",
-    "data": {},
+    "data": {"due_at": "2026-12-05T10:00:00+00:00"},
     "failure": "The card has expired.",
     "order": ORDER,
     "lines": [
@@ -53,11 +53,11 @@ def facts(**order: Any) -> Mapping[str, Any]:
     return {**FACTS, "order": {**ORDER, **order}}
 
 
-@pytest.mark.parametrize("template", TEMPLATES)
+@pytest.mark.parametrize("template", [*TEMPLATES, "account_erased"])
 @pytest.mark.parametrize("locale", ["en", "de-DE", "xx", "not a locale"])
 def test_every_letter_is_whole(template: str, locale: str) -> None:
     letter = render(template, locale, FACTS)
-    assert ("LEX-20261105-7F3K9QTB" in letter.subject) == (template not in OF_ACCOUNTS)
+    assert ("LEX-20261105-7F3K9QTB" in letter.subject) == (template not in (*OF_ACCOUNTS, "account_erased"))
     assert "\n" not in letter.subject
     assert (FACTS["link"] in letter.text) == (template != "account_closed")
     assert 'href="https://shop.example/orders/LEX-20261105-7F3K9QTB?token=abc"' in letter.html

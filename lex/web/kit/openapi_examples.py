@@ -39,7 +39,10 @@ BODIES: dict[str, dict[str, Any]] = {
         "locale": "en",
     },
     "changePreferences": {"marketing": True},
-    "closeAccount": {"password": "lantern otter quartz"},
+    **{
+        name: {"password": "lantern otter quartz"}
+        for name in ("closeAccount", "askExport", "fetchExport", "askErasure")
+    },
     "placeOrder": {
         "version": 1,
         "total_amount": 3780,
