@@ -116,25 +116,25 @@ async def create_user(
     known_as: Sequence[str | None] = (),
     acting: bool = False,
 ) -> Person:
-    """A new person with a key of their own, in one statement. A guest is made so at every checkout.
+    """A new person with a key of their own, in one statement, which goes out with the next. A guest is made so at every
+    checkout. `email` is as `checked_email` returns it.
 
     `known_as` are further names staff can find the person by, such as that on the parcel; they are not stored. When
     `acting`, whoever acts in this transaction is this person from here on. `password` is a hash (`passwords.keep`).
 
-    Raises `Conflict` (`email_taken`) when a living account has the address, `Invalid` when it is malformed.
+    Raises `Conflict` (`email_taken`) when a living account has the address, or the next statement does.
     """
-    address = checked_email(email)
     user_id = ids.new_id()
     ring, cipher = keyring.fresh(), new_cipher(user_id)
     if role != "guest":
-        await claim_email(session, blind_indexes("email", normal_email(address)))
+        await claim_email(session, blind_indexes("email", normal_email(email)))
     sql.execute_soon(
         session,
         _INSERT_PERSON,
         id=user_id,
         role=role,
-        email=cipher.seal("users.email", user_id, address),
-        email_index=blind_index("email", normal_email(address)),
+        email=cipher.seal("users.email", user_id, email),
+        email_index=blind_index("email", normal_email(email)),
         first_name=cipher.seal_optional("users.first_name", user_id, first_name),
         last_name=cipher.seal_optional("users.last_name", user_id, last_name),
         phone=cipher.seal_optional("users.phone", user_id, phone),
@@ -144,7 +144,7 @@ async def create_user(
         blind_key_id=next(iter(ring.blind_keys)),
         password=password,
         acting=str(user_id) if acting else None,
-        tokens=blind_tokens(first_name, last_name, address, phone, *known_as),
+        tokens=blind_tokens(first_name, last_name, email, phone, *known_as),
     )
     return Person(user_id, cipher)
 
