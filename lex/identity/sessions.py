@@ -24,7 +24,7 @@ _HOUR, _DAY = 3600.0, 86400.0
 #: How often a visit is written down, in seconds: a session is read at each request and written at few.
 _SEEN_EVERY = 60.0
 _LONGEST_TOKEN = 100
-#: How long somebody may take over a step, in seconds.
+#: How long somebody may take over a step, in seconds, and what was proven counts as just now.
 _WAITS = 900.0
 #: How long one of the staff may act for a customer at a time.
 ACTING_SECONDS = 60 * 60.0
@@ -72,6 +72,11 @@ class Session(msgspec.Struct, frozen=True):
     def is_complete(self) -> bool:
         """Nothing is left to be done: its holder acts."""
         return not self.step and (self.acted_by is None or time.time() < self.acts_until)
+
+    @property
+    def is_fresh(self) -> bool:
+        """A factor was given just now."""
+        return time.time() - self.proven_at < _WAITS
 
     @property
     def seen(self) -> datetime:

@@ -7,7 +7,7 @@ has a first factor gets recovery codes with it, told once. The last one stays wh
 from uuid import UUID
 
 from lex.core.actor import Actor, Role
-from lex.core.errors import Conflict, Invalid
+from lex.core.errors import Conflict, Invalid, Unauthenticated
 from lex.db.session import Session, transact
 from lex.flows.accounts.acting import Event, lex_for, note
 from lex.flows.accounts.ending import end_ways_in
@@ -21,9 +21,14 @@ from lex.notifications.commands import notify
 
 
 async def prove_owner(actor: Actor, held: sessions.Session, password: str) -> None:
-    """The password once more, unless the step at hand is to set up a factor. Raises as `prove_again`."""
+    """The password once more, unless it was given just now and the step at hand is to set up a factor.
+
+    Raises as `prove_again`.
+    """
     if held.step != sessions.SET_UP:
         await prove_again(actor, password)
+    elif not held.is_fresh:
+        raise Unauthenticated("You gave your password a while ago: sign out, sign in again, and set it up then.")
 
 
 async def factors_of(actor: Actor, user_id: UUID) -> Factors:

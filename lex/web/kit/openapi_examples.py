@@ -12,6 +12,7 @@ _ADDRESS = {
 
 #: Stands for the key of a mail's link.
 _KEY = "k8Jq0m3Xn2bV7cR5tY9wZ1aS4dF6gH8jK0lQ2eW4rTU"
+_PASSKEY = {"id": "kT6A1…", "rawId": "kT6A1…", "type": "public-key"}
 
 BODIES: dict[str, dict[str, Any]] = {
     "openCart": {"country": "DE", "items": [{"sku": "BRASS-BELL", "quantity": 2}]},
@@ -43,6 +44,23 @@ BODIES: dict[str, dict[str, Any]] = {
         name: {"password": "lantern otter quartz"}
         for name in ("closeAccount", "askExport", "fetchExport", "askErasure")
     },
+    "giveSecondFactor": {"code": "287082"},
+    "setUpApp": {"code": "287082", "password": "lantern otter quartz"},
+    "removeApp": {"password": "lantern otter quartz"},
+    "renewRecoveryCodes": {"password": "lantern otter quartz"},
+    "signInWithPasskey": {
+        "credential": {
+            **_PASSKEY,
+            "response": {"clientDataJSON": "eyJ0e…", "authenticatorData": "SZYN5…", "signature": "MEUCI…"},
+        }
+    },
+    "addPasskey": {
+        "name": "telephone",
+        "credential": {**_PASSKEY, "response": {"clientDataJSON": "eyJ0e…", "attestationObject": "o2Nmb…"}},
+        "password": "lantern otter quartz",
+    },
+    "renamePasskey": {"name": "key ring"},
+    "removePasskey": {"password": "lantern otter quartz"},
     "placeOrder": {
         "version": 1,
         "total_amount": 3780,

@@ -41,15 +41,16 @@ async def test_until_the_second_factor_its_holder_is_nobody(
     assert (await client.get("/api/v1/account")).json()["email"] == ada
 
 
-async def test_a_password_that_changed_after_it_was_proven_opens_nothing(
-    client: Client, ada: str, db: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("column", ["password", "two_factor_enabled"])
+async def test_a_password_proven_before_another_or_a_second_factor_came_opens_nothing(
+    client: Client, ada: str, db: Any, monkeypatch: pytest.MonkeyPatch, column: str
 ) -> None:
     kept, fits = await passwords.keep(OTHER), passwords.fits
     seen: list[Any] = []
 
     async def changing(password: str, against: str | None) -> bool:
         is_right = await fits(password, against)
-        set_for(db, "password", kept)
+        set_for(db, column, kept if column == "password" else True)
         return is_right
 
     monkeypatch.setattr(passwords, "fits", changing)

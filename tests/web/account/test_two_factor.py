@@ -4,10 +4,12 @@ import re
 import time
 from typing import Any
 
+import msgspec
 import pytest
+from redis import Redis
 
 from lex.core.settings import settings
-from lex.identity import codes
+from lex.identity import codes, sessions
 from lex.identity.logins import FREE_OF_PAIR
 from lex.web.kit.guards import declared
 from tests.web.account.conftest import OTHER, PASSWORD, Mailbox, sign_in, sign_up
@@ -285,6 +287,25 @@ async def test_staff_without_a_second_factor_can_only_set_it_up(
     assert browser.page.status_code == 200
     await browser.post(f"{HOME}/app/off", app_password=PASSWORD)
     assert (browser.page.status_code, "Your role needs a second factor" in browser.words) == (409, True)
+
+
+async def test_who_gave_the_password_long_ago_gives_it_again_before_a_factor_is_set_up(
+    two_for_staff: None, browser: Browser, admin: str, redis_url: str
+) -> None:
+    await sign_in(browser, admin)
+    await browser.open(f"{HOME}/app")
+    app = App(re.findall(r"data-secret>([A-Z2-7 ]+)<", browser.page.text)[0])
+    held = await sessions.find(browser.client.cookies["lex_session"])
+    assert isinstance(held, sessions.Session)
+    with Redis.from_url(redis_url) as redis:
+        key = f"lex:{sessions._key(browser.client.cookies['lex_session'])}"
+        redis.set(key, msgspec.json.encode(msgspec.structs.replace(held, proven_at=held.proven_at - 1000)))
+    await browser.post(f"{HOME}/app", code=app.code())
+    assert (browser.page.status_code, "You gave your password a while ago" in browser.words) == (422, True)
+    await browser.open(HOME)
+    assert "Sign out" in browser.words
+    await browser.post("/account/sign-out")
+    assert "You are signed out" in browser.words
 
 
 async def test_customers_and_staff_of_shops_that_do_not_ask_come_in_by_password(browser: Browser, admin: str) -> None:

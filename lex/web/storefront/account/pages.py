@@ -1,6 +1,7 @@
 """What the account's pages share: one answer for a form with its faults, and the way on once somebody is in."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -56,6 +57,12 @@ async def show_form(
         refusal=None if faults else refusal,
         **facts,
     )
+
+
+def at_fields(refusal: Refusal | None, names: Mapping[str, str]) -> None:
+    """Forms that share a page have names of their own for what each has: the password. The refusal takes them."""
+    if refusal is not None:
+        refusal.errors = tuple(replace(fault, field=names.get(fault.field, fault.field)) for fault in refusal.errors)
 
 
 async def show_sign_in_form(

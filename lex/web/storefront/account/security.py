@@ -1,7 +1,6 @@
 """What keeps an account its owner's: password, address, where it is signed in, and its end."""
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +20,7 @@ from lex.web.kit.guards import by_session, own_form, signed_in
 from lex.web.kit.inputs import CurrentActor, FromPath
 from lex.web.kit.rates import count_for_accounts
 from lex.web.kit.signing import forget_session, keep_session
-from lex.web.storefront.account.pages import show
+from lex.web.storefront.account.pages import at_fields, show
 from lex.web.storefront.visitor import see_other
 
 _PAGE = "/account/security"
@@ -41,9 +40,8 @@ async def _show(
     part: str = "",
 ) -> Response[Any]:
     """The page; `part` is the form whose refusal is told, beside its own field for the password."""
-    if refusal is not None and part in ("email", "close"):
-        names = {"password": f"{part}_password"}
-        refusal.errors = tuple(replace(fault, field=names.get(fault.field, fault.field)) for fault in refusal.errors)
+    if part in ("email", "close"):
+        at_fields(refusal, {"password": f"{part}_password"})
     held = await held_session(request)
     profile = await transact(lex_for(actor), lambda session: accounts.get_profile(session, held.user_id))
     devices = await sessions.list_of(held.user_id)

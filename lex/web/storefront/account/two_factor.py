@@ -1,6 +1,5 @@
 """Signing in with two factors: the app that shows codes, recovery codes."""
 
-from dataclasses import replace
 from typing import Any
 
 import segno
@@ -21,7 +20,7 @@ from lex.web.kit.guards import by_session, may_set_up, own_form
 from lex.web.kit.inputs import CurrentActor
 from lex.web.kit.rates import count_for_accounts
 from lex.web.kit.signing import keep_session
-from lex.web.storefront.account.pages import TWO_FACTOR, show
+from lex.web.storefront.account.pages import TWO_FACTOR, at_fields, show
 from lex.web.storefront.visitor import see_other
 
 
@@ -39,9 +38,7 @@ async def show_factors(
     part: str = "",
 ) -> Response[Any]:
     """The page; `part` is the form whose refusal is told, beside its own field for the password."""
-    if refusal is not None:
-        names = {"password": f"{part}_password" if part in ("app", "codes", "passkey") else "remove_password"}
-        refusal.errors = tuple(replace(fault, field=names.get(fault.field, fault.field)) for fault in refusal.errors)
+    at_fields(refusal, {"password": f"{part}_password" if part in ("app", "codes", "passkey") else "remove_password"})
     held = await held_session(request)
     found, keys = await factors.factors_of(actor, held.user_id), await passkeys_of(actor, held.user_id)
     done = request.query_params.get("done", "")
