@@ -109,7 +109,12 @@ def scopes_of(role: Role) -> tuple[str, ...]:
 def demand_owner(actor: Actor) -> None:
     """Before what only the owner of an account does. Raises `Forbidden` (`acting`) for staff who act as a customer."""
     if actor.acted_by is not None:
-        raise Forbidden("Not while you act for somebody else: only they do this.", code="acting")
+        raise not_the_owner()
+
+
+def not_the_owner() -> Forbidden:
+    """What staff are told who act as a customer."""
+    return Forbidden("Not while you act for somebody else: only they do this.", code="acting")
 
 
 #: How high the roles stand, as the database has it too (`staff_rank`): one reaches what is below.

@@ -11,7 +11,7 @@ from lex.core.actor import Actor, Role
 from lex.core.errors import Forbidden, Refusal, Unauthenticated
 from lex.core.settings import settings
 from lex.identity import sessions
-from lex.identity.policy import OwnScope, Permission, demand_owner, permits
+from lex.identity.policy import OwnScope, Permission, demand_owner, not_the_owner, permits
 from lex.web.kit.actors import are_sessions_gone, current_actor, current_session
 from lex.web.kit.csrf import own_form
 
@@ -125,11 +125,13 @@ async def by_any_session(connection: Connection, _: BaseRouteHandler) -> None:
 async def may_set_up(connection: Connection, _: BaseRouteHandler) -> None:
     """`guards=[may_set_up]`: as `by_session`, and for staff who come to set up the second factor that is asked of them.
 
-    Raises `Unauthenticated`, and `Unavailable` while sessions cannot be looked for.
+    Raises `Unauthenticated`, `Forbidden` (`acting`), and `Unavailable` while sessions cannot be looked for.
     """
     session = None if connection.headers.get("authorization") else await current_session(connection)
     if session is None or session.step not in ("", sessions.SET_UP):
         raise _unknown(connection, "Sign in first; this takes a session, not an API key.")
+    if session.acted_by is not None:  # an hour that is over makes nobody of them, not the owner
+        raise not_the_owner()
 
 
 async def public(_: Connection, __: BaseRouteHandler) -> None:
@@ -154,7 +156,7 @@ def scope_needed(guards: Any, method: str) -> str | None:
     """The scope a narrowed key needs for a route, by its guards; None when it needs none, or takes no key at all."""
     is_safe = method == "GET"
     plain = [getattr(guard, "func", guard) for guard in (getattr(guard, "value", guard) for guard in guards)]
-    if by_session in plain or by_any_session in plain:
+    if not {by_session, by_any_session, may_set_up}.isdisjoint(plain):
         return None
     for guard in plain:
         if isinstance(guard, Requires):

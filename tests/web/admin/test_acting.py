@@ -10,14 +10,18 @@ import pytest
 
 from lex.adapters.cache import Cache
 from lex.identity import sessions
+from lex.web.app import create_app
+from lex.web.kit.guards import by_session, may_set_up
 from tests.support.queue import work
 from tests.support.shop import Shop
-from tests.web.account.conftest import PASSWORD, sign_in
+from tests.web.account.conftest import sign_in
 from tests.web.admin.conftest import enter
 from tests.web.conftest import Client
 from tests.web.storefront.conftest import Browser
+from tests.web.walk import ORIGIN, doors
 
 Hire = Callable[..., Awaitable[UUID]]
+_SIGN_IN = "/account/sign-in?next="
 REASON = "Ticket 4711: the address does not save"
 
 
@@ -121,28 +125,37 @@ async def test_an_order_placed_meanwhile_is_the_customers_and_the_audit_names_bo
     assert product.sku not in browser.page.text
 
 
-_CLOSED = [
-    ("GET", "/account/security", {}),
-    ("POST", "/account/security/password", {"current_password": PASSWORD, "password": "quite another one 9"}),
-    ("POST", "/account/security/email", {"email_password": PASSWORD, "email": "mine@example.org"}),
-    ("POST", "/account/security/devices", {}),
-    ("POST", "/account/security/close", {"close_password": PASSWORD}),
-]
+async def end_the_hour(browser: Browser, redis_url: str) -> None:
+    """Have the time to act run out."""
+    held = await sessions.find(token_of(browser))
+    assert isinstance(held, sessions.Session)
+    assert 0 < held.acts_until - time.time() <= 3600
+    cache, key = Cache(redis_url), sessions._key(token_of(browser))
+    over = msgspec.structs.replace(held, acts_until=time.time() - 1)
+    assert await cache.replace(key, msgspec.json.encode(over), 600)
+    await cache.close()
 
 
-async def test_what_keeps_the_account_its_owners_is_closed(browser: Browser, admin: UUID, customer: UUID) -> None:
+@pytest.mark.parametrize("is_over", [False, True])
+async def test_what_keeps_the_account_its_owners_is_closed(
+    browser: Browser, redis_url: str, admin: UUID, customer: UUID, is_over: bool
+) -> None:
     await act(browser, customer)
-    for method, path, fields in _CLOSED:
-        page = await (browser.open(path) if method == "GET" else browser.post(path, **fields))
-        assert page.status_code == 403, path
-        assert "Not while you act for somebody else" in browser.words
-    for path, body in (
-        ("password", {"current_password": PASSWORD, "password": "quite another one 9"}),
-        ("sessions", None),
-    ):
-        send = browser.client.post if body else browser.client.get
-        answer = await send(f"/api/v1/account/{path}", **({"json": body} if body else {}))
-        assert (answer.status_code, answer.json()["code"]) == (403, "acting")
+    if is_over:
+        await end_the_hour(browser, redis_url)
+    held = {"Cookie": f"lex_session={token_of(browser)}", "Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}
+    owners = {by_session, may_set_up}
+    closed = [
+        door for door in doors(create_app()) if "/account" in door.path and owners & {*door.handler.resolve_guards()}
+    ]
+    browser.client.follow_redirects = False
+    answers = [await door.knock(browser.client, held) for door in closed]
+    assert len(closed) > 40
+    refused = [answer for answer in answers if answer.status_code == 403]
+    assert all("Not while you act for somebody else" in answer.text for answer in refused)
+    others = [answer for answer in answers if answer.status_code != 403]
+    assert all(answer.status_code == 401 or answer.headers["location"].startswith(_SIGN_IN) for answer in others)
+    assert bool(others) is is_over
 
 
 async def test_the_customer_sees_it_and_may_end_it(
@@ -161,13 +174,7 @@ async def test_after_an_hour_nothing_is_done_any_more(
     browser: Browser, redis_url: str, admin: UUID, customer: UUID
 ) -> None:
     await act(browser, customer)
-    held = await sessions.find(token_of(browser))
-    assert isinstance(held, sessions.Session)
-    assert 0 < held.acts_until - time.time() <= 3600
-    cache, key = Cache(redis_url), sessions._key(token_of(browser))
-    over = msgspec.structs.replace(held, acts_until=time.time() - 1)
-    assert await cache.replace(key, msgspec.json.encode(over), 600)
-    await cache.close()
+    await end_the_hour(browser, redis_url)
     await browser.open("/account")
     assert browser.page.url.path == "/account/sign-in"
     assert "Your time to act as Ada Möller is over" in browser.words
