@@ -9,6 +9,7 @@ from tests.race.conftest import at_once, calm, statuses
 from tests.support.mails import link
 from tests.support.shop import Shop
 
+JSON = {"Content-Type": "application/json"}
 PASSWORD, OTHER = "lantern otter quartz", "velvet cactus engine"
 
 
@@ -55,3 +56,15 @@ async def test_a_burst_of_wrong_passwords_is_counted(shop: Shop) -> None:
     counted = shop.one("SELECT max(failures) AS n FROM sign_in_attempts")["n"]
     assert told[401] == counted >= FREE_OF_PAIR
     assert (await guess()).status_code == 429
+
+
+async def test_of_many_wishes_to_be_erased_one_stands(shop: Shop, web_home: Path) -> None:
+    address = "erased@example.org"
+    await post(shop, "", email=address, password=PASSWORD)
+    verify = await token(shop, web_home, address, "verify")
+    assert (await post(shop, "/verification", token=verify, password=PASSWORD)).status_code == 201
+    told = await at_once(post(shop, "/erasure", password=PASSWORD) for _ in range(8))
+    assert statuses(told) == {202: 1, 409: 7}
+    answers = await at_once(shop.client.delete("/api/v1/account/erasure", headers=JSON) for _ in range(8))
+    assert statuses(answers) == {204: 1, 404: 7}
+    shop.client.cookies.clear()
