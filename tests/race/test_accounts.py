@@ -11,6 +11,7 @@ from tests.race.conftest import at_once, calm, statuses
 from tests.support.mails import link
 from tests.support.shop import Shop
 
+JSON = {"Content-Type": "application/json"}
 PASSWORD, OTHER = "lantern otter quartz", "velvet cactus engine"
 
 
@@ -159,3 +160,15 @@ async def test_of_many_who_change_a_password_at_once_one_does(shop: Shop, web_ho
     shop.client.cookies.clear()
     won = words[[answer.status_code for answer in told].index(204)]
     assert (await post(shop, "/sessions", email=address, password=won)).status_code == 201
+
+
+async def test_of_many_wishes_to_be_erased_one_stands(shop: Shop, web_home: Path) -> None:
+    address = "erased@example.org"
+    await post(shop, "", email=address, password=PASSWORD)
+    verify = await token(shop, web_home, address, "verify")
+    assert (await post(shop, "/verification", token=verify, password=PASSWORD)).status_code == 201
+    told = await at_once(post(shop, "/erasure", password=PASSWORD) for _ in range(8))
+    assert statuses(told) == {202: 1, 409: 7}
+    answers = await at_once(shop.client.delete("/api/v1/account/erasure", headers=JSON) for _ in range(8))
+    assert statuses(answers) == {204: 1, 404: 7}
+    shop.client.cookies.clear()

@@ -128,7 +128,7 @@ async def may_set_up(connection: Connection, _: BaseRouteHandler) -> None:
     Raises `Unauthenticated`, `Forbidden` (`acting`), and `Unavailable` while sessions cannot be looked for.
     """
     session = None if connection.headers.get("authorization") else await current_session(connection)
-    if session is None or session.step not in ("", sessions.SET_UP):
+    if session is None or session.role == Role.GUEST or session.step not in ("", sessions.SET_UP):
         raise _unknown(connection, "Sign in first; this takes a session, not an API key.")
     if session.acted_by is not None:  # an hour that is over makes nobody of them, not the owner
         raise not_the_owner()

@@ -1,5 +1,6 @@
 """A person's own data in the browser and by the API: ask for a copy, fetch it, ask to be erased, take it back."""
 
+import asyncio
 import io
 import json
 from datetime import timedelta
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import psycopg
 import pytest
 
 from lex.core import clock, ids
@@ -25,6 +27,9 @@ from tests.web.storefront.conftest import Browser
 
 PAGE = "/account/data"
 PROOF = {"password": PASSWORD}
+WAITING = """
+SELECT count(*) AS n FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
+"""
 
 
 @pytest.fixture
@@ -256,6 +261,27 @@ async def bought(client: Client, shop: Shop, address: str) -> str:
     answer = await client.post(f"{path}/checkout", json={**shown, "email": address})
     assert answer.status_code == 201, answer.text
     return str(answer.json()["order_number"])
+
+
+async def test_whoever_takes_it_back_in_the_last_moment_stays(
+    client: Client, ada: str, db: Any, web_database: str
+) -> None:
+    user_id = id_of(db)
+    async with transaction(system()) as session:
+        erasure_id = await own_data.add_erasure(session, user_id, clock.real_now())
+    with psycopg.connect(web_database) as other:
+        other.execute("UPDATE erasure_requests SET status = 'canceled', ended_at = now() WHERE id = %s", (erasure_id,))
+        erasing = asyncio.create_task(erasure.erase_as_asked(system(), erasure_id=erasure_id))
+        for _ in range(200):
+            if db.execute(WAITING).fetchone()["n"]:
+                break
+            await asyncio.sleep(0.01)
+        assert not erasing.done()
+        other.commit()
+        await erasing
+    assert standing(db, "erasure_requests", user_id) == ["canceled"]
+    kept = db.execute("SELECT destroyed_at FROM person_keys WHERE user_id = %s", (user_id,)).fetchone()
+    assert kept == {"destroyed_at": None}
 
 
 async def test_staff_are_not_erased(client: Client, browser: Browser, ada_here: str, db: Any) -> None:
