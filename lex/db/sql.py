@@ -6,12 +6,12 @@ fields are the statement's columns. A checkout costs a third of the same stateme
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from contextlib import suppress
 from operator import itemgetter
 from typing import Any, LiteralString, TypeAlias, TypeVar, overload
 
 import psycopg
 from psycopg.abc import Transformer
+from psycopg.errors import PipelineAborted
 from psycopg.pq.abc import PGresult
 from psycopg.types.json import Jsonb
 
@@ -80,14 +80,19 @@ async def together(session: Session, *works: Work[Any]) -> tuple[Any, ...]:
     with session.driver.holding():
         tasks = [asyncio.ensure_future(work) for work in works]
         await asyncio.sleep(0)  # each has said what it asks
+    before: psycopg.Error | None = None
     try:
-        with suppress(psycopg.Error):  # told to whom it concerns
+        try:
             await session.driver.send()
+        except psycopg.Error as error:
+            before = error
         done = await asyncio.gather(*tasks, return_exceptions=True)
     finally:
         for task in tasks:
             task.cancel()
     for one in done:
+        if isinstance(one, PipelineAborted) and before is not None:  # by what stood in line before all of them
+            raise before
         if isinstance(one, BaseException):
             raise one
     return tuple(done)

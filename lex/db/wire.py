@@ -49,12 +49,16 @@ class Asked:
 
     def answer(self) -> tuple[PGresult, abc.Transformer]:
         """The result, and what converts its rows. Raises psycopg's errors."""
+        self.check()
         if self.result is None or self.result.status == ExecStatus.PIPELINE_ABORTED:
             raise psycopg.errors.PipelineAborted("a statement before it failed")
-        if self.result.status == ExecStatus.FATAL_ERROR:
-            raise error_from_result(self.result, encoding=self.values.encoding)
         self.values.set_pgresult(self.result)
         return self.result, self.values
+
+    def check(self) -> None:
+        """Raises its own error."""
+        if self.result is not None and self.result.status == ExecStatus.FATAL_ERROR:
+            raise error_from_result(self.result, encoding=self.values.encoding)
 
 
 class Wire(AsyncConnection[Any]):
@@ -131,10 +135,14 @@ class Wire(AsyncConnection[Any]):
             return
         results: list[PGresult] = []
         wire = self.pgconn
-        wire.enter_pipeline_mode()
         try:
-            expected = [one for asked in batch for one in self._queue(asked)]
-            wire.pipeline_sync()
+            try:
+                wire.enter_pipeline_mode()
+                expected = [one for asked in batch for one in self._queue(asked)]
+                wire.pipeline_sync()
+            except BaseException:  # half a batch is under way: nobody could tell whose the next answer is
+                wire.finish()
+                raise
             await self._read(results, len(expected) + 1)
             wire.exit_pipeline_mode()
         finally:
@@ -145,7 +153,7 @@ class Wire(AsyncConnection[Any]):
             if entry is not None:
                 self._take(*entry, result)
         for asked in batch:
-            asked.answer()
+            asked.check()
 
     def _queue(self, asked: Asked) -> Iterator[tuple[Asked, bool] | None]:
         """Put it on its way, by name once it came often enough. Yields what is answered next, and whether it is only

@@ -168,6 +168,10 @@ async def test_together_raises_the_first_error_and_nothing_after_it_is_done(conn
     await connection.say(b"ROLLBACK")
     assert await value(connection, "SELECT count(*) FROM told") == 0
 
+    sql.execute_soon(session, "SELECT 1 / 0")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await sql.together(session, sql.execute(session, "SELECT 1"), sql.execute(session, "SELECT 2"))
+
     async def refuse() -> None:
         await sql.execute(session, "SELECT 1")
         raise LookupError

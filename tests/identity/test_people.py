@@ -11,7 +11,7 @@ from lex.core.actor import system
 from lex.core.errors import Invalid
 from lex.core.settings import settings
 from lex.db.session import CountingCursor, connect, disconnect, transaction
-from lex.identity.commands import create_user
+from lex.identity.commands import checked_email, create_user
 from lex.identity.people import find_people
 from tests.support.rows import START, Rows
 
@@ -38,7 +38,10 @@ async def known(database_url: str, web_home: Path, monkeypatch: pytest.MonkeyPat
     settings.cache_clear()
     await connect(database_url)
     async with transaction(system()) as session:
-        made = {(await create_user(session, **{"role": "user", **one})).id: name for name, one in PEOPLE.items()}
+        made = {}
+        for name, one in PEOPLE.items():
+            told = {"role": "user", **one, "email": checked_email(one["email"])}
+            made[(await create_user(session, **told)).id] = name
     with Rows(database_url) as rows:
         rows.add("users", role="user", deleted_at=START)
         rows.add("person_keys")
