@@ -45,9 +45,10 @@ return redis.call('SCARD', KEYS[2])
 class Cache:
     """A Redis client of one process. `prefix` keeps several shops apart in one server."""
 
-    def __init__(self, url: str, *, prefix: str = "lex:", timeout: float = _TIMEOUT) -> None:
+    def __init__(self, url: str, *, prefix: str = "lex:", timeout: float = 0) -> None:
+        patience = timeout or _TIMEOUT
         self.client: Any = redis.asyncio.Redis.from_url(
-            url, socket_timeout=timeout, socket_connect_timeout=timeout, health_check_interval=30
+            url, socket_timeout=patience, socket_connect_timeout=patience, health_check_interval=30
         )
         self._prefix = prefix
         self._silent_until = 0.0
