@@ -1,12 +1,12 @@
 """What people may ask for of their data: a copy of it, and its end.
 
-Revision ID: 20250126000026
+Revision ID: 20250126000023
 Revises: 20250126000022
 """
 
 from alembic import op
 
-revision = "20250126000026"
+revision = "20250126000023"
 down_revision = "20250126000022"
 branch_labels = None
 depends_on = None
