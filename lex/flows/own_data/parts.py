@@ -79,11 +79,11 @@ _PERSON = (
         "profile",
         "users",
         "Your account, and what the shop notes about you.",
-        """id email first_name last_name phone birth_date notes role locale preferences is_active two_factor_enabled
-        email_verified_at last_login_at created_at updated_at deleted_at""",
+        """id email first_name last_name phone birth_date notes role locale preferences marketing_agreed_at is_active
+        two_factor_enabled email_verified_at last_login_at created_at updated_at deleted_at""",
         sealed="email first_name last_name phone birth_date notes",
         left_out={
-            **dict.fromkeys(("password", "two_factor_secret"), _SECRET),
+            **dict.fromkeys(("password", "two_factor_secret", "two_factor_step"), _SECRET),
             **dict.fromkeys(("email_blind_index", "phone_blind_index"), _INNER),
         },
         whose="t.id = %(user_id)s",
@@ -107,8 +107,19 @@ _PERSON = (
         "api_tokens",
         "api_keys",
         "Keys for programs, without their secret.",
-        "id name prefix scopes expires_at last_used_at revoked_at created_at",
+        "id kind name prefix scopes expires_at last_used_at revoked_at created_at",
         left_out={"token_hash": _SECRET},
+    ),
+    Part(
+        "passkeys",
+        "passkeys",
+        "Passkeys that sign in to your account.",
+        "id name last_used_at created_at",
+        sealed="name",
+        left_out={
+            **dict.fromkeys(("credential_id", "sign_counter"), _INNER),
+            "public_key": "what the shop checks a signature by, and nothing more",
+        },
     ),
     Part(
         "payment_methods",
@@ -281,7 +292,7 @@ _REST = (
         "notifications",
         "notifications",
         "What you were told, and over which channel.",
-        """id order_id channel template priority data status is_read read_at sent_at expires_at created_at updated_at
+        """id order_id channel template priority data is_marketing status is_read read_at sent_at expires_at created_at updated_at
         deleted_at""",
         left_out=dict.fromkeys(("attempts", "last_error"), "how the sending went"),
     ),
@@ -323,6 +334,7 @@ LEFT_OUT = {
     "order_tokens": "hashes of links to orders: secrets",
     "payment_references": "the providers' numbers of the payments once more",
     "person_keys": "the key everything here was opened with",
+    "recovery_codes": "hashes of codes that stand in for a second factor: secrets",
 }
 
 

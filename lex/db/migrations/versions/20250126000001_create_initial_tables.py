@@ -27,7 +27,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.uuid_v7_time IS 'The instant a UUIDv7 carries, to the millisecond.';
-
 CREATE FUNCTION public.uuid_v7_floor(instant timestamptz) RETURNS uuid LANGUAGE sql STABLE STRICT PARALLEL SAFE AS $$
     SELECT (lpad(to_hex(floor(extract(epoch FROM instant) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid
 $$;
