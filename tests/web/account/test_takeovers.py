@@ -1,7 +1,6 @@
 """Ways into an account that is not one's own, and ways to keep its owner out."""
 
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,8 +10,11 @@ from lex.flows.accounts import change as story
 from lex.identity import passwords
 from lex.identity.logins import FREE_OF_ACCOUNT, FREE_OF_ADDRESS, FREE_OF_PAIR
 from tests.web.account.conftest import OTHER, PASSWORD, Mailbox, sign_in
+from tests.web.account.test_strangers import hashed
 from tests.web.conftest import Client
 from tests.web.storefront.conftest import Browser
+
+__all__ = ["hashed"]
 
 THIRD = "sandal meteor banjo"
 
@@ -29,20 +31,6 @@ async def call(client: Client, path: str, seen_from: str = "192.0.2.1", **data: 
     """Call the account's API."""
     headers = {"X-Forwarded-For": seen_from}
     return (await client.post(f"/api/v1/account{path}", json=data, headers=headers)).status_code
-
-
-@pytest.fixture
-def hashed(client: Client, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """One entry for each password that was compared."""
-    seen: list[bool] = []
-    fits = passwords.fits
-
-    async def counting(password: str, kept: str | None) -> bool:
-        seen.append(kept is not None)
-        return await fits(password, kept)
-
-    monkeypatch.setattr(passwords, "fits", counting)
-    return seen
 
 
 async def test_a_thousand_wrong_passwords_are_few_that_count(
@@ -230,7 +218,7 @@ async def test_a_megabyte_is_refused_before_anything_is_done_with_it(
 
 
 async def test_limits_of_accounts_are_settings(
-    client: Client, ada: str, web_settings: pytest.MonkeyPatch, hashed: Callable[..., Any]
+    client: Client, ada: str, web_settings: pytest.MonkeyPatch, hashed: list[bool]
 ) -> None:
     web_settings.setenv("LEX_MOST_SIGN_INS", "2")
     settings.cache_clear()
