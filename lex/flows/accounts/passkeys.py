@@ -13,7 +13,7 @@ from lex.flows.accounts.acting import Event, lex_for, note
 from lex.flows.accounts.ending import end_at_once, end_ways_in
 from lex.flows.accounts.factors import prove_owner, turn_off, turn_on
 from lex.flows.accounts.sign_in import Admitted, prove_again
-from lex.identity import accounts, codes, passkeys, pending, sessions
+from lex.identity import accounts, ceremonies, codes, passkeys, pending, sessions
 from lex.identity.passkeys import Passkey, PasskeyRefused, WrongPasskey
 from lex.identity.sessions import Device
 
@@ -33,7 +33,7 @@ async def ask_for_new(actor: Actor, held: sessions.Session) -> dict[str, Any]:
         return profile.email, await passkeys.list_passkeys(session, user_id)
 
     email, known = await transact(lex_for(actor, user_id), read)
-    return passkeys.asked_to_make(await pending.new_challenge(_adding(held)), user_id, email, known)
+    return ceremonies.asked_to_make(await pending.new_challenge(_adding(held)), user_id, email, known)
 
 
 async def add_passkey(
@@ -46,8 +46,8 @@ async def add_passkey(
     """
     user_id, name = held.user_id, passkeys.checked_name(name)
     await prove_owner(actor, held, password)
-    read = passkeys.read_answer(answer)
-    made = passkeys.made_by(read) if read and await pending.take_challenge(_adding(held), read.challenge) else None
+    read = ceremonies.read_answer(answer)
+    made = ceremonies.made_by(read) if read and await pending.take_challenge(_adding(held), read.challenge) else None
     if made is None:
         raise PasskeyRefused
 
@@ -95,7 +95,7 @@ async def remove_passkey(actor: Actor, token: str, held: sessions.Session, passw
 
 async def ask_to_sign_in() -> dict[str, Any]:
     """What a browser is to sign in by. Raises `Unavailable`."""
-    return passkeys.asked_to_sign(await pending.new_challenge(_SIGN_IN))
+    return ceremonies.asked_to_sign(await pending.new_challenge(_SIGN_IN))
 
 
 async def sign_in_with_passkey(actor: Actor, answer: str, device: Device) -> Admitted:
@@ -104,11 +104,11 @@ async def sign_in_with_passkey(actor: Actor, answer: str, device: Device) -> Adm
     The session is begun first, as with a password: what changes meanwhile refuses it here, or ends it there.
     """
     await sessions.require_store()
-    read = passkeys.read_answer(answer)
+    read = ceremonies.read_answer(answer)
     if read is None or not await pending.take_challenge(_SIGN_IN, read.challenge):
         raise WrongPasskey
     known = await transact(lex_for(actor), lambda session: passkeys.find_passkey(session, read.credential_id))
-    count = passkeys.signed_by(read, known) if known else None
+    count = ceremonies.signed_by(read, known) if known else None
     if known is None or count is None:
         user_id = known.user_id if known else None
         await transact(lex_for(actor), lambda session: note(session, Event.SIGN_IN_FAILED, user_id, reason="passkey"))

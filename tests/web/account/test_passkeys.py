@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from lex.core.settings import settings
-from lex.identity import passkeys
+from lex.identity import ceremonies, passkeys
 from tests.support.passkeys import Passkey
 from tests.web.account.conftest import PASSWORD, Mailbox, sign_up
 from tests.web.conftest import Client, field_codes
@@ -250,4 +250,4 @@ def test_passkeys_belong_to_the_address_of_the_settings(
 ) -> None:
     web_settings.setenv("LEX_PUBLIC_URL", address)
     settings.cache_clear()
-    assert passkeys.home() == home
+    assert ceremonies.home() == home

@@ -11,7 +11,7 @@ from lex.core.actor import Actor, Role
 from lex.core.errors import FieldError, Refusal
 from lex.flows.accounts.ending import make_way
 from lex.flows.accounts.sign_in import Admitted, carry_cart
-from lex.identity.passkeys import home
+from lex.identity.ceremonies import home
 from lex.identity.sessions import SET_UP
 from lex.web.kit.actors import current_session, session_token
 from lex.web.kit.basket import Basket, find_basket, keep

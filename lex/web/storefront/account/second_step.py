@@ -9,7 +9,7 @@ from lex.core.actor import Actor
 from lex.core.errors import Refusal
 from lex.flows.accounts.factors import factors_of
 from lex.flows.accounts.second_factor import give_code
-from lex.identity.passkeys import home
+from lex.identity.ceremonies import home
 from lex.identity.sessions import SECOND_FACTOR, Session
 from lex.web.kit.actors import current_session, session_token
 from lex.web.kit.forms import read_form

@@ -13,7 +13,7 @@ from lex.flows.accounts import factors
 from lex.flows.accounts.acting import lex_for
 from lex.flows.accounts.passkeys import passkeys_of
 from lex.identity import accounts, codes, pending, sessions
-from lex.identity.passkeys import home
+from lex.identity.ceremonies import home
 from lex.web.kit.actors import held_session, session_token
 from lex.web.kit.forms import read_form
 from lex.web.kit.guards import by_session, may_set_up, own_form
