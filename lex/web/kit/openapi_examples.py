@@ -30,6 +30,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "confirmOldEmail": {"token": _KEY},
     "confirmNewEmail": {"token": _KEY},
     "closeAccount": {"password": "lantern otter quartz"},
+    "makeToken": {"name": "Bookkeeping", "scopes": ["purchases.read"], "password": "lantern otter quartz"},
+    "makeApplicationKey": {
+        "name": "Till",
+        "scopes": ["orders.read"],
+        "password": "lantern otter quartz",
+        "expires_in_days": None,
+    },
     "placeOrder": {
         "version": 1,
         "total_amount": 3780,
