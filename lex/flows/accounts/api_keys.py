@@ -102,7 +102,8 @@ async def revoke_token(actor: Actor, key_id: UUID) -> None:
 
 
 async def revoke_application_key(actor: Actor, key_id: UUID) -> None:
-    """End an application's key. Raises `NotFound`, `Forbidden`: also for one of somebody of one's rank or above."""
+    """End an application's key. Raises `NotFound`, `Forbidden`, and `Conflict` (`below`) for one of somebody of one's
+    rank or above."""
     demand(actor, Permission.SETTINGS_WRITE)
     await _revoke(actor, key_id, kind=Kind.APPLICATION)
 

@@ -292,8 +292,8 @@ _REST = (
         "notifications",
         "notifications",
         "What you were told, and over which channel.",
-        """id order_id channel template priority data is_marketing status is_read read_at sent_at expires_at created_at updated_at
-        deleted_at""",
+        """id order_id channel template priority data is_marketing status is_read read_at sent_at expires_at created_at
+        updated_at deleted_at""",
         left_out=dict.fromkeys(("attempts", "last_error"), "how the sending went"),
     ),
     Part(

@@ -138,7 +138,7 @@ async def create_key(request: Request[Any, Any, Any], data: JSONBody[KeyWish], a
     operation_id="revokeApplicationKey",
     summary="Revoke a key of an application",
     status_code=204,
-    responses=problems(404),
+    responses=problems(404, 409),
 )
 async def end_key(key_id: FromPath[UUID], actor: CurrentActor) -> None:
     """One's own, or of somebody below one's rank. It is refused from the next request on."""

@@ -61,6 +61,13 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "renamePasskey": {"name": "key ring"},
     "removePasskey": {"password": "lantern otter quartz"},
+    "makeToken": {"name": "Bookkeeping", "scopes": ["purchases.read"], "password": "lantern otter quartz"},
+    "makeApplicationKey": {
+        "name": "Till",
+        "scopes": ["orders.read"],
+        "password": "lantern otter quartz",
+        "expires_in_days": None,
+    },
     "placeOrder": {
         "version": 1,
         "total_amount": 3780,

@@ -9,14 +9,12 @@ from litestar import Litestar
 
 from lex.core import clock
 from lex.core.actor import STAFF, Role, system
-from lex.core.settings import settings
 from lex.db.session import transact, transaction
 from lex.flows.accounts.api_keys import MOST_KEYS, write_uses
-from lex.identity import accounts
+from lex.identity import accounts, passwords
 from lex.identity.commands import create_api_key, create_user
 from lex.identity.key_forms import Kind, has_key, is_key, new_key
 from lex.identity.policy import Permission, scopes_of
-from lex.web.kit import api_rates
 from lex.web.kit.openapi import document_of
 from tests.web.account.conftest import PASSWORD, Mailbox
 from tests.web.conftest import Client, field_codes
@@ -154,6 +152,33 @@ async def test_so_many_and_no_more(client: Client, ada: str, db: Any) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "too_many_keys")
 
 
+async def test_staff_make_keys_for_applications_and_revoke_those_below_them(client: Client, db: Any) -> None:
+    kept = await passwords.keep(PASSWORD)
+    addresses = {role: f"{role}-{uuid4()}@example.org" for role in (Role.SUPER_ADMIN, Role.ADMIN, Role.MODERATOR)}
+    async with transaction(system()) as session:
+        for role, address in addresses.items():
+            person = await create_user(session, role=role, email=address)
+            await accounts.set_password(session, person.id, kept, is_email_proven=True)
+    wish = WISH | {"scopes": ["orders.read"], "expires_in_days": None}
+    ids, json = {}, {"Content-Type": "application/json"}
+    for role in (Role.SUPER_ADMIN, Role.ADMIN):
+        await enter(client, addresses[role])
+        answer = await client.post(SHOPS, json=wish)
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["secret"].startswith("lex_key_")
+        assert answer.json()["expires_at"] is None
+        ids[role] = answer.json()["id"]
+    listed = (await client.get(SHOPS)).json()
+    assert {key["id"] for key in listed} >= set(ids.values())
+    assert (await client.post(SHOPS, json=wish | {"scopes": ["system.write"]})).status_code == 422
+    above = await client.delete(f"{SHOPS}/{ids[Role.SUPER_ADMIN]}", headers=json)
+    assert (above.status_code, above.json()["code"]) == (409, "below")
+    assert (await client.delete(f"{SHOPS}/{ids[Role.ADMIN]}", headers=json)).status_code == 204
+    await enter(client, addresses[Role.MODERATOR])
+    assert (await client.post(SHOPS, json=wish)).status_code == 403
+    assert (await client.get(SHOPS)).status_code == 403
+
+
 # What a scope lets a key do
 
 
@@ -269,72 +294,6 @@ def test_the_form_of_a_key() -> None:
     assert not is_key(one[:-1] + ("0" if one[-1] != "0" else "1"))
     assert has_key(f"token={one}&x=1")
     assert not has_key(f"token={one[:-1]}")
-
-
-# Limits
-
-
-async def test_the_limit_of_a_key_exactly(client: Client, web_settings: pytest.MonkeyPatch) -> None:
-    web_settings.setenv("LEX_API_RATE_PER_MINUTE", "3")
-    settings.cache_clear()
-    (_, secret), (_, other) = await one_with(Role.USER), await one_with(Role.USER)
-    for left in (2, 1, 0):
-        answer = await client.get("/api/v1/products", headers=bearer(secret))
-        assert answer.status_code == 200
-        assert answer.headers["ratelimit-policy"] == '"key";q=3;w=60'
-        assert answer.headers["ratelimit"] in {f'"key";r={left};t={seconds}' for seconds in range(50, 61)}
-    answer = await client.get("/api/v1/account", headers=bearer(secret))
-    assert (answer.status_code, answer.json()["code"]) == (429, "rate_limited")
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["ratelimit"] == f'"key";r=0;t={answer.headers["retry-after"]}'
-    assert await status(client, other) == 200
-    assert "ratelimit" not in (await client.get("/api/v1/products")).headers
-
-
-async def test_processes_share_a_limit_and_pass_no_more(client: Client, web_settings: pytest.MonkeyPatch) -> None:
-    web_settings.setenv("LEX_API_RATE_PER_MINUTE", "60")
-    settings.cache_clear()
-    _, secret = await one_with(Role.USER)
-    processes: list[dict[str, Any]] = [{}, {}, {}]
-    told = []
-    for number in range(100):
-        api_rates.forget()
-        api_rates._shares.update(processes[number % 3])
-        told.append(await status(client, secret, "/api/v1/products"))
-        processes[number % 3] = dict(api_rates._shares)
-    assert told.count(200) == 60
-    assert told[:50] == [200] * 50
-
-
-async def test_strangers_are_counted_for_what_changes_something(
-    client: Client, web_settings: pytest.MonkeyPatch
-) -> None:
-    web_settings.setenv("LEX_API_RATE_OF_STRANGERS", "2")
-    settings.cache_clear()
-    for left in (1, 0):
-        answer = await client.post("/api/v1/carts", json={"country": "DE"})
-        assert answer.status_code == 201
-        assert answer.headers["ratelimit"].startswith(f'"address";r={left};t=')
-        assert answer.headers["ratelimit-policy"] == '"address";q=2;w=60'
-    refused = await client.post("/api/v1/carts", json={"country": "DE"})
-    assert refused.status_code == 429
-    assert int(refused.headers["retry-after"]) > 0
-    wrong = await client.get("/api/v1/account", headers=bearer(new_key(Kind.PERSONAL)))
-    assert wrong.status_code == 429
-    assert (await client.get("/api/v1/products")).status_code == 200
-    assert (await client.post("/api/v1/webhooks/sandbox", content=b"{}")).status_code != 429
-    elsewhere = {"X-Forwarded-For": "203.0.113.9"}
-    assert (await client.post("/api/v1/carts", json={"country": "DE"}, headers=elsewhere)).status_code == 201
-    _, secret = await one_with(Role.USER)
-    assert (await client.post("/api/v1/carts", json={"country": "DE"}, headers=bearer(secret))).status_code == 201
-
-
-async def test_no_limit_is_told_where_there_is_none(client: Client, web_settings: pytest.MonkeyPatch) -> None:
-    web_settings.setenv("LEX_API_RATE_PER_MINUTE", "0")
-    settings.cache_clear()
-    answer = await client.get("/api/v1/account", headers=bearer((await one_with(Role.USER))[1]))
-    assert answer.status_code == 200
-    assert "ratelimit" not in answer.headers
 
 
 # Last use
