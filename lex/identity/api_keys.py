@@ -6,6 +6,7 @@ written down once a minute, apart from requests.
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal, LiteralString
 from uuid import UUID
@@ -133,21 +134,19 @@ async def revoke(
 
 
 def note_use(key_id: UUID) -> None:
-    """It was used just now; `write_uses` writes it down."""
+    """It was used just now; whoever takes the uses writes them down."""
     _Noted.used[key_id] = clock.real_now()
 
 
-async def write_uses(session: Session) -> int:
-    """Write down when keys were used, each at most once a minute; returns how many rows that changed."""
+def take_uses() -> dict[UUID, datetime]:
+    """Which keys were used since this was last asked, and when."""
     used, _Noted.used = _Noted.used, {}
-    if not used:
-        return 0
+    return used
+
+
+async def write_uses(session: Session, used: Mapping[UUID, datetime]) -> int:
+    """Write down when keys were used, each at most once a minute; returns how many rows that changed."""
     return await sql.execute(session, _USED, ids=list(used), instants=list(used.values()))
-
-
-def has_uses() -> bool:
-    """Whether there is something to write down."""
-    return bool(_Noted.used)
 
 
 def is_news(key_id: UUID) -> bool:

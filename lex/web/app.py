@@ -1,7 +1,7 @@
 """The web application of one process: `uvicorn lex.web.app:create_app --factory`."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
@@ -83,15 +83,10 @@ async def _database(_: Litestar) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _noting_uses(_: Litestar) -> AsyncIterator[None]:
     """Writes down when API keys were used, apart from the requests; what is left when the process ends, too."""
-    task = asyncio.create_task(_note_uses_forever())
-    try:
+    async with _beside(_note_uses_forever()):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        with suppress(Refusal, psycopg.Error):
-            await write_uses()
+    with suppress(Refusal, psycopg.Error):
+        await write_uses()
 
 
 async def _note_uses_forever() -> None:
@@ -104,14 +99,21 @@ async def _note_uses_forever() -> None:
 @asynccontextmanager
 async def _sampling(_: Litestar) -> AsyncIterator[None]:
     """Keeps this process's numbers fresh for whichever process answers /metrics."""
-    task = asyncio.create_task(_sample_forever())
+    async with _beside(_sample_forever()):
+        yield
+    metrics.leave()
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Work that goes on beside the requests, until the process stops."""
+    task = asyncio.create_task(work)
     try:
         yield
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-        metrics.leave()
 
 
 async def _sample_forever() -> None:

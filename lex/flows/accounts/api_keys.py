@@ -123,8 +123,8 @@ async def note_ended_use(actor: Actor, holder: api_keys.Holder) -> None:
 
 async def write_uses() -> None:
     """Write down when keys were used, if any were."""
-    if api_keys.has_uses():
-        await transact(system(), api_keys.write_uses)
+    if used := api_keys.take_uses():
+        await transact(system(), lambda session: api_keys.write_uses(session, used))
 
 
 def check(kind: Kind, role: Role, wish: Wish) -> None:
