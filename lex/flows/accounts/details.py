@@ -8,6 +8,7 @@ from lex.flows.accounts.acting import lex_for
 from lex.flows.reindex_people import reindex_while_turning
 from lex.identity import details
 from lex.identity.details import Details, OwnDetails
+from lex.identity.policy import demand_owner
 
 
 async def change_details(actor: Actor, user_id: UUID, wanted: Details) -> OwnDetails:
@@ -22,7 +23,12 @@ async def change_details(actor: Actor, user_id: UUID, wanted: Details) -> OwnDet
 
 
 async def choose_marketing(actor: Actor, user_id: UUID, *, is_agreed: bool) -> OwnDetails:
-    """Whether news and offers may be mailed, with the time it was said."""
+    """Whether news and offers may be mailed, with the time it was said. Nobody agrees for somebody else.
+
+    Raises `Forbidden` (`acting`).
+    """
+    if is_agreed:
+        demand_owner(actor)
 
     async def work(session: Session) -> OwnDetails:
         await details.agree_to_marketing(session, user_id, is_agreed=is_agreed)

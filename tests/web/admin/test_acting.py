@@ -158,6 +158,13 @@ async def test_what_keeps_the_account_its_owners_is_closed(
     assert bool(others) is is_over
 
 
+async def test_nobody_agrees_to_news_for_the_customer(browser: Browser, admin: UUID, customer: UUID) -> None:
+    await act(browser, customer)
+    assert (await browser.post("/account/notifications", marketing="on")).status_code == 403
+    assert "Not while you act for somebody else" in browser.words
+    assert (await browser.post("/account/notifications")).status_code == 200
+
+
 async def test_the_customer_sees_it_and_may_end_it(
     browser: Browser, other_browser: Browser, address: str, admin: UUID, customer: UUID
 ) -> None:
