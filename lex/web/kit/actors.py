@@ -30,6 +30,8 @@ ORDER_TOKEN = "X-Order-Token"
 #: The cookie that holds a session's id.
 SESSION = "session"
 
+#: Where keys act. Pages know browsers: there the header is that of a proxy that asks for a password of its own.
+_FOR_PROGRAMS = ("/api/", "/metrics")
 #: Longer than any token Lex makes.
 _LONGEST = 200
 
@@ -40,7 +42,8 @@ async def current_actor(request: ASGIConnection[Any, Any, Any, Any]) -> Actor:
     state: dict[str, Any] = request.scope["state"]
     actor: Actor | None = state.get("actor")
     if actor is None:
-        authorizations = [value for name, value in request.scope["headers"] if name == b"authorization"]
+        takes_keys = request.scope["path"].startswith(_FOR_PROGRAMS)
+        authorizations = [value for name, value in request.scope["headers"] if takes_keys and name == b"authorization"]
         if authorizations:
             actor = await _holder(request, authorizations)
         else:
