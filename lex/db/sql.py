@@ -27,8 +27,8 @@ Work: TypeAlias = Awaitable[R]
 json = Jsonb
 _first = itemgetter(0)
 
-# Until the end of the transaction, in which hardly anything follows.
-_PLANNED: LiteralString = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"
+#: Goes out with a statement that is planned for its values; until the end of the transaction, where hardly any follows.
+PLANNED: LiteralString = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"
 
 
 async def fetch_all(session: Session, statement: LiteralString, row: type[R], **params: Any) -> list[R]:
@@ -38,7 +38,7 @@ async def fetch_all(session: Session, statement: LiteralString, row: type[R], **
 
 async def fetch_all_planned(session: Session, statement: LiteralString, row: type[R], **params: Any) -> list[R]:
     """The same, planned for these very values each time: for what is common with one value and rare with another."""
-    session.driver.soon(_PLANNED, {})
+    session.driver.soon(PLANNED, {})
     return _rows(*await _ask(session, statement, params, prepare=False), row)
 
 
