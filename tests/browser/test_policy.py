@@ -15,6 +15,8 @@ BESIDE = ("/search?q=tube", "/search?q=zzzzzz", "/nowhere", "/orders/find?sent",
 STRANGERS = ("sign-in", "sign-up", "sign-up?sent", "forgot", "forgot?sent", "verify", "reset", "unlock", "email/new")
 #: Of one kind, such as products, so many are looked at.
 MOST = 3
+#: Of these every one.
+WHOLE = ("/", "/account/", "/pages/")
 #: What somebody would do who got a word of their own into a page.
 FORBIDDEN = """async () => {
   document.body.insertAdjacentHTML("beforeend", "<p style='color: red' onclick='window.ran = 1'>inline</p>");
@@ -34,7 +36,7 @@ async def walk(visit: Visit, start: str, within: str) -> set[str]:
     while waiting:
         path = waiting.pop()
         kind = re.sub(r"[^/]+$", "", path)
-        if path in seen or (kinds.get(kind, 0) >= MOST and kind != within):
+        if path in seen or (kinds.get(kind, 0) >= MOST and kind not in WHOLE):
             continue
         kinds[kind] = kinds.get(kind, 0) + 1
         seen.add(path)

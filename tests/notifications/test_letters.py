@@ -30,7 +30,7 @@ FACTS: dict[str, Any] = {
     "shop": "Spoke & Thread",
     "language": "en",
     "link": "https://shop.example/orders/LEX-20261105-7F3K9QTB?token=abc",
-    "data": {"due_at": "2026-12-05T10:00:00+00:00"},
+    "data": {"due_at": "2026-12-05T10:00:00+00:00", "prefix": "lex_pat_q9Zt4Q"},
     "failure": "The card has expired.",
     "order": ORDER,
     "lines": [

@@ -9,7 +9,7 @@ from lex.core.errors import Conflict
 from lex.db.session import transaction
 from lex.flows.adopt_orders import adopt_orders
 from lex.flows.find_order import ask_for_link
-from lex.identity.commands import create_user
+from lex.identity.commands import checked_email, create_user
 from tests.support.queue import work
 from tests.support.shop import Order, Shop
 from tests.web.conftest import Client
@@ -19,7 +19,7 @@ _PROVEN = "UPDATE users SET email_verified_at = now() WHERE id = %s"
 
 async def person(shop: Shop, email: str, *, proven: bool = True) -> Any:
     async with transaction(actor.system()) as session:
-        made = await create_user(session, role="user", email=email, first_name="Ada")
+        made = await create_user(session, role="user", email=checked_email(email), first_name="Ada")
     if proven:
         shop.db.execute(_PROVEN, (made.id,))
     return made.id

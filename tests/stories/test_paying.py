@@ -283,13 +283,8 @@ async def test_an_order_of_nothing_needs_no_payment(shop: Shop) -> None:
 
 async def test_another_buyers_order_cannot_be_paid_or_seen(shop: Shop, customer: Any, key: Any) -> None:
     order, other = await shop.order(), await shop.order()
-    for headers in (
-        {},
-        other.headers,
-        {"X-Order-Token": "wrong"},
-        await customer(),
-        await key("admin", ["catalog.read"]),
-    ):
+    narrow = await key("admin", ["catalog.read"])
+    for headers in ({}, other.headers, {"X-Order-Token": "wrong"}, await customer(), narrow):
         stranger = Order(order.data, headers)
         answers = [
             await shop.pay(stranger),
@@ -297,7 +292,8 @@ async def test_another_buyers_order_cannot_be_paid_or_seen(shop: Shop, customer:
             await shop.client.post(f"{order.path}/cancel", headers=headers),
             await shop.client.post(f"{order.path}/payments/refresh", headers=headers),
         ]
-        assert [(a.status_code, a.json()["code"]) for a in answers] == [(404, "order_not_found")] * 4
+        expected = (403, "scope_missing") if headers is narrow else (404, "order_not_found")
+        assert [(a.status_code, a.json()["code"]) for a in answers] == [expected] * 4
     assert await status(shop, order) == ("pending", "unpaid")
     shop.db.execute("UPDATE order_tokens SET revoked_at = now() WHERE order_id = %s", (order.data["id"],))
     shop.db.execute("UPDATE order_tokens SET expires_at = now() WHERE order_id = %s", (other.data["id"],))

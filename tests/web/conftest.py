@@ -53,6 +53,8 @@ def web_settings(
     monkeypatch.setenv("LEX_HOME", str(web_home))
     monkeypatch.setenv("LEX_LOG_LEVEL", "warning")
     monkeypatch.setenv("LEX_PASSWORD_COST", "4")
+    for limit in ("ORDERS", "ORDERS_OF_BUYER", "CARTS", "PAYMENTS"):  # a day's trade comes from one address here
+        monkeypatch.setenv(f"LEX_MOST_{limit}", "1000")
     monkeypatch.setattr(cache, "_TIMEOUT", 10.0)  # what Redis counts is counted, however busy the machine
     settings.cache_clear()
     yield monkeypatch

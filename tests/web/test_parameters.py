@@ -26,7 +26,7 @@ async def test_it_is_named_with_those_there_are(client: Client, key: Any, path: 
     assert (answer.status_code, list(field_codes(answer).items())) == (422, [(name, "unknown") for name in unknown])
     message = answer.json()["errors"][0]["message"]
     if "/audit" in path:
-        offered = "user_id, action, resource, resource_id, since, until, cursor, limit"
+        offered = "user_id, acted_by, action, resource, resource_id, since, until, cursor, limit"
         assert message == f"Is no parameter here; this address takes {offered}."
     if "/categories" in path:
         assert message == "Is no parameter here; this address takes none."

@@ -13,7 +13,7 @@ from lex.flows.accounts import passkeys
 from lex.web.api.account import SIGNED_IN, Password, SignedIn, entered
 from lex.web.api.account_changes import Proof
 from lex.web.kit import rates
-from lex.web.kit.actors import held_session, session_token
+from lex.web.kit.actors import current_actor, held_session, session_token
 from lex.web.kit.guards import by_session, may_set_up, public
 from lex.web.kit.inputs import CurrentActor, FromPath, JSONBody
 from lex.web.kit.openapi import SESSION
@@ -69,6 +69,7 @@ class Added(msgspec.Struct, frozen=True):
 )
 async def ask(request: Request[Any, Any, Any]) -> dict[str, Any]:
     """What `navigator.credentials.get` takes as `publicKey`, as JSON; good once, for five minutes."""
+    await current_actor(request)  # refuses the page of somebody else
     await rates.count_for_accounts("challenge", request)
     return await passkeys.ask_to_sign_in()
 

@@ -95,16 +95,17 @@ BEGIN
     SELECT k.wrapped_key IS NULL INTO is_erased FROM person_keys k WHERE k.user_id = NEW.user_id FOR KEY SHARE;
     IF is_erased THEN
         RAISE EXCEPTION 'person % was erased; no new data is kept of them', NEW.user_id
-            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = TG_TABLE_NAME, COLUMN = 'user_id',
-                  CONSTRAINT = 'ck_' || TG_TABLE_NAME || '_erased';
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = TG_ARGV[0], COLUMN = 'user_id',
+                  CONSTRAINT = 'ck_' || TG_ARGV[0] || '_erased';
     END IF;
     RETURN NEW;
 END
 $$;
 COMMENT ON FUNCTION public.require_person_key IS
     'Keeps the key of whoever places an order or adds an address until that is done.';
-CREATE TRIGGER tr_orders_person BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION require_person_key();
-CREATE TRIGGER tr_addresses_person BEFORE INSERT ON addresses FOR EACH ROW EXECUTE FUNCTION require_person_key();
+CREATE TRIGGER tr_orders_person BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION require_person_key('orders');
+CREATE TRIGGER tr_addresses_person BEFORE INSERT ON addresses
+    FOR EACH ROW EXECUTE FUNCTION require_person_key('addresses');
 ALTER TABLE orders ENABLE ALWAYS TRIGGER tr_orders_person;
 ALTER TABLE addresses ENABLE ALWAYS TRIGGER tr_addresses_person;
 """
