@@ -55,6 +55,7 @@ def web_settings(
     monkeypatch.setenv("LEX_PASSWORD_COST", "4")
     for limit in ("ORDERS", "ORDERS_OF_BUYER", "CARTS", "PAYMENTS"):  # a day's trade comes from one address here
         monkeypatch.setenv(f"LEX_MOST_{limit}", "1000")
+    monkeypatch.setenv("LEX_API_RATE_OF_STRANGERS", "1000")
     monkeypatch.setattr(cache, "_TIMEOUT", 10.0)  # what Redis counts is counted, however busy the machine
     settings.cache_clear()
     yield monkeypatch
