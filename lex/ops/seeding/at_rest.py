@@ -1,10 +1,10 @@
 """What rests while much is loaded, inside the loader's own transaction: nobody else sees the tables without it.
 
-The audit of inserted rows, which would write one for each, and for products what keeps families and facets; foreign
-keys, which would look each row up. Putting those back looks at all rows in one pass, so a row that hangs on nothing
-makes the whole transaction fail. Where more comes than is there, indexes are taken off too and built anew, sorted and
-by several processes, instead of row by row. Guards, every CHECK, primary keys and unique constraints look at each row
-as always.
+The audit of inserted rows, which would write one for each, for products what keeps families and facets, and for
+payments what compares them with what is due, which the owner is free of; foreign keys, which would look each row up.
+Putting those back looks at all rows in one pass, so a row that hangs on nothing makes the whole transaction fail. Where
+more comes than is there, indexes are taken off too and built anew, sorted and by several processes, instead of row by
+row. Guards, every CHECK, primary keys and unique constraints look at each row as always.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ _TRIGGERS: LiteralString = """
 SELECT tgrelid::regclass::text, tgname, tgenabled = 'A' FROM pg_trigger
 WHERE tgrelid = ANY(%s::regclass[]) AND tgenabled <> 'D' AND tgtype & 4 = 4
     AND tgfoid = ANY('{public.audit_row,public.check_variant,public.sync_variant_family,
-        public.carry_product_facets,public.carry_product_text}'::regproc[])
+        public.carry_product_facets,public.carry_product_text,public.check_tender}'::regproc[])
 """
 _KEYS: LiteralString = """
 SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
