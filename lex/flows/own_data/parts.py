@@ -22,8 +22,8 @@ _PLAN: LiteralString = "(SELECT p.name FROM subscription_plans p WHERE p.id = t.
 _SECRET, _INNER = "a secret, kept as a hash or under the key", "how the shop finds the row, and nothing more"
 _DEEDS: LiteralString = """
 SELECT * FROM (
-    SELECT a.id, a.created_at, a.action, a.resource, a.resource_id, a.role,
-           a.user_id = %(user_id)s AND a.acted_by IS NULL AS by_you,
+    SELECT a.id, a.created_at, a.action, a.resource, a.resource_id, a.role, a.user_id = %(user_id)s AS by_you,
+           a.acted_by IS NOT NULL AS by_staff_for_you,
            CASE WHEN a.user_id = %(user_id)s AND a.acted_by IS NULL THEN host(a.ip_address) END AS ip_address,
            CASE WHEN a.action IN ('insert', 'delete') THEN NULL
                 WHEN a.action = 'update' THEN (SELECT jsonb_agg(key) FROM jsonb_object_keys(a.changes) key)
@@ -316,7 +316,8 @@ _REST = (
         "What you did here, sign-ins among it, and what was done to your account.",
         "id created_at action resource resource_id role ip_address",
         left_out={
-            **dict.fromkeys(("user_id", "acted_by"), "you, or somebody of the shop: by_you tells"),
+            "user_id": "you, or somebody of the shop: by_you tells",
+            "acted_by": "one of the staff who acted for you: by_staff_for_you tells that somebody did",
             "changes": "what each row was before and after: the other files tell what is known",
             **dict.fromkeys(("request_id", "database_user", "transaction_id"), _INNER),
         },
