@@ -43,8 +43,9 @@ class Event(StrEnum):
 
 
 def lex_for(actor: Actor, user_id: UUID | None = None) -> Actor:
-    """Lex itself, for this actor, or for whom the request turned out to be of."""
-    return replace(actor, role=Role.SYSTEM, user_id=user_id or actor.user_id)
+    """Lex itself, for this actor, or for whom the request turned out to be of: for them nobody acts."""
+    acted_by = None if user_id not in (None, actor.user_id) else actor.acted_by
+    return replace(actor, role=Role.SYSTEM, user_id=user_id or actor.user_id, acted_by=acted_by)
 
 
 async def note(session: Session, event: Event, user_id: UUID | None, **details: Any) -> None:

@@ -56,15 +56,21 @@ async def set_up_app(
     async def work(session: Session) -> list[str]:
         before = await codes.lock_factors(session, user_id)
         await codes.keep_app(session, user_id, secret, step)
-        return await turn_on(session, user_id, before, Event.TWO_FACTOR_ON, "two_factor_on")
+        return await turn_on(session, held, before, Event.TWO_FACTOR_ON, "two_factor_on")
 
     made = await transact(lex_for(actor, user_id), work)
     await pending.drop_secret(held.id)
     return await sessions.renew(token, held, factor="totp"), made
 
 
-async def turn_on(session: Session, user_id: UUID, before: Factors, event: Event, template: str) -> list[str]:
-    """A factor was added: sign-in asks for one from here on. Recovery codes come with the first."""
+async def turn_on(session: Session, held: sessions.Session, before: Factors, event: Event, template: str) -> list[str]:
+    """A factor was added: sign-in asks for one from here on. Recovery codes come with the first.
+
+    Raises `Unauthenticated` for who comes to set up the first by the password alone when there is one by now.
+    """
+    if held.step == sessions.SET_UP and before.is_on:
+        raise Unauthenticated("Your account has a second factor by now: sign in again, and give it.")
+    user_id = held.user_id
     await codes.settle(session, user_id)
     await note(session, event, user_id)
     await notify(session, user_id=user_id, order_id=None, template=template, data={})

@@ -56,7 +56,7 @@ async def add_passkey(
         if before.passkeys >= passkeys.MOST:
             raise Conflict(f"An account has at most {passkeys.MOST} passkeys; remove one first.", code="too_many")
         await passkeys.add_passkey(session, user_id, name, made)
-        return await turn_on(session, user_id, before, Event.PASSKEY_ADDED, "passkey_added")
+        return await turn_on(session, held, before, Event.PASSKEY_ADDED, "passkey_added")
 
     told = await transact(lex_for(actor, user_id), work)
     return await sessions.renew(token, held, factor="passkey"), told

@@ -82,7 +82,7 @@ async def ask_erasure(actor: Actor, password: str) -> ErasureRequest:
     assert login.user_id is not None
     assert login.role is not None
     if Role(login.role) in STAFF:
-        raise Conflict("Staff are not erased: have a super_admin take your role away first.", code="staff_stays")
+        raise staff_stays()
     user_id, days = login.user_id, settings().erasure_days
 
     async def work(session: Session) -> ErasureRequest:
@@ -96,6 +96,11 @@ async def ask_erasure(actor: Actor, password: str) -> ErasureRequest:
         return ErasureRequest(request_id, user_id, due_at, clock.real_now())
 
     return await transact(lex_for(actor), work)
+
+
+def staff_stays() -> Conflict:
+    """Whoever works in the shop is not erased, nor who came to work there since they asked."""
+    return Conflict("Staff are not erased: have a super_admin take your role away first.", code="staff_stays")
 
 
 async def cancel_erasure(actor: Actor) -> None:
@@ -142,7 +147,7 @@ async def _defer(session: Session, erasure_id: UUID, at: datetime | None = None)
 
 
 async def _erase(session: Session, request: ErasureRequest) -> _Farewell:
-    """The books of the person are locked first, as everywhere; then the wish must still stand."""
+    """The books of the person are locked first, as everywhere; then the wish must still stand, and nobody be staff."""
     profile = await accounts.get_profile(session, request.user_id)
     locale = await sql.fetch_value(session, _LOCALE, user_id=request.user_id)
     letter = render("account_erased", locale, {"shop": settings().shop_name, "language": locale, "link": ""})
@@ -150,6 +155,8 @@ async def _erase(session: Session, request: ErasureRequest) -> _Farewell:
     async def still_wanted() -> None:
         if not await own_data.lock_erasure(session, request):
             raise Gone("This wish was taken back.", code="erasure_not_found")
+        if Role((await accounts.lock_standing(session, request.user_id)).role) in STAFF:
+            raise staff_stays()
 
     await erase(session, request.user_id, before=still_wanted)
     await record(session, "erase", "users", request.user_id, {"asked": str(request.id)})

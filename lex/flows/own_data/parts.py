@@ -24,7 +24,7 @@ _DEEDS: LiteralString = """
 SELECT * FROM (
     SELECT a.id, a.created_at, a.action, a.resource, a.resource_id, a.role, a.user_id = %(user_id)s AS by_you,
            a.acted_by IS NOT NULL AS by_staff_for_you,
-           CASE WHEN a.user_id = %(user_id)s THEN host(a.ip_address) END AS ip_address,
+           CASE WHEN a.user_id = %(user_id)s AND a.acted_by IS NULL THEN host(a.ip_address) END AS ip_address,
            CASE WHEN a.action IN ('insert', 'delete') THEN NULL
                 WHEN a.action = 'update' THEN (SELECT jsonb_agg(key) FROM jsonb_object_keys(a.changes) key)
                 WHEN a.resource_id = %(user_id)s::text THEN a.changes END AS details

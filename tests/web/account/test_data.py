@@ -294,6 +294,18 @@ async def test_staff_are_not_erased(client: Client, browser: Browser, ada_here: 
     assert standing(db, "erasure_requests", id_of(db)) == []
 
 
+async def test_whoever_came_to_work_in_the_shop_since_is_not_erased(ada: str, db: Any, web_database: str) -> None:
+    user_id = id_of(db)
+    async with transaction(system()) as session:
+        await own_data.add_erasure(session, user_id, clock.real_now())
+    db.execute("UPDATE users SET role = 'moderator' WHERE id = %s", (user_id,))
+    await look_again(web_database)
+    assert standing(db, "erasure_requests", user_id) == ["waiting"]
+    db.execute("UPDATE users SET role = 'user' WHERE id = %s", (user_id,))
+    await look_again(web_database)
+    assert standing(db, "erasure_requests", user_id) == ["done"]
+
+
 async def test_asked_by_session_alone(client: Client, key: Any) -> None:
     headers = await key("user")
     for method, path in (("GET", "exports"), ("POST", "exports"), ("GET", "erasure"), ("POST", "erasure")):

@@ -11,6 +11,7 @@ from lex.core.settings import settings
 from lex.identity import ceremonies, passkeys
 from tests.support.passkeys import Passkey
 from tests.web.account.conftest import PASSWORD, Mailbox, sign_up
+from tests.web.account.test_two_factor import App
 from tests.web.conftest import Client, field_codes
 from tests.web.storefront.conftest import Browser
 
@@ -231,6 +232,26 @@ async def test_staff_who_need_a_second_factor_set_up_a_passkey_and_keep_the_last
     client.cookies.clear()
     assert (await answer(client, passkey.signed(await asked(client)))).json()["waits_for"] is None
     assert (await client.get("/api/v1/staff/orders")).status_code == 200
+
+
+async def test_a_first_factor_set_up_in_another_browser_is_asked_for_before_a_second(
+    web_settings: pytest.MonkeyPatch, client: Client, ada: str, db: Any
+) -> None:
+    db.execute("UPDATE users SET role = 'admin' WHERE id = (SELECT id FROM users ORDER BY id DESC LIMIT 1)")
+    web_settings.setenv("LEX_STAFF_NEEDS_TWO_FACTORS", "true")
+    settings.cache_clear()
+    await enter(client, ada)
+    thief = client.cookies["lex_session"]
+    client.cookies.clear()
+    await enter(client, ada)
+    assert (await add(client, Passkey(), password=None)).status_code == 201
+    client.cookies.clear()
+    client.cookies.set("lex_session", thief)
+    assert (await add(client, Passkey(), password=None)).status_code == 401
+    app = (await client.post(f"{V1}/two-factor/app", json={})).json()["secret"]
+    answer = await client.put(f"{V1}/two-factor/app", json={"code": App(app).code()})
+    assert answer.status_code == 401, answer.text
+    assert db.execute("SELECT count(*) AS n FROM passkeys").fetchone()["n"] == 1
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,19 @@
 """One of the staff acts as a customer: what they may do, what is told of it, and how it ends."""
 
+import io
+import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
+from zipfile import ZipFile
 
 import msgspec
 import pytest
 
 from lex.adapters.cache import Cache
+from lex.core.actor import system
+from lex.flows.own_data import export
 from lex.identity import sessions
 from lex.web.app import create_app
 from lex.web.kit.guards import by_session, may_set_up
@@ -125,6 +130,22 @@ async def test_an_order_placed_meanwhile_is_the_customers_and_the_audit_names_bo
     assert product.sku not in browser.page.text
 
 
+async def test_a_copy_of_ones_data_tells_who_acted_and_not_from_where(
+    browser: Browser, admin: UUID, customer: UUID
+) -> None:
+    await act(browser, customer)
+    await browser.post("/staff/acting/stop")
+    target = io.BytesIO()
+
+    async def told(_: int) -> None:
+        pass
+
+    await export.export_person(system(), customer, target, told)
+    deeds = json.loads(ZipFile(target).read("activity.json"))
+    told_of = [deed for deed in deeds if deed["action"] == "acting_ended"]
+    assert [(deed["by_staff_for_you"], deed["ip_address"]) for deed in told_of] == [(True, None)]
+
+
 async def end_the_hour(browser: Browser, redis_url: str) -> None:
     """Have the time to act run out."""
     held = await sessions.find(token_of(browser))
@@ -224,12 +245,19 @@ async def test_signing_out_ends_both(browser: Browser, db: Any, admin: UUID, cus
 
 
 async def test_another_sign_in_takes_the_place_of_both(
-    browser: Browser, address: str, admin: UUID, customer: UUID
+    browser: Browser, address: str, admin: UUID, customer: UUID, hire: Hire, db: Any
 ) -> None:
     await act(browser, customer)
     await sign_in(browser, address)
     assert await sessions.list_of(admin) == []
     assert [one.acted_by for one in await sessions.list_of(customer)] == [None]
+
+    other = await hire("user", f"eve-{address}")
+    await browser.post("/account/sign-out")
+    await enter(browser, f"admin-of-{address}")
+    await act(browser, customer)
+    await sign_in(browser, f"eve-{address}")
+    assert db.execute("SELECT FROM audit_logs WHERE user_id = %s AND acted_by IS NOT NULL", (other,)).fetchall() == []
 
 
 @pytest.mark.parametrize("role", ["moderator", "admin", "super_admin", "guest"])
