@@ -118,13 +118,12 @@ def write(connection: Connection[Any], listed: Iterable[Listed]) -> tuple[int, i
 def load(connection: Connection[Any], load: Load, listed: Iterator[Listed], wished: int, there: int) -> int:
     """Copy all of them in, in one transaction in which what would look at each row alone rests; returns the rows."""
     with connection.transaction(), connection.cursor() as cursor:
-        tables = ["products", "stock_movements", "product_facets", "product_texts"]
-        with load.at_rest(cursor, tables, rebuild=there < wished) as rows:
+        with load.at_rest(cursor, ["products", "stock_movements"], rebuild=there < wished) as rows:
             while chunk := list(islice(listed, _CHUNK)):
                 products, movements = write(connection, chunk)
                 rows.update(products=products, stock_movements=movements)
                 load.told("Products", rows["products"], wished)
-            cursor.execute("SELECT public.fill_product_facets()")
+        cursor.execute("SELECT public.fill_product_facets()")
     return rows["products"]
 
 
