@@ -20,7 +20,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from lex.core import clock, codec
 from lex.core.actor import Actor
-from lex.core.errors import Unavailable
+from lex.core.errors import NotFound, Unavailable
 from lex.db import roles
 from lex.db.lanes import Lanes
 from lex.db.pool import Pool
@@ -198,18 +198,31 @@ def _begin(driver: Wire, actor: Actor) -> None:
         "plans": "force_generic_plan" if is_customers else "auto",
     }
     driver.soon("BEGIN", {})
-    if actor.tokens and role_of(actor) == roles.APP:
+    if _is_opened(actor):
         driver.soon(_OPENED, {**settings, "tokens": list(actor.tokens), "now": clock.now()})
     else:
         driver.soon(_SETTINGS, settings)
 
 
+def _is_opened(actor: Actor) -> bool:
+    return bool(actor.tokens) and role_of(actor) == roles.APP
+
+
 async def transact(actor: Actor, work: Callable[[Session], Awaitable[T]]) -> T:
-    """Run `work` in one transaction; deadlocks, serialisation failures and lock timeouts are retried three times."""
+    """Run `work` in one transaction; deadlocks, serialisation failures and lock timeouts are retried three times.
+
+    What tokens open is found out at the beginning: what is not found by them then is looked for once more, for an order
+    that was adopted in that moment has another owner.
+    """
+    looked_again = False
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             async with transaction(actor) as session:
                 return await work(session)
+        except NotFound:
+            if looked_again or attempt == _ATTEMPTS or not _is_opened(actor):
+                raise
+            looked_again = True
         except Unavailable as refusal:
             if attempt == _ATTEMPTS or getattr(refusal.__cause__, "sqlstate", None) not in TRANSIENT:
                 raise

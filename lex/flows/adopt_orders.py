@@ -17,8 +17,8 @@ from lex.core.errors import Conflict, Gone
 from lex.db import jobs, sql
 from lex.db.session import Session, transact
 from lex.flows.reindex_people import reindex_while_turning
-from lex.identity.accounts import find_standing
-from lex.identity.ciphers import Cipher, blind_indexes, normal_email
+from lex.identity.accounts import find_by_email
+from lex.identity.ciphers import Cipher
 from lex.identity.queries import get_cipher
 
 #: The job that does it after an address was proven, should the one who proved it be gone by then.
@@ -64,7 +64,7 @@ async def adopt_orders_later(_: Actor, *, person_id: UUID) -> None:
 
 async def adopt_later(session: Session, email: str) -> None:
     """Before a mail about a guest's order goes out: whoever has proven the e-mail is to get the order, by a job."""
-    standing = await find_standing(session, blind_indexes("email", normal_email(email)))
+    standing = await find_by_email(session, email)
     if standing is not None and standing.is_verified and standing.is_active:
         await jobs.defer(session, ADOPT, person_id=standing.id)
 

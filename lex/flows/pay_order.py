@@ -14,7 +14,7 @@ from lex.adapters.payments.protocol import Charge, Outcome
 from lex.adapters.payments.registry import current
 from lex.core import clock, money
 from lex.core.actor import Actor
-from lex.core.errors import Conflict, Invalid, NotFound
+from lex.core.errors import Conflict, Invalid
 from lex.core.settings import settings
 from lex.core.texts import is_web_address
 from lex.db.session import Session, transact
@@ -48,13 +48,7 @@ async def pay_order(actor: Actor, order_id: UUID, request: PaymentRequest, keep:
     """
     if request.return_url and not is_web_address(request.return_url):
         raise Invalid("return_url", "Give an address that starts with https:// or http:// and names a host.")
-    try:
-        reserved = await transact(actor, lambda session: _reserve(session, actor, order_id))
-    except NotFound:
-        if not actor.tokens:
-            raise
-        # An order that is adopted in this moment has another owner than when the transaction began.
-        reserved = await transact(actor, lambda session: _reserve(session, actor, order_id))
+    reserved = await transact(actor, lambda session: _reserve(session, actor, order_id))
     if isinstance(reserved, UUID):  # an attempt whose process died: ask what became of it, charge nothing
         return await refresh(await get_attempt(reserved), actor, keep)
     attempt, amount = reserved

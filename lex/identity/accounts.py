@@ -17,16 +17,15 @@ from lex.identity.tokens import LASTS, Purpose
 
 _STANDING: LiteralString = """
 SELECT id, role, is_active, email_verified_at IS NOT NULL AS is_verified, locale FROM users
-WHERE email_blind_index = ANY(%(indexes)s) AND role <> 'guest' AND deleted_at IS NULL
+WHERE role <> 'guest' AND deleted_at IS NULL
 """
 
-_LOCK_STANDING: LiteralString = """
-SELECT id, role, is_active, email_verified_at IS NOT NULL AS is_verified, locale FROM users
-WHERE id = %(user_id)s AND role <> 'guest' AND deleted_at IS NULL FOR NO KEY UPDATE
-"""
+_BY_EMAIL: LiteralString = f"{_STANDING} AND email_blind_index = ANY(%(indexes)s)"
+
+_LOCK: LiteralString = f"{_STANDING} AND id = %(user_id)s FOR NO KEY UPDATE"
 
 _PROFILE: LiteralString = """
-SELECT u.id, u.role, u.email, u.first_name, u.last_name,
+SELECT u.id, u.role, u.email, u.first_name, u.last_name, u.locale,
        u.password IS NOT NULL AS has_password, u.last_login_at, u.created_at, k.wrapped_key, k.key_id
 FROM users u JOIN person_keys k ON k.user_id = u.id
 WHERE u.id = %(user_id)s AND u.deleted_at IS NULL
@@ -42,18 +41,12 @@ _VERIFY: LiteralString = """
 UPDATE users SET email_verified_at = %(now)s WHERE id = %(user_id)s AND email_verified_at IS NULL AND deleted_at IS NULL
 """
 
-# The database ends the keys, and has the sessions ended (`end_sessions`).
+# With either the database ends the keys, and has the sessions ended (`end_sessions`).
 _CLOSE: LiteralString = """
 UPDATE users SET is_active = %(is_active)s WHERE id = %(user_id)s AND is_active <> %(is_active)s AND deleted_at IS NULL
 """
 
-_APPOINT: LiteralString = """
-WITH keys AS (
-    UPDATE api_keys k SET revoked_at = %(now)s FROM users u
-    WHERE k.user_id = %(user_id)s AND k.revoked_at IS NULL AND u.id = k.user_id AND u.role <> %(role)s
-)
-UPDATE users SET role = %(role)s WHERE id = %(user_id)s AND deleted_at IS NULL
-"""
+_APPOINT: LiteralString = "UPDATE users SET role = %(role)s WHERE id = %(user_id)s AND deleted_at IS NULL"
 
 # One change at a time: asking anew ends what was asked before.
 _ASK: LiteralString = """
@@ -112,6 +105,7 @@ class Profile:
     email: str
     first_name: str | None
     last_name: str | None
+    locale: str
     has_password: bool
     last_login_at: datetime | None
     created_at: datetime
@@ -129,6 +123,7 @@ class _Row:
     email: bytes
     first_name: bytes | None
     last_name: bytes | None
+    locale: str
     has_password: bool
     last_login_at: datetime | None
     created_at: datetime
@@ -169,12 +164,17 @@ def checked_account_email(email: str, field: str = "email") -> str:
 
 async def find_standing(session: Session, email_indexes: list[bytes]) -> Standing | None:
     """The account of an address by its blind indexes; guests have none."""
-    return await sql.fetch_one(session, _STANDING, Standing, indexes=email_indexes)
+    return await sql.fetch_one(session, _BY_EMAIL, Standing, indexes=email_indexes)
+
+
+async def find_by_email(session: Session, email: str) -> Standing | None:
+    """The account of an address; guests have none."""
+    return await find_standing(session, blind_indexes("email", normal_email(email)))
 
 
 async def lock_standing(session: Session, user_id: UUID) -> Standing:
     """Lock an account before its role or standing is judged. Raises `NotFound`, for guests too: they have none."""
-    standing = await sql.fetch_one(session, _LOCK_STANDING, Standing, user_id=user_id)
+    standing = await sql.fetch_one(session, _LOCK, Standing, user_id=user_id)
     if standing is None:
         raise NotFound("There is no such account.", code="account_not_found")
     return standing
@@ -192,6 +192,7 @@ async def get_profile(session: Session, user_id: UUID) -> Profile:
         cipher.open("users.email", row.id, row.email),
         cipher.open_optional("users.first_name", row.id, row.first_name),
         cipher.open_optional("users.last_name", row.id, row.last_name),
+        row.locale,
         row.has_password,
         row.last_login_at,
         row.created_at,
@@ -222,7 +223,7 @@ async def set_active(session: Session, user_id: UUID, *, is_active: bool) -> boo
 
 async def set_role(session: Session, user_id: UUID, role: str) -> None:
     """Give somebody another role; what they were signed in with ends, and keys made under the old one."""
-    await sql.execute(session, _APPOINT, user_id=user_id, role=role, now=clock.real_now())
+    await sql.execute(session, _APPOINT, user_id=user_id, role=role)
 
 
 async def ask_email_change(session: Session, user_id: UUID, email: str) -> UUID:

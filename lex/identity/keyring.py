@@ -179,9 +179,7 @@ def named(key_id: str) -> bytes:
 
 
 def _written_at(config: Settings) -> tuple[int, int]:
-    # Asked for every person made and every cell opened: the home folder is not looked for anew each time.
-    folder = Path(config.home, "secrets")
-    wrapping, blind = (0 if ring.setting(config) else _time_of(folder / ring.file) for ring in (WRAPPING, BLIND))
+    wrapping, blind = (0 if ring.setting(config) else _time_of(_path(config, ring.file)) for ring in (WRAPPING, BLIND))
     return wrapping, blind
 
 

@@ -1,7 +1,9 @@
 """Orders placed as a guest become the person's, once the e-mail is proven; nobody else sees them less or more."""
 
+import asyncio
 from typing import Any
 
+import psycopg
 import pytest
 
 from lex.core import actor
@@ -14,6 +16,9 @@ from tests.support.queue import work
 from tests.support.shop import Order, Shop
 from tests.web.conftest import Client
 
+_WAITING = """
+SELECT count(*) AS number FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 _PROVEN = "UPDATE users SET email_verified_at = now() WHERE id = %s"
 
 
@@ -84,6 +89,26 @@ async def test_a_later_order_follows_with_its_first_mail_and_is_still_open_to_it
     assert (await shop.read(order))["payment_status"] == "paid"
     sent = shop.db.execute("SELECT DISTINCT status FROM notifications WHERE order_id = %s", (order.data["id"],))
     assert [row["status"] for row in sent] == ["sent"]
+
+
+async def test_an_order_adopted_in_the_moment_of_paying_is_found(shop: Shop, database_url: str) -> None:
+    ada, order = await person(shop, "ada@example.org"), await shop.order()
+
+    async def waiting(number: int) -> None:
+        for _ in range(200):
+            if shop.one(_WAITING)["number"] >= number:
+                return
+            await asyncio.sleep(0.01)
+        pytest.fail(f"{number} do not wait for the order")
+
+    with psycopg.connect(database_url) as other, other.transaction():
+        other.execute("SELECT FROM orders WHERE id = %s FOR UPDATE", (order.data["id"],))
+        adopting = asyncio.create_task(adopt_orders(ada))
+        await waiting(1)
+        paying = asyncio.create_task(shop.pay(order))
+        await waiting(2)
+    assert await adopting == 1
+    assert (await paying).json()["attempt_status"] == "succeeded"
 
 
 @pytest.mark.parametrize("standing", ["email_verified_at = NULL", "is_active = false", "deleted_at = now()"])

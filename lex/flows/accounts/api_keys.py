@@ -11,13 +11,12 @@ from uuid import UUID
 
 from lex.core import clock, ids
 from lex.core.actor import STAFF, Actor, Role, system
-from lex.core.errors import Conflict, FieldError, Invalid, NotFound, Unauthenticated
+from lex.core.errors import Conflict, FieldError, Invalid, NotFound
 from lex.core.texts import fault_in_writing
 from lex.db.session import Session, transact
 from lex.flows.accounts.acting import Event, lex_for, note
 from lex.flows.accounts.sign_in import prove_again
 from lex.identity import accounts, api_keys
-from lex.identity.ciphers import blind_indexes, normal_email
 from lex.identity.commands import KEY_LASTS, create_api_key
 from lex.identity.key_forms import Kind, shown
 from lex.identity.policy import Permission, demand, scopes_of
@@ -55,25 +54,19 @@ async def make_token(actor: Actor, password: str, wish: Wish) -> NewKey:
     Raises `Invalid` (name, scopes, expires_in_days, password), `Conflict` (`too_many_keys`), `WrongCredentials`,
     `SignInLocked`.
     """
-    if actor.user_id is None:
-        raise Unauthenticated("Sign in first.")
     check(Kind.PERSONAL, actor.role, wish)
     await prove_again(actor, password)
-    user_id = actor.user_id
     return await transact(
-        lex_for(actor), lambda session: _make(session, Kind.PERSONAL, user_id, actor.role.value, wish)
+        lex_for(actor), lambda session: _make(session, Kind.PERSONAL, actor.person, actor.role.value, wish)
     )
 
 
 async def make_application_key(actor: Actor, password: str, wish: Wish) -> NewKey:
     """A key of an application, which acts for whoever makes it. Raises as `make_token`, and `Forbidden`."""
     demand(actor, Permission.SETTINGS_WRITE)
-    if actor.user_id is None:
-        raise Unauthenticated("Sign in first.")
     check(Kind.APPLICATION, actor.role, wish)
     await prove_again(actor, password)
-    user_id = actor.user_id
-    return await transact(actor, lambda session: _make(session, Kind.APPLICATION, user_id, actor.role.value, wish))
+    return await transact(actor, lambda session: _make(session, Kind.APPLICATION, actor.person, actor.role.value, wish))
 
 
 async def make_key_for(actor: Actor, email: str, kind: Kind, wish: Wish) -> NewKey:
@@ -82,10 +75,10 @@ async def make_key_for(actor: Actor, email: str, kind: Kind, wish: Wish) -> NewK
     Raises `Invalid` (email, name, scopes, expires_in_days), `NotFound`, `Conflict`, `Forbidden`.
     """
     demand(actor, Permission.SYSTEM_WRITE)
-    indexes = blind_indexes("email", normal_email(accounts.checked_account_email(email)))
+    address = accounts.checked_account_email(email)
 
     async def work(session: Session) -> NewKey:
-        standing = await accounts.find_standing(session, indexes)
+        standing = await accounts.find_by_email(session, address)
         if standing is None:
             raise NotFound("There is no account with this address.", code="account_not_found")
         check(kind, Role(standing.role), wish)
@@ -96,9 +89,7 @@ async def make_key_for(actor: Actor, email: str, kind: Kind, wish: Wish) -> NewK
 
 async def revoke_token(actor: Actor, key_id: UUID) -> None:
     """End one of one's own keys. Raises `NotFound`: it is over already, or somebody else's."""
-    if actor.user_id is None:
-        raise Unauthenticated("Sign in first.")
-    await _revoke(lex_for(actor), key_id, user_id=actor.user_id)
+    await _revoke(lex_for(actor), key_id, user_id=actor.person)
 
 
 async def revoke_application_key(actor: Actor, key_id: UUID) -> None:

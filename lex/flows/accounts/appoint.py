@@ -13,7 +13,6 @@ from lex.db.session import Session, transact
 from lex.flows.accounts.acting import Event, note
 from lex.flows.accounts.ending import end_at_once
 from lex.identity import accounts
-from lex.identity.ciphers import blind_indexes, normal_email
 from lex.identity.commands import create_user
 from lex.identity.policy import Permission, demand, demand_reach
 from lex.identity.tokens import Purpose, add_token
@@ -52,7 +51,7 @@ def _checked(actor: Actor, email: str, role: str) -> tuple[str, Role]:
 
 
 async def _appoint(session: Session, actor: Actor, email: str, role: Role) -> UUID:
-    standing = await accounts.find_standing(session, blind_indexes("email", normal_email(email)))
+    standing = await accounts.find_by_email(session, email)
     if standing is None:
         demand_reach(actor, None, role)
         user_id = (await create_user(session, role=role, email=email)).id

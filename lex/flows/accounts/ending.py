@@ -47,8 +47,7 @@ async def sign_out(actor: Actor, token: str, held: sessions.Session) -> None:
     if held.acted_by is not None:
         await note_stop(actor, held)
     own_id = held.acted_by or held.user_id
-    myself = replace(lex_for(actor, own_id), acted_by=None)
-    await transact(myself, lambda session: note(session, Event.SIGN_OUT, own_id))
+    await transact(lex_for(actor, own_id), lambda session: note(session, Event.SIGN_OUT, own_id))
 
 
 async def make_way(actor: Actor, token: str, held: sessions.Session) -> None:

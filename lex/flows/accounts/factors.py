@@ -4,6 +4,7 @@ Each asks for the password again, but for staff who come to set up what the shop
 has a first factor gets recovery codes with it, told once. The last one stays where the shop asks for two.
 """
 
+from dataclasses import dataclass
 from uuid import UUID
 
 from lex.core.actor import Actor, Role
@@ -14,7 +15,6 @@ from lex.flows.accounts.ending import end_ways_in
 from lex.flows.accounts.second_factor import wrong_code
 from lex.flows.accounts.sign_in import prove_again
 from lex.identity import accounts, codes, passkeys, pending, sessions
-from lex.identity.ciphers import blind_indexes, normal_email
 from lex.identity.codes import Factors
 from lex.identity.policy import Permission, demand
 from lex.notifications.commands import notify
@@ -36,10 +36,28 @@ async def factors_of(actor: Actor, user_id: UUID) -> Factors:
     return await transact(lex_for(actor, user_id), lambda session: codes.get_factors(session, user_id))
 
 
+@dataclass(frozen=True, slots=True)
+class OfferedApp:
+    """The key for an app: as typed, and as the address that a QR code holds; `email` is what the app calls it."""
+
+    secret: str
+    address: str
+    email: str
+
+
+async def offer_app(actor: Actor, held: sessions.Session) -> OfferedApp:
+    """A key for an app that shows codes. It counts once a code of it was given (`set_up_app`), within a quarter of an
+    hour. Raises `Unavailable`."""
+    user_id = held.user_id
+    profile = await transact(lex_for(actor, user_id), lambda session: accounts.get_profile(session, user_id))
+    secret = await pending.offer_secret(held.id)
+    return OfferedApp(secret, codes.address_of(secret, profile.email), profile.email)
+
+
 async def set_up_app(
     actor: Actor, token: str, held: sessions.Session, password: str, text: str
 ) -> tuple[str, list[str]]:
-    """Take the app whose secret was offered (`pending.offer_secret`), instead of any before, by a code it shows.
+    """Take the app whose secret was offered (`offer_app`), instead of any before, by a code it shows.
 
     Returns the id this session goes on under, and recovery codes where there were none. Raises `Invalid` (code,
     password), `WrongCredentials`, `SignInLocked`, `Unavailable`.
@@ -127,10 +145,10 @@ async def take_all(actor: Actor, email: str) -> bool:
     in is signed out. Whether there was anything. Raises `Invalid` for what is no e-mail, `Forbidden`.
     """
     demand(actor, Permission.STAFF_WRITE)
-    indexes = blind_indexes("email", normal_email(accounts.checked_account_email(email)))
+    address = accounts.checked_account_email(email)
 
     async def work(session: Session) -> bool:
-        standing = await accounts.find_standing(session, indexes)
+        standing = await accounts.find_by_email(session, address)
         if standing is None or not (await codes.lock_factors(session, standing.id)).is_on:
             return False
         await codes.drop_app(session, standing.id)

@@ -7,7 +7,6 @@ from lex.db.session import Session, transact
 from lex.flows.accounts.acting import Event, note
 from lex.flows.accounts.ending import end_at_once
 from lex.identity import accounts, sessions
-from lex.identity.ciphers import blind_indexes, normal_email
 from lex.identity.policy import Permission, demand, demand_reach
 
 
@@ -32,10 +31,10 @@ async def set_open(actor: Actor, user_id: UUID, *, is_open: bool) -> bool:
 async def open_again(actor: Actor, email: str) -> bool:
     """Open an account that was closed; whether there was one. Raises `Invalid` for what is no e-mail, `Forbidden`."""
     demand(actor, Permission.CUSTOMERS_WRITE)
-    indexes = blind_indexes("email", normal_email(accounts.checked_account_email(email)))
+    address = accounts.checked_account_email(email)
 
     async def work(session: Session) -> bool:
-        standing = await accounts.find_standing(session, indexes)
+        standing = await accounts.find_by_email(session, address)
         return standing is not None and await _set_open(session, standing.id, is_open=True)
 
     return await transact(actor, work)

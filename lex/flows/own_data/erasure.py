@@ -8,7 +8,6 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import LiteralString
 from uuid import UUID
 
 import structlog
@@ -19,7 +18,7 @@ from lex.core import clock
 from lex.core.actor import STAFF, Actor, Role
 from lex.core.errors import Conflict, Gone, NotFound, Refusal
 from lex.core.settings import settings
-from lex.db import jobs, sql
+from lex.db import jobs
 from lex.db.session import Session, transact
 from lex.flows.accounts.acting import lex_for
 from lex.flows.accounts.ending import end_at_once
@@ -34,8 +33,6 @@ from lex.notifications.letters import Letter, render
 _JOB = "erase_as_asked"
 #: Seconds before the last mail is tried, and tried again.
 _PAUSES = (0, 2, 10)
-
-_LOCALE: LiteralString = "SELECT locale FROM users WHERE id = %(user_id)s AND deleted_at IS NULL"
 
 _log = structlog.get_logger(__name__)
 
@@ -62,8 +59,7 @@ class _Farewell:
 
 async def look_ahead(actor: Actor) -> Outlook:
     """How it stands with one's own erasure."""
-    assert actor.user_id is not None
-    user_id, is_staff = actor.user_id, actor.role in STAFF
+    user_id, is_staff = actor.person, actor.role in STAFF
 
     async def work(session: Session) -> Outlook:
         standing = await standing_of(session, user_id)
@@ -79,11 +75,10 @@ async def ask_erasure(actor: Actor, password: str) -> ErasureRequest:
     `erasure_waiting`).
     """
     login = await prove_again(actor, password)
-    assert login.user_id is not None
     assert login.role is not None
     if Role(login.role) in STAFF:
         raise staff_stays()
-    user_id, days = login.user_id, settings().erasure_days
+    user_id, days = actor.person, settings().erasure_days
 
     async def work(session: Session) -> ErasureRequest:
         (await standing_of(session, user_id)).require_none("You have")
@@ -105,8 +100,7 @@ def staff_stays() -> Conflict:
 
 async def cancel_erasure(actor: Actor) -> None:
     """Take it back. Raises `NotFound` (`erasure_not_found`) when there is nothing to take back."""
-    assert actor.user_id is not None
-    user_id = actor.user_id
+    user_id = actor.person
 
     async def work(session: Session) -> None:
         if await own_data.cancel_erasure(session, user_id) is None:
@@ -149,8 +143,8 @@ async def _defer(session: Session, erasure_id: UUID, at: datetime | None = None)
 async def _erase(session: Session, request: ErasureRequest) -> _Farewell:
     """The books of the person are locked first, as everywhere; then the wish must still stand, and nobody be staff."""
     profile = await accounts.get_profile(session, request.user_id)
-    locale = await sql.fetch_value(session, _LOCALE, user_id=request.user_id)
-    letter = render("account_erased", locale, {"shop": settings().shop_name, "language": locale, "link": ""})
+    facts = {"shop": settings().shop_name, "language": profile.locale, "link": ""}
+    letter = render("account_erased", profile.locale, facts)
 
     async def still_wanted() -> None:
         if not await own_data.lock_erasure(session, request):

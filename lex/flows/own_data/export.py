@@ -58,8 +58,8 @@ async def ask_export(actor: Actor, password: str) -> Export:
 
     Raises `Invalid` (password), `WrongCredentials`, `SignInLocked`, `Conflict` (`export_open`), `TooManyExports`.
     """
-    user_id = (await prove_again(actor, password)).user_id
-    assert user_id is not None
+    await prove_again(actor, password)
+    user_id = actor.person
 
     async def work(session: Session) -> Export:
         if await own_data.count_exports(session, user_id) >= MOST_A_DAY:
@@ -73,16 +73,12 @@ async def ask_export(actor: Actor, password: str) -> Export:
 
 async def list_exports(actor: Actor) -> list[Export]:
     """One's own copies, the newest first."""
-    assert actor.user_id is not None
-    user_id = actor.user_id
-    return await transact(lex_for(actor), lambda session: own_data.list_exports(session, user_id))
+    return await transact(lex_for(actor), lambda session: own_data.list_exports(session, actor.person))
 
 
 async def get_export(actor: Actor, export_id: UUID) -> Export:
     """One of one's own copies. Raises `NotFound`, for somebody else's too."""
-    assert actor.user_id is not None
-    user_id = actor.user_id
-    return await transact(lex_for(actor), lambda session: _get(session, user_id, export_id))
+    return await transact(lex_for(actor), lambda session: _get(session, actor.person, export_id))
 
 
 async def _get(session: Session, user_id: UUID, export_id: UUID) -> Export:
@@ -130,8 +126,8 @@ async def fetch_export(actor: Actor, export_id: UUID, password: str) -> Fetched:
 
     Raises `Invalid` (password), `WrongCredentials`, `SignInLocked`, `NotFound`, `Gone` (`export_gone`).
     """
-    user_id = (await prove_again(actor, password)).user_id
-    assert user_id is not None
+    await prove_again(actor, password)
+    user_id = actor.person
 
     async def work(session: Session) -> tuple[Export, Cipher]:
         export = await _get(session, user_id, export_id)

@@ -7,11 +7,8 @@ from litestar import Request, Response, get, post, put
 
 from lex.core.actor import Role
 from lex.core.errors import Unauthenticated
-from lex.db.session import transact
 from lex.flows.accounts import factors
-from lex.flows.accounts.acting import lex_for
 from lex.flows.accounts.second_factor import give_code
-from lex.identity import accounts, codes, pending
 from lex.identity.sessions import SECOND_FACTOR
 from lex.web.api.account import SIGNED_IN, Password, SignedIn, entered
 from lex.web.api.account_changes import Proof
@@ -104,11 +101,8 @@ async def read(request: Request[Any, Any, Any], actor: CurrentActor) -> FactorsV
 )
 async def offer_app(request: Request[Any, Any, Any], actor: CurrentActor) -> AppKey:
     """It counts once a code of it was given, and is offered for a quarter of an hour."""
-    held = await held_session(request)
-    user_id = held.user_id
-    profile = await transact(lex_for(actor, user_id), lambda session: accounts.get_profile(session, user_id))
-    secret = await pending.offer_secret(held.id)
-    return AppKey(secret, codes.address_of(secret, profile.email))
+    offered = await factors.offer_app(actor, await held_session(request))
+    return AppKey(offered.secret, offered.address)
 
 
 @put(

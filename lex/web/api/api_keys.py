@@ -67,9 +67,7 @@ _SETTINGS = requires(Permission.SETTINGS_WRITE)
 )
 async def list_tokens(actor: CurrentActor) -> list[ApiKey]:
     """Newest first; those that are revoked are not there."""
-    user_id = actor.user_id
-    assert user_id is not None
-    return await transact(lex_for(actor), lambda session: list_of_person(session, user_id))
+    return await transact(lex_for(actor), lambda session: list_of_person(session, actor.person))
 
 
 @post(

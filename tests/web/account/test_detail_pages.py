@@ -1,5 +1,6 @@
 """Details, notifications and orders of an account, in a browser without scripts and by the API."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from lex.core import actor
 from lex.db.session import CountingCursor, transaction
 from lex.identity.people import find_people
-from lex.notifications.commands import notify
+from lex.notifications.commands import TEMPLATES, notify
 from tests.support.queue import work
 from tests.support.shop import Shop
 from tests.web.account.conftest import Mailbox, sign_in
@@ -137,6 +138,21 @@ async def test_the_choice_is_made_without_a_script(browser: Browser, ada: str) -
     assert "You agreed on" in browser.words
     await browser.post("/account/notifications")
     assert 'name="marketing" value="1">' in browser.page.text
+
+
+async def test_every_notification_has_a_name(browser: Browser, ada: str, db: Any) -> None:
+    await sign_in(browser, ada)
+    user_id = db.execute("SELECT id FROM users WHERE role = 'user' ORDER BY id DESC LIMIT 1").fetchone()["id"]
+    async with transaction(actor.system()) as session:
+        for template in TEMPLATES:
+            await notify(session, user_id=user_id, order_id=None, template=template, data={})
+    told, address = "", "/account/notifications"
+    while address:
+        page = await browser.open(address)
+        told += browser.words
+        address = next(iter(re.findall(r'href="(/account/notifications\?cursor=[^"]+)"', page.text)), "")
+    assert told.count("About to be sent") >= len(TEMPLATES)
+    assert "A message from us" not in told
 
 
 async def test_notifications_come_a_page_at_a_time(client: Client, ada: str) -> None:

@@ -8,11 +8,9 @@ from markupsafe import Markup
 
 from lex.core.actor import Actor, Role
 from lex.core.errors import Refusal
-from lex.db.session import transact
 from lex.flows.accounts import factors
-from lex.flows.accounts.acting import lex_for
 from lex.flows.accounts.passkeys import passkeys_of
-from lex.identity import accounts, codes, pending, sessions
+from lex.identity import sessions
 from lex.identity.ceremonies import home
 from lex.web.kit.actors import held_session, session_token
 from lex.web.kit.forms import read_form
@@ -61,19 +59,17 @@ async def app(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[
 
 async def _show_app(request: Request[Any, Any, Any], actor: Actor, refusal: Refusal | None = None) -> Response[Any]:
     held = await held_session(request)
-    user_id = held.user_id
-    profile = await transact(lex_for(actor, user_id), lambda session: accounts.get_profile(session, user_id))
-    secret = await pending.offer_secret(held.id)
-    address = codes.address_of(secret, profile.email)
-    drawn = segno.make(address, error="m", micro=False).svg_inline(
+    offered = await factors.offer_app(actor, held)
+    secret = offered.secret
+    drawn = segno.make(offered.address, error="m", micro=False).svg_inline(
         omitsize=True, light="#fff", svgclass=None, lineclass=None
     )
     facts = {
-        "address": address,
+        "address": offered.address,
         "drawn": Markup(drawn),
         "secret": " ".join(secret[start : start + 4] for start in range(0, len(secret), 4)),
         "is_asked": held.step == sessions.SET_UP,
-        "email": profile.email,
+        "email": offered.email,
     }
     return await show(request, "two_factor_app", {}, refusal, **facts)
 
