@@ -20,9 +20,6 @@ class AuditLog(Base):
 
     __tablename__ = "audit_logs"
     __table_args__ = (
-        CheckConstraint("created_at = uuid_v7_time(id)", name="created_at"),
-        CheckConstraint("octet_length(request_id) BETWEEN 1 AND 64 AND request_id !~ '[^!-~]'", name="request_id"),
-        CheckConstraint("octet_length(role) <= 32", name="role"),
         Index("idx_audit_logs_user_id", "user_id", text("id DESC")),
         Index(
             *("idx_audit_logs_action", "action", text("id DESC")),

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, Numeric, SmallInteger, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Computed, FetchedValue, ForeignKey, Index, Numeric, SmallInteger, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -23,20 +23,10 @@ from lex.db.base import (
     one_of,
     reference,
 )
-from lex.db.searching import weighted
 
 LIVING = text("deleted_at IS NULL")
 #: What the product list shows; each of its sorts has an index over just these, so that a page reads 25 rows.
 LISTED = text("variant_of IS NULL AND deleted_at IS NULL AND is_active")
-#: Name weighs most, then brand and tags, what can be chosen, and the description.
-SEARCH = " || ".join(
-    (
-        weighted("name", "A"),
-        weighted("public.labels(brand, tags)", "B"),
-        weighted("options", "C"),
-        weighted("coalesce(description, '')", "D"),
-    )
-)
 
 
 class Category(Keyed, Touched, SoftDelete, Base):
@@ -150,7 +140,8 @@ class Product(Keyed, Touched, SoftDelete, Base):
     rating_average: Mapped[Decimal | None] = mapped_column(Numeric(3, 2))
     rating_count: Mapped[Counter]
     imported_from: Mapped[Document]
-    search: Mapped[Any] = mapped_column(TSVECTOR, Computed(SEARCH, persisted=True))
+    #: Set by the trigger `tr_products_search`: name weighs most, then brand and tags, options, and the description.
+    search: Mapped[Any] = mapped_column(TSVECTOR, FetchedValue())
 
 
 class ProductPrice(Base):

@@ -21,7 +21,7 @@ MEANINGS = {
     "slug": "its part of the address, unique among the living",
     "name": "what people read",
     "description": "text for customers",
-    "search": "weighted words of name, description and, of products, brand, tags and options, generated",
+    "search": "weighted words of name, description and, of products, brand, tags and options, kept by the database",
     "search_words.word": "a word as it is spelled in the shop, without accents",
     "frequency": "in how many entries it stood at the last count; 0 is removed at the next",
     "shapes": "the word, and the word without each one of its characters, generated",

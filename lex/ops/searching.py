@@ -1,6 +1,6 @@
 """The language of the search, and the words that typing mistakes are put right to.
 
-The columns `search` are generated through the text search configuration `public.lex_text`; its comment says which
+The columns `search` are made through the text search configuration `public.lex_text`; its comment says which
 language they are in. Another language changes what it does and computes the columns anew, some rows at a time: the shop
 goes on selling, and until the end a search finds the rows not yet reached by words that both languages write alike.
 """

@@ -25,7 +25,6 @@ BEGIN
         WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relname ~ '^audit_' LOOP
         EXECUTE format('ALTER TABLE %s DISABLE TRIGGER ALL', name);
     END LOOP;
-    ALTER TABLE audit_logs DROP CONSTRAINT IF EXISTS ck_audit_logs_created_at;
 END
 $$
 """

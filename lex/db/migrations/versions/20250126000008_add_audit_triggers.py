@@ -14,75 +14,107 @@ kind = "schema"
 
 TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
 
-# Arguments: the table's name (a partition would give its own), its secret columns, its columns left out, its key.
-# Actor, role, request and address are settings of the transaction. `updated_at` alone is no change worth telling.
-AUDIT = """
-CREATE FUNCTION public.audit_row() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+# The settings of the transaction say who acts: actor, role, request and address. Whoever sends SQL may set them to
+# anything, so they are looked at here; CHECKs of the table, read anew by every statement, would cost half of the rest.
+# The id is made as uuid_v7() does, but of the backend's own random numbers: it need not be hard to guess, and the
+# system's cost more.
+ADD = """
+CREATE FUNCTION public.add_audit(action text, resource text, resource_id text, changes jsonb) RETURNS uuid
+LANGUAGE plpgsql AS $$
 DECLARE
     microseconds bigint := floor(extract(epoch FROM clock_timestamp()) * 1000000);
-    entry uuid;
-    subject jsonb;
-    before jsonb;
-    changes jsonb;
+    entry uuid := lpad(to_hex(microseconds / 1000), 12, '0') || '7'
+        || lpad(to_hex(microseconds % 1000 * 4096 / 1000), 3, '0')
+        || to_hex(2147483648 + (random() * 1073741823)::bigint)
+        || lpad(to_hex((random() * 4294967295)::bigint), 8, '0');
+    role text := nullif(current_setting('lex.role', true), '');
+    request text := nullif(current_setting('lex.request_id', true), '');
+BEGIN
+    IF octet_length(request) > 64 OR request ~ '[^!-~]' THEN
+        RAISE EXCEPTION 'a request id is 64 printable characters of ASCII at most (ck_audit_logs_request_id)'
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'audit_logs', CONSTRAINT = 'ck_audit_logs_request_id';
+    ELSIF octet_length(role) > 32 THEN
+        RAISE EXCEPTION 'a role has 32 bytes at most (ck_audit_logs_role)'
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'audit_logs', CONSTRAINT = 'ck_audit_logs_role';
+    END IF;
+    INSERT INTO audit_logs
+        (id, created_at, user_id, acted_by, role, request_id, ip_address, action, resource, resource_id, changes)
+    VALUES (
+        entry,
+        to_timestamp(microseconds / 1000 / 1000.0),
+        nullif(current_setting('lex.user_id', true), '')::uuid,
+        nullif(current_setting('lex.acted_by', true), '')::uuid,
+        role,
+        request,
+        nullif(current_setting('lex.ip_address', true), '')::inet,
+        action,
+        resource,
+        resource_id,
+        changes
+    );
+    RETURN entry;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION public.add_audit FROM PUBLIC;
+COMMENT ON FUNCTION public.add_audit IS 'Adds an entry to audit_logs, for the functions that may: its id.';
+"""
+
+# `about`: the table's name (a partition would give its own), its secret columns, its columns left out, its key.
+# `updated_at` alone is no change worth telling. A function of its own, because PostgreSQL prepares a trigger's for each
+# table and again in each transaction: this one is prepared once for all of them.
+CHANGE = """
+CREATE FUNCTION public.audit_change(operation text, about text[], before jsonb, after jsonb) RETURNS uuid
+LANGUAGE plpgsql AS $$
+DECLARE
+    subject jsonb := coalesce(after, before);
+    changes jsonb := subject;
     field text;
     name text;
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
-        before := to_jsonb(OLD);
-        subject := to_jsonb(NEW);
+    IF operation = 'UPDATE' THEN
         SELECT jsonb_object_agg(
-            key, CASE WHEN key = ANY (TG_ARGV[1]::text[]) THEN '["***", "***"]'
+            key, CASE WHEN key = ANY (about[1]::text[]) THEN '["***", "***"]'
                 ELSE jsonb_build_array(before -> key, value) END
         ) INTO changes
-        FROM jsonb_each(subject)
-        WHERE value IS DISTINCT FROM before -> key AND key <> 'updated_at' AND key <> ALL (TG_ARGV[2]::text[]);
+        FROM jsonb_each(after)
+        WHERE value IS DISTINCT FROM before -> key AND key <> 'updated_at' AND key <> ALL (about[2]::text[]);
         IF changes IS NULL THEN
             RETURN NULL;
         END IF;
     ELSE
-        subject := CASE TG_OP WHEN 'INSERT' THEN to_jsonb(NEW) ELSE to_jsonb(OLD) END;
-        changes := subject;
         -- Most tables have neither: each step over the row costs as much as reading it.
-        IF TG_ARGV[2] <> '{}' THEN
-            changes := changes - TG_ARGV[2]::text[];
+        IF about[2] <> '{}' THEN
+            changes := changes - about[2]::text[];
         END IF;
-        IF TG_ARGV[1] <> '{}' THEN
-            FOREACH field IN ARRAY TG_ARGV[1]::text[] LOOP
+        IF about[1] <> '{}' THEN
+            FOREACH field IN ARRAY about[1]::text[] LOOP
                 IF changes ->> field IS NOT NULL THEN
                     changes := changes || jsonb_build_object(field, '***');
                 END IF;
             END LOOP;
         END IF;
-        changes := jsonb_build_object(CASE TG_OP WHEN 'INSERT' THEN 'new' ELSE 'old' END, changes);
+        changes := jsonb_build_object(CASE operation WHEN 'INSERT' THEN 'new' ELSE 'old' END, changes);
     END IF;
-    -- Plain expressions where they do: each query in here would cost a third of the insert again.
-    IF TG_ARGV[3] = '{id}' THEN
+    -- A plain expression where it does: a query would cost a third of the insert again.
+    IF about[3] = '{id}' THEN
         name := subject ->> 'id';
     ELSE
         SELECT string_agg(subject ->> key, '/' ORDER BY place) INTO name
-        FROM unnest(TG_ARGV[3]::text[]) WITH ORDINALITY k (key, place);
+        FROM unnest(about[3]::text[]) WITH ORDINALITY k (key, place);
     END IF;
-    -- As uuid_v7(), but of the backend's own random numbers: it need not be hard to guess, and the system's cost more.
-    entry := lpad(to_hex(microseconds / 1000), 12, '0') || '7'
-        || lpad(to_hex(microseconds % 1000 * 4096 / 1000), 3, '0')
-        || to_hex(2147483648 + (random() * 1073741823)::bigint)
-        || lpad(to_hex((random() * 4294967295)::bigint), 8, '0');
-    INSERT INTO audit_logs
-        (id, created_at, user_id, acted_by, role, request_id, ip_address, action, resource, resource_id, changes)
-    VALUES (
-        entry,
-        uuid_v7_time(entry),
-        nullif(current_setting('lex.user_id', true), '')::uuid,
-        nullif(current_setting('lex.acted_by', true), '')::uuid,
-        nullif(current_setting('lex.role', true), ''),
-        nullif(current_setting('lex.request_id', true), ''),
-        nullif(current_setting('lex.ip_address', true), '')::inet,
-        lower(TG_OP),
-        TG_ARGV[0],
-        name,
-        changes
-    );
+    RETURN add_audit(lower(operation), about[0], name, changes);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION public.audit_change FROM PUBLIC;
+COMMENT ON FUNCTION public.audit_change IS 'Adds the change of a row to audit_logs, secrets redacted.';
+"""
+
+AUDIT = """
+CREATE FUNCTION public.audit_row() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    entry uuid := audit_change(TG_OP, TG_ARGV, to_jsonb(OLD), to_jsonb(NEW));
+BEGIN
     RETURN NULL;
 END
 $$;
@@ -124,8 +156,7 @@ ATTACH = """
 CREATE TRIGGER tr_{0}_audit AFTER INSERT OR DELETE ON {0}
     FOR EACH ROW EXECUTE FUNCTION audit_row('{0}', '{{{1}}}', '{{{2}}}', '{{{3}}}');
 CREATE TRIGGER tr_{0}_audit_update AFTER UPDATE {4} ON {0}
-    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*)
-    EXECUTE FUNCTION audit_row('{0}', '{{{1}}}', '{{{2}}}', '{{{3}}}');
+    FOR EACH ROW EXECUTE FUNCTION audit_row('{0}', '{{{1}}}', '{{{2}}}', '{{{3}}}');
 ALTER TABLE {0} ENABLE ALWAYS TRIGGER tr_{0}_audit, ENABLE ALWAYS TRIGGER tr_{0}_audit_update;
 """
 # Holding and selling stock names none of these columns and costs no call; stock_movements tells that story. So do
@@ -178,6 +209,12 @@ DROP TRIGGER tr_audit_logs_truncate ON audit_logs;
 DROP TRIGGER tr_audit_logs_change ON audit_logs;
 """
 
+DROP = """
+DROP FUNCTION audit_row();
+DROP FUNCTION audit_change(text, text[], jsonb, jsonb);
+DROP FUNCTION add_audit(text, text, text, jsonb);
+"""
+
 
 def run(*statements: str) -> None:
     """Through the driver's own cursor: SQL text may hold `%` and `:`, which are no parameters here."""
@@ -187,10 +224,10 @@ def run(*statements: str) -> None:
 
 
 def upgrade() -> None:
-    run(TIMEOUTS, AUDIT, APPEND_ONLY)
+    run(TIMEOUTS, ADD, CHANGE, AUDIT, APPEND_ONLY)
     for table, (secret, left_out, key) in AUDITED.items():
         run(ATTACH.format(table, secret, left_out, key, COLUMNS.get(table, "")))
 
 
 def downgrade() -> None:
-    run(TIMEOUTS, *(DETACH.format(table) for table in AUDITED), CHANGEABLE, "DROP FUNCTION audit_row()")
+    run(TIMEOUTS, *(DETACH.format(table) for table in AUDITED), CHANGEABLE, DROP)

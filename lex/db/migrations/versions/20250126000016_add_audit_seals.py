@@ -66,8 +66,6 @@ ALTER TABLE {0} ENABLE ALWAYS TRIGGER tr_{0}_change, ENABLE ALWAYS TRIGGER tr_{0
 RECORD = """
 CREATE FUNCTION public.record_audit(action text, resource text, resource_id text, details jsonb) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
-DECLARE
-    entry uuid := uuid_v7();
 BEGIN
     IF action <> ALL (ARRAY[
         'read', 'export', 'archive', 'erase', 'seed',
@@ -86,22 +84,7 @@ BEGIN
         RAISE EXCEPTION 'a resource has 63 bytes at most, the id of one 200, the details 32768'
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'audit_logs', CONSTRAINT = 'ck_audit_logs_size';
     END IF;
-    INSERT INTO audit_logs
-        (id, created_at, user_id, acted_by, role, request_id, ip_address, action, resource, resource_id, changes)
-    VALUES (
-        entry,
-        uuid_v7_time(entry),
-        nullif(current_setting('lex.user_id', true), '')::uuid,
-        nullif(current_setting('lex.acted_by', true), '')::uuid,
-        nullif(current_setting('lex.role', true), ''),
-        nullif(current_setting('lex.request_id', true), ''),
-        nullif(current_setting('lex.ip_address', true), '')::inet,
-        action,
-        resource,
-        resource_id,
-        details
-    );
-    RETURN entry;
+    RETURN add_audit(action, resource, resource_id, details);
 END
 $$;
 COMMENT ON FUNCTION public.record_audit IS 'Adds to audit_logs what no row tells: a sign-in, an export.';
@@ -111,8 +94,7 @@ AUDITED = """
 CREATE TRIGGER tr_shop_facts_audit AFTER INSERT OR DELETE ON shop_facts
     FOR EACH ROW EXECUTE FUNCTION audit_row('shop_facts', '{}', '{}', '{name}');
 CREATE TRIGGER tr_shop_facts_audit_update AFTER UPDATE ON shop_facts
-    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*)
-    EXECUTE FUNCTION audit_row('shop_facts', '{}', '{}', '{name}');
+    FOR EACH ROW EXECUTE FUNCTION audit_row('shop_facts', '{}', '{}', '{name}');
 ALTER TABLE shop_facts
     ENABLE ALWAYS TRIGGER tr_shop_facts_audit, ENABLE ALWAYS TRIGGER tr_shop_facts_audit_update;
 """

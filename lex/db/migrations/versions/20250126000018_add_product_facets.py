@@ -144,7 +144,7 @@ CREATE TRIGGER tr_products_facets_stock AFTER UPDATE OF stock_quantity, reserved
     FOR EACH ROW WHEN (
         (OLD.stock_quantity > OLD.reserved_quantity) <> (NEW.stock_quantity > NEW.reserved_quantity)
     ) EXECUTE FUNCTION carry_product_facets();
-CREATE TRIGGER tr_products_text AFTER UPDATE OF search ON products
+CREATE TRIGGER tr_products_text AFTER UPDATE OF name, brand, tags, options, description, search ON products
     FOR EACH ROW WHEN (OLD.search IS DISTINCT FROM NEW.search) EXECUTE FUNCTION carry_product_text();
 CREATE TRIGGER tr_product_facets_text AFTER INSERT OR DELETE ON product_facets
     FOR EACH ROW EXECUTE FUNCTION carry_product_text();

@@ -107,8 +107,7 @@ AUDIT = """
 CREATE TRIGGER tr_{0}_audit AFTER INSERT OR DELETE ON {0}
     FOR EACH ROW EXECUTE FUNCTION audit_row('{0}', '{{{1}}}', '{{}}', '{{id}}');
 CREATE TRIGGER tr_{0}_audit_update AFTER UPDATE ON {0}
-    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*)
-    EXECUTE FUNCTION audit_row('{0}', '{{{1}}}', '{{}}', '{{id}}');
+    FOR EACH ROW EXECUTE FUNCTION audit_row('{0}', '{{{1}}}', '{{}}', '{{id}}');
 ALTER TABLE {0} ENABLE ALWAYS TRIGGER tr_{0}_audit, ENABLE ALWAYS TRIGGER tr_{0}_audit_update;
 """
 

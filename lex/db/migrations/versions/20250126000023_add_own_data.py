@@ -66,8 +66,7 @@ CREATE TRIGGER tr_{0}_touch BEFORE UPDATE ON {0} FOR EACH ROW EXECUTE FUNCTION t
 CREATE TRIGGER tr_{0}_audit AFTER INSERT OR DELETE ON {0}
     FOR EACH ROW EXECUTE FUNCTION audit_row('{0}', '{{storage_key}}', '{{}}', '{{id}}');
 CREATE TRIGGER tr_{0}_audit_update AFTER UPDATE {1} ON {0}
-    FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*)
-    EXECUTE FUNCTION audit_row('{0}', '{{storage_key}}', '{{}}', '{{id}}');
+    FOR EACH ROW EXECUTE FUNCTION audit_row('{0}', '{{storage_key}}', '{{}}', '{{id}}');
 ALTER TABLE {0} ENABLE ALWAYS TRIGGER tr_{0}_touch, ENABLE ALWAYS TRIGGER tr_{0}_audit,
     ENABLE ALWAYS TRIGGER tr_{0}_audit_update;
 """
