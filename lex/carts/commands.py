@@ -170,19 +170,33 @@ async def open_cart(session: Session, actor: Actor, country: str | None = None, 
     Raises `Invalid` (country) and what `add_lines` raises.
     """
     cart_id, token = ids.new_id(), ids.new_token()
-    country = countries.checked(country) if country else None
-    common = {"cart_id": cart_id, "currency": settings().currency, "country": country, "expires_at": _expiry()}
-    if actor.role is Role.USER:
-        found: UUID = await sql.fetch_value(session, _OPEN_CUSTOMER, user_id=actor.user_id, **common)
-        opened = Opened(found, None)
-        if items:
-            await add_lines(session, opened, actor.user_id, items)
-        return opened
+    if actor.role is not Role.USER:
+        await open_guest_cart(session, cart_id, token, country, items)
+        return Opened(cart_id, token)
+    found: UUID = await sql.fetch_value(session, _OPEN_CUSTOMER, user_id=actor.user_id, **_new(cart_id, country))
+    opened = Opened(found, None)
     if items:
-        await _add(session, _OPEN_GUEST_WITH, items, user_id=None, hash=hash_token(token), **common)
+        await add_lines(session, opened, actor.user_id, items)
+    return opened
+
+
+async def open_guest_cart(
+    session: Session, cart_id: UUID, token: str, country: str | None = None, items: Sequence[Wanted] = ()
+) -> None:
+    """A guest's new cart that `token` opens, with `items` in it, in one statement. Raises as `open_cart` does."""
+    if items:
+        await _add(session, _OPEN_GUEST_WITH, items, user_id=None, hash=hash_token(token), **_new(cart_id, country))
     else:
-        await sql.execute(session, _OPEN_GUEST, hash=hash_token(token), **common)
-    return Opened(cart_id, token)
+        await sql.execute(session, _OPEN_GUEST, hash=hash_token(token), **_new(cart_id, country))
+
+
+def _new(cart_id: UUID, country: str | None) -> dict[str, object]:
+    return {
+        "cart_id": cart_id,
+        "currency": settings().currency,
+        "country": countries.checked(country) if country else None,
+        "expires_at": _expiry(),
+    }
 
 
 async def add_lines(session: Session, cart: CartHead | Opened, user_id: UUID | None, items: Sequence[Wanted]) -> None:

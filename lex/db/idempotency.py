@@ -42,10 +42,16 @@ WHERE actor_key = %(actor_key)s AND key = %(key)s AND NOT EXISTS (SELECT FROM cl
 """
 
 # A claim whose lease is over may be another request's by now, under the same id: the lease tells them apart.
-_KEEP: LiteralString = """
-UPDATE idempotency_keys SET response_status = %(status)s, response_body = %(body)s
-WHERE id = %(id)s AND locked_until = %(until)s
-"""
+_KEEP: LiteralString = (
+    """
+WITH kept AS (
+    UPDATE idempotency_keys SET response_status = %(status)s, response_body = %(body)s
+    WHERE id = %(id)s AND locked_until = %(until)s RETURNING id
+)
+SELECT """
+    + sql.insist("count(*) = 1")
+    + " FROM kept"
+)
 
 _DELETE_EXPIRED: LiteralString = "DELETE FROM idempotency_keys WHERE expires_at < %(now)s"
 
@@ -128,11 +134,11 @@ async def keep(session: Session, held: Claim, answer: Answer) -> None:
 
     Raises `Conflict` (`in_flight`) when the lease ran out and another request, which does the work, took the key over.
     """
-    kept = await sql.execute(
-        session, _KEEP, id=held.id, until=held.locked_until, status=answer.status, body=answer.body
-    )
-    if not kept:
-        raise Conflict("This took too long, and the same request came again; wait for its answer.", code="in_flight")
+    try:
+        await sql.execute(session, _KEEP, id=held.id, until=held.locked_until, status=answer.status, body=answer.body)
+    except sql.Unmet as lost:
+        message = "This took too long, and the same request came again; wait for its answer."
+        raise Conflict(message, code="in_flight") from lost
 
 
 async def release(actor: Actor, held: Claim) -> None:

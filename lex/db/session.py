@@ -175,7 +175,8 @@ async def transaction(actor: Actor) -> AsyncIterator[Session]:
             _count()
             _begin(driver, actor)
             yield Session(driver)
-            await driver.say(b"COMMIT")
+            if not driver.is_over:
+                await driver.say(b"COMMIT")
         finally:
             await pool.give(driver)
     except psycopg.Error as error:

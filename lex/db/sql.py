@@ -31,6 +31,23 @@ _first = itemgetter(0)
 PLANNED: LiteralString = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"
 
 
+#: Raised where a statement's `insist` is not met.
+Unmet = psycopg.errors.DivisionByZero
+
+
+def insist(condition: LiteralString) -> LiteralString:
+    """An expression to select that fails unless the condition holds: what is sent behind it is not done then."""
+    return "1 / (" + condition + ")::int"
+
+
+def conclude(session: Session) -> None:
+    """Let COMMIT go out with the next round trip, the last of this transaction: nothing follows it.
+
+    For where its statements either fail (`insist`) or may stand, whatever they answer.
+    """
+    session.driver.conclude()
+
+
 async def fetch_all(session: Session, statement: LiteralString, row: type[R], **params: Any) -> list[R]:
     """All rows, each as `row`."""
     return _rows(*await _ask(session, statement, params), row)

@@ -70,10 +70,14 @@ class Wire(AsyncConnection[Any]):
         self._known: OrderedDict[_Key, bytes | int] = OrderedDict()
         self._numbers = 0
         self._line: list[Asked] = []
-        self._holds = False
+        self._holds = self._concludes = False
+        #: COMMIT has gone out: nothing more is asked in this transaction.
+        self.is_over = False
 
     def soon(self, statement: LiteralString, params: Mapping[str, Any], *, prepare: bool = True) -> Asked:
         """Put a statement in line: it goes out with the next one that is asked or said, which raises its error."""
+        if self.is_over:
+            raise RuntimeError("the transaction was concluded before this statement")
         asked = Asked(statement, params, Transformer(self), prepare=prepare)
         self._line.append(asked)
         return asked
@@ -108,6 +112,10 @@ class Wire(AsyncConnection[Any]):
         async with self.lock:
             await self._send()
 
+    def conclude(self) -> None:
+        """The next batch ends with COMMIT."""
+        self._concludes = True
+
     async def say(self, command: bytes) -> None:
         """Send text that may be several statements, after what is in line: COMMIT. Raises psycopg's errors."""
         async with self.lock:
@@ -126,10 +134,14 @@ class Wire(AsyncConnection[Any]):
         return await super().wait(gen, *args, **kwargs)
 
     def forget(self) -> None:
-        """Nobody waits any more for what is in line."""
+        """Nobody waits any more for what is in line; what is asked next begins anew."""
         self._line.clear()
+        self._concludes = self.is_over = False
 
     async def _send(self) -> None:
+        if self._line and self._concludes:
+            self.soon("COMMIT", {})
+            self.is_over = True
         batch, self._line = self._line, []
         if not batch:
             return

@@ -18,6 +18,7 @@ from lex.core.errors import Conflict, Invalid
 from lex.core.settings import settings
 from lex.core.texts import is_web_address
 from lex.db.session import Session, transact
+from lex.db.sql import conclude
 from lex.flows.refresh_payment import refresh
 from lex.flows.settle_payment import Keep, settle
 from lex.orders.paying import Payable, begin_attempt, lock_payable, out_of_time
@@ -74,6 +75,7 @@ async def _reserve(session: Session, actor: Actor, order_id: UUID) -> tuple[Atte
     if order.attempt_id is not None:
         return _open_attempt(order, order.attempt_id)
     provider = current().name
+    conclude(session)
     attempt_id = await begin_attempt(session, order, provider)
     attempt = Attempt(attempt_id, order.id, order.user_id, "sending", None, provider, order.currency)
     return attempt, money.minor(order.total_amount, order.currency)

@@ -15,7 +15,7 @@ from lex.core import clock
 from lex.core.actor import Actor
 from lex.coupons import holding as coupons
 from lex.db.session import Session, transact
-from lex.db.sql import together
+from lex.db.sql import Unmet, conclude, together
 from lex.flows import checkout as terms
 from lex.flows.checkout import Checkout, Keep, Placed
 from lex.flows.order_snapshot import snapshot_lines, snapshot_order
@@ -64,13 +64,14 @@ async def _place(
         token_hash=hash_token(placed.access_token),
         token_expires_at=clock.now() + LINK_TIME,
     )
-    if keep and placed.total_amount:
-        is_held, _ = await together(session, placing, keep(session, placed))
-    else:
-        is_held = await placing
-    if not is_held:
-        raise terms.out_of_stock(line for line in priced.lines if line.available is not None)
-    if placed.total_amount == 0:
+    is_free = placed.total_amount == 0
+    try:
+        if not is_free:
+            conclude(session)
+        await (together(session, placing, keep(session, placed)) if keep and not is_free else placing)
+    except Unmet as lacking:
+        raise terms.out_of_stock(line for line in priced.lines if line.available is not None) from lacking
+    if is_free:
         await settle_free(session, actor, placed.id)
         placed = msgspec.structs.replace(placed, status="confirmed", payment_status="paid")
         if keep:

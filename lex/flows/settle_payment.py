@@ -13,12 +13,12 @@ from lex.core import clock
 from lex.core.actor import Actor, Role, system
 from lex.db.jobs import defer
 from lex.db.session import Session, transact
-from lex.db.sql import together
+from lex.db.sql import conclude, together
 from lex.notifications.commands import notify
 from lex.orders.paying import lock_standing, mark_free_order_paid, record
 from lex.orders.timeline import tell
 from lex.payments.queries import Attempt, get_attempt
-from lex.payments.rules import Move, Settled, Standing, move, settled_as
+from lex.payments.rules import Settled, Standing, move, settled_as
 from lex.stock import releasing
 
 #: Time a buyer gets for another try after a declined payment.
@@ -67,11 +67,15 @@ async def _settle(
             await _confirm(session, standing.user_id, standing.order_id, has_digital=standing.has_digital)
         retry_until = clock.now() + RETRY_TIME if change.has_failed else None
         recording = record(session, actor, provider, standing, snapshot, change, retry_until)
+        is_followed = change.has_failed or (change.is_paid_now and standing.held_products < standing.tracked_products)
+        if not also and not is_followed:
+            conclude(session)
         if keep:
-            sold, _ = await together(session, recording, keep(session, settled))
+            await together(session, recording, keep(session, settled))
         else:
-            sold = await recording
-        await _follow(session, actor, standing, change, sold)
+            await recording
+        if is_followed:
+            await _follow(session, actor, standing, has_failed=change.has_failed)
     elif keep:
         await keep(session, settled)
     if also:
@@ -79,22 +83,15 @@ async def _settle(
     return settled
 
 
-async def _follow(session: Session, actor: Actor, standing: Standing, change: Move, sold: int) -> None:
-    """What a move brings with it: the sale of stock that was no longer held, or time for another try."""
-    if change.is_paid_now:
-        if sold < standing.tracked_products:
-            await _sell_late(session, actor, standing)
-    elif change.has_failed:
+async def _follow(session: Session, actor: Actor, standing: Standing, *, has_failed: bool) -> None:
+    """What a move brings with it: time for another try, or the sale of what is free when money came after the hold had
+    gone; staff are told what is short."""
+    if has_failed:
         retry_until = max(standing.expires_at or clock.now(), clock.now() + RETRY_TIME)
         await releasing.keep_until(session, standing.order_id, retry_until)
         if actor.role is Role.SYSTEM:  # nobody is watching: the decline came late
             await _mail(session, standing.user_id, standing.order_id, "payment_failed")
-
-
-async def _sell_late(session: Session, actor: Actor, standing: Standing) -> None:
-    """Money that came after the hold had gone: sell what is free, and tell staff what is short."""
-    short = await releasing.sell_unheld(session, standing.order_id)
-    if short:
+    elif short := await releasing.sell_unheld(session, standing.order_id):
         await tell(session, actor, standing.order_id, standing.user_id, "stock_short", products=short)
 
 

@@ -42,7 +42,8 @@ LIMIT 1
 FOR NO KEY UPDATE OF o
 """
 
-_BEGIN: LiteralString = """
+_BEGIN: LiteralString = (
+    """
 WITH free AS (
     SELECT coalesce(max(number), 0) + 1 AS number FROM payment_attempts
     WHERE order_id = %(order_id)s AND user_id = %(user_id)s
@@ -60,8 +61,10 @@ WITH free AS (
     INSERT INTO payment_attempts (id, payment_id, order_id, user_id, number)
     SELECT %(attempt_id)s, id, %(order_id)s, %(user_id)s, number FROM payment CROSS JOIN free
 )
-SELECT CASE WHEN EXISTS (SELECT FROM free) THEN (SELECT count(*) FROM kept) END
-"""
+SELECT CASE WHEN EXISTS (SELECT FROM free) THEN """
+    + sql.insist("(SELECT count(*) FROM kept) >= %(tracked_products)s")
+    + " END"
+)
 
 # The rows of a locking SELECT are locked when all it joins is read, and so after the goods. They are then read anew:
 # what changed while this waited for the goods is seen.
@@ -75,6 +78,7 @@ SELECT a.id AS attempt_id, a.status AS attempt_status, (a.captured_amount * s.sc
        o.id AS order_id, o.user_id, o.order_number, o.status AS order_status, o.payment_status AS order_payment_status,
        o.currency, o.expires_at, (SELECT count(DISTINCT i.product_id) FROM order_items i
            WHERE i.order_id = o.id AND i.user_id = o.user_id AND i.is_stock_tracked) AS tracked_products,
+       (SELECT count(*) FROM stock_holds h WHERE h.order_id = o.id) AS held_products,
        EXISTS (SELECT FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id AND i.is_digital)
            AS has_digital, a.failure_code, a.failure_message
 FROM orders o
@@ -126,7 +130,7 @@ _RECORD: LiteralString = (
         expires_at = CASE WHEN status = 'pending' THEN greatest(expires_at, %(retry_until)s) ELSE expires_at END
     WHERE id = %(order_id)s AND user_id = %(user_id)s
 )
-SELECT count(*) FROM gone
+SELECT
 """
 )
 
@@ -190,25 +194,27 @@ async def begin_attempt(session: Session, order: Payable, provider: str) -> UUID
     (`payment_in_progress`) when another attempt began in it.
     """
     attempt_id = ids.new_id()
-    held = await sql.fetch_value(
-        session,
-        _BEGIN,
-        payment_id=ids.new_id(),
-        attempt_id=attempt_id,
-        order_id=order.id,
-        user_id=order.user_id,
-        provider=provider,
-        currency=order.currency,
-        amount=order.total_amount,
-        hold_until=clock.now() + _HOLD_DURING_ATTEMPT,
-    )
-    if held is None:
+    try:
+        has_begun = await sql.fetch_value(
+            session,
+            _BEGIN,
+            payment_id=ids.new_id(),
+            attempt_id=attempt_id,
+            order_id=order.id,
+            user_id=order.user_id,
+            provider=provider,
+            currency=order.currency,
+            amount=order.total_amount,
+            hold_until=clock.now() + _HOLD_DURING_ATTEMPT,
+            tracked_products=order.tracked_products,
+        )
+    except sql.Unmet as lacking:
+        raise out_of_time() from lacking
+    if not has_begun:
         raise Conflict(
             "A payment for this order is under way; wait for its result before trying again.",
             code="payment_in_progress",
         )
-    if held < order.tracked_products:
-        raise out_of_time()
     return attempt_id
 
 
@@ -236,9 +242,9 @@ async def record(
     snapshot: Snapshot,
     move: Move,
     retry_until: datetime | None = None,
-) -> int:
+) -> None:
     """Write ledger, references, attempt, payment, order and timeline, and sell what a paid order holds, in one
-    statement; returns how many products it held.
+    statement.
 
     `retry_until` is until when the order can still be paid, if that is later than its expiry.
     """
@@ -249,7 +255,7 @@ async def record(
         name: money.major(getattr(move, name), standing.currency)
         for name in ("attempt_captured", "captured", "new_money")
     }
-    sold: int = await sql.fetch_value(
+    await sql.execute(
         session,
         _RECORD,
         **values,
@@ -273,7 +279,6 @@ async def record(
         role=actor.role.value,
         request_id=actor.request_id,
     )
-    return sold
 
 
 @dataclass(frozen=True, slots=True)

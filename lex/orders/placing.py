@@ -45,8 +45,9 @@ _PLACE: LiteralString = (
     UPDATE carts SET status = 'placed', order_id = %(order_id)s, user_id = %(user_id)s, version = version + 1
     WHERE id = %(cart_id)s
 )
-SELECT count(*) FROM held
-"""
+SELECT """
+    + sql.insist("count(*) = %(wanted)s")
+    + " FROM held"
 )
 _PLACE_PLAIN: LiteralString = "WITH " + stock.HOLD + ", " + _PLACE
 _PLACE_WITH_COUPONS: LiteralString = "WITH " + stock.HOLD + ", " + coupons.HOLD + ", " + _PLACE
@@ -63,16 +64,17 @@ async def insert_order(
     mailbox: bytes,
     token_hash: bytes,
     token_expires_at: datetime,
-) -> bool:
-    """Insert it all, hold `demand` (product → units) and `uses` of coupons, and close the cart. False when any item
-    lacks: roll back then.
+) -> None:
+    """Insert it all, hold `demand` (product → units) and `uses` of coupons, and close the cart.
 
-    `order` and `lines` name the columns above; bytes stand as `hex_bytes`. Raises `Conflict` at a coupon's limits.
+    `order` and `lines` name the columns above; bytes stand as `hex_bytes`. Raises `sql.Unmet` when any item lacks, and
+    `Conflict` at a coupon's limits.
     """
     order_id: UUID = order["id"]
-    held = await sql.fetch_value(
+    await sql.execute(
         session,
         _PLACE_WITH_COUPONS if uses else _PLACE_PLAIN,
+        wanted=len(demand),
         **stock.wanted(demand),
         **(coupons.used(uses, mailbox) if uses else {}),
         expires_at=order["expires_at"],
@@ -90,7 +92,6 @@ async def insert_order(
         role=actor.role.value,
         request_id=actor.request_id,
     )
-    return bool(held == len(demand))
 
 
 def hex_bytes(value: bytes | None) -> str | None:

@@ -42,6 +42,7 @@ class Standing:
     currency: str
     expires_at: datetime | None
     tracked_products: int
+    held_products: int
     has_digital: bool
     failure_code: str | None = None
     failure_message: str | None = None

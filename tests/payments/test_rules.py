@@ -34,6 +34,7 @@ def standing(**given: Any) -> Standing:
         currency="EUR",
         expires_at=clock.now(),
         tracked_products=1,
+        held_products=1,
         has_digital=False,
     )
     return replace(fresh, **given)

@@ -65,7 +65,11 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     soon = Wire.soon
 
     def soon_recorded(self: Wire, statement: LiteralString, *args: Any, **kwargs: Any) -> Any:
-        if statement not in ("BEGIN", PLANNED):  # the settings go with it, and how one is planned with that one
+        if statement not in (
+            "BEGIN",
+            "COMMIT",
+            PLANNED,
+        ):  # the settings go with it, and how one is planned with that one
             sent.append(" ".join(statement.split()))
         return soon(self, statement, *args, **kwargs)
 

@@ -13,10 +13,12 @@ from lex.carts.commands import MAX_LINES, Wanted
 from lex.carts.merging import MergedLine, merge_carts
 from lex.carts.priced import PricedCart
 from lex.carts.queries import get_facts, lock_open_cart
+from lex.core import ids
 from lex.core.actor import Actor, Role
 from lex.core.errors import Forbidden, Invalid
+from lex.core.settings import settings
 from lex.db.session import Session, transact
-from lex.db.sql import together
+from lex.db.sql import conclude, together
 from lex.flows.price_cart import price_cart
 from lex.flows.show_cart import show_cart
 from lex.identity.commands import hash_token
@@ -107,9 +109,14 @@ async def open_cart(
     await rates.count_cart(request)
 
     async def work(session: Session) -> Any:
-        opened = await carts.open_cart(session, actor, data.country, items)
-        owner = replace(actor, tokens=(*actor.tokens, hash_token(opened.token))) if opened.token else actor
-        return OpenedCart(opened.token, await _priced(session, owner, opened.id))
+        if actor.role is Role.USER:
+            opened = await carts.open_cart(session, actor, data.country, items)
+            return OpenedCart(opened.token, await _priced(session, actor, opened.id))
+        cart_id, token = ids.new_id(), ids.new_token()
+        owner = replace(actor, tokens=(*actor.tokens, hash_token(token)))
+        opening = carts.open_guest_cart(session, cart_id, token, data.country, items)
+        _, priced = await together(session, opening, _priced(session, owner, cart_id))
+        return OpenedCart(token, priced)
 
     return await created(request, actor, idempotency_key, work)
 
@@ -149,8 +156,9 @@ async def add_item(
 
     async def work(session: Session) -> Any:
         head = await lock_open_cart(session, actor, cart_id)
-        await carts.add_lines(session, head, head.user_id, [wanted])
-        return await _priced(session, actor, cart_id)
+        adding = carts.add_lines(session, head, head.user_id, [wanted])
+        _, priced = await together(session, adding, _priced(session, actor, cart_id))
+        return priced
 
     return await created(request, actor, idempotency_key, work)
 
@@ -219,6 +227,8 @@ async def change_cart(cart_id: FromPath[UUID], data: JSONBody[CartChange], actor
             shipping_method=data.shipping_method,
             billing_country=data.billing_country,
         )
+        if not head.coupon_codes and head.currency == settings().currency:  # or more is read, or it is refused
+            conclude(session)
         _, priced = await together(session, chosen, _priced(session, actor, cart_id))
         return priced
 

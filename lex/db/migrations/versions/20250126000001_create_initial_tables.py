@@ -227,22 +227,6 @@ CREATE INDEX idx_products_slug ON products (slug);
 CREATE INDEX idx_products_tags ON products USING gin (tags);
 CREATE INDEX idx_products_variant_of ON products (variant_of);
 
--- Not a generated column: beside any BEFORE trigger those are computed anew at every change, which here is every sale.
-CREATE FUNCTION public.set_product_search() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    NEW.search := setweight(to_tsvector('public.lex_text'::regconfig, NEW.name), 'A')
-        || setweight(to_tsvector('public.lex_text'::regconfig, public.labels(NEW.brand, NEW.tags)), 'B')
-        || setweight(to_tsvector('public.lex_text'::regconfig, NEW.options), 'C')
-        || setweight(to_tsvector('public.lex_text'::regconfig, coalesce(NEW.description, '')), 'D');
-    RETURN NEW;
-END
-$$;
-COMMENT ON FUNCTION public.set_product_search IS
-    'What a product is found by: its name weighs most, then brand and tags, what can be chosen, and the description.';
-CREATE TRIGGER tr_products_search BEFORE INSERT OR UPDATE OF name, brand, tags, options, description, search ON products
-    FOR EACH ROW EXECUTE FUNCTION set_product_search();
-ALTER TABLE products ENABLE ALWAYS TRIGGER tr_products_search;
-
 CREATE TABLE digital_files (
     id uuid NOT NULL,
     product_id uuid NOT NULL,
@@ -491,7 +475,7 @@ DROP = """
 DROP TABLE webhook_events, idempotency_keys, tax_rates, shipping_methods, stock_movements, stock_holds,
     schedule_exceptions, service_resources, resources, services, service_categories, digital_files, products,
     categories, api_keys, blind_tokens, person_keys, users;
-DROP FUNCTION touch_updated_at(), set_product_search(), uuid_v7(), uuid_v7_floor(timestamptz), uuid_v7_time(uuid);
+DROP FUNCTION touch_updated_at(), uuid_v7(), uuid_v7_floor(timestamptz), uuid_v7_time(uuid);
 """
 
 

@@ -23,6 +23,24 @@ COMMENT ON FUNCTION public.search_query IS
     'What a person typed as a query; empty where no word has to be found, which would read every row.';
 """
 
+# Not a generated column: beside any BEFORE trigger those are computed anew at every change, which here is every sale.
+SEARCH = """
+CREATE FUNCTION public.set_product_search() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.search := setweight(to_tsvector('public.lex_text'::regconfig, NEW.name), 'A')
+        || setweight(to_tsvector('public.lex_text'::regconfig, public.labels(NEW.brand, NEW.tags)), 'B')
+        || setweight(to_tsvector('public.lex_text'::regconfig, NEW.options), 'C')
+        || setweight(to_tsvector('public.lex_text'::regconfig, coalesce(NEW.description, '')), 'D');
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION public.set_product_search IS
+    'What a product is found by: its name weighs most, then brand and tags, what can be chosen, and the description.';
+CREATE TRIGGER tr_products_search BEFORE INSERT OR UPDATE OF name, brand, tags, options, description, search ON products
+    FOR EACH ROW EXECUTE FUNCTION set_product_search();
+ALTER TABLE products ENABLE ALWAYS TRIGGER tr_products_search;
+"""
+
 INDEXES = """
 CREATE INDEX idx_products_barcode ON products (barcode) WHERE barcode IS NOT NULL;
 CREATE INDEX idx_products_listed_prefix ON products (lower(name) text_pattern_ops)
@@ -103,6 +121,8 @@ CREATE TRIGGER tr_{0}_words_update AFTER UPDATE OF {2} ON {0} FOR EACH ROW
 """
 DETACH = "DROP TRIGGER tr_{0}_words ON {0}; DROP TRIGGER tr_{0}_words_update ON {0};"
 DROP = """
+DROP TRIGGER tr_products_search ON products;
+DROP FUNCTION set_product_search();
 DROP INDEX idx_products_barcode, idx_products_listed_prefix, idx_products_listed_rating, idx_products_listed_words,
     idx_products_lower_sku;
 DROP FUNCTION note_search_words();
@@ -119,7 +139,7 @@ def run(*statements: str) -> None:
 
 
 def upgrade() -> None:
-    run(TIMEOUTS, QUERY, INDEXES, WORDS, NOTE)
+    run(TIMEOUTS, QUERY, SEARCH, INDEXES, WORDS, NOTE)
     for table, (texts, columns) in SOURCES.items():
         old, new = (", ".join(f"{row}.{name}" for name in columns.split(", ")) for row in ("OLD", "NEW"))
         run(ATTACH.format(table, texts, columns, old, new))

@@ -30,36 +30,38 @@ CREATE FUNCTION public.move_held_stock() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     placed uuid;
-    standing record;
     told text;
+    why text;
     sign integer := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END;
 BEGIN
-    FOR placed IN SELECT DISTINCT order_id FROM moved LOOP
-        SELECT o.status, o.payment_status, o.cancel_reason, {MINE} AS is_mine INTO standing
-        FROM orders o WHERE o.id = placed;
-        told := CASE
-            WHEN TG_OP = 'INSERT' THEN CASE WHEN standing.is_mine AND standing.status = 'pending' AND NOT EXISTS (
-                SELECT FROM moved m WHERE m.order_id = placed AND m.quantity IS DISTINCT FROM (
-                    SELECT sum(i.quantity) FROM order_items i
-                    WHERE i.order_id = placed AND i.product_id = m.product_id AND i.is_stock_tracked)
-            ) THEN 'hold' END
-            WHEN standing.is_mine AND standing.payment_status = 'paid' THEN 'sale'
-            WHEN standing.is_mine AND standing.status = 'canceled' OR session_user <> 'lex_app' THEN 'release'
-            WHEN NOT EXISTS (SELECT FROM moved m WHERE m.order_id = placed AND m.expires_at >= now()) THEN 'release'
-        END;
+    FOREACH placed IN ARRAY ARRAY(SELECT DISTINCT order_id FROM moved) LOOP
+        IF TG_OP = 'INSERT' THEN
+            SELECT 'hold' INTO told FROM orders o WHERE o.id = placed AND o.status = 'pending' AND {MINE}
+                AND NOT EXISTS (
+                    SELECT FROM moved m WHERE m.order_id = placed AND m.quantity IS DISTINCT FROM (
+                        SELECT sum(i.quantity) FROM order_items i
+                        WHERE i.order_id = placed AND i.product_id = m.product_id AND i.is_stock_tracked));
+        ELSE
+            SELECT CASE
+                WHEN {MINE} AND o.payment_status = 'paid' THEN 'sale'
+                WHEN {MINE} AND o.status = 'canceled' OR session_user <> 'lex_app' OR NOT EXISTS (
+                    SELECT FROM moved m WHERE m.order_id = placed AND m.expires_at >= now()) THEN 'release'
+            END, CASE o.status WHEN 'canceled' THEN o.cancel_reason ELSE 'expired' END
+            INTO told, why FROM orders o WHERE o.id = placed;
+        END IF;
         IF told IS NULL THEN
             RAISE EXCEPTION 'units are held for the lines of an own pending order until it is paid, canceled or expired'
                 USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'stock_holds', CONSTRAINT = 'ck_stock_holds_order';
         END IF;
-        UPDATE products p SET reserved_quantity = p.reserved_quantity + sign * m.quantity,
-            stock_quantity = p.stock_quantity - CASE told WHEN 'sale' THEN m.quantity ELSE 0 END
-        FROM moved m WHERE m.order_id = placed AND p.id = m.product_id;
+        WITH counted AS (
+            UPDATE products p SET reserved_quantity = p.reserved_quantity + sign * m.quantity,
+                stock_quantity = p.stock_quantity - CASE told WHEN 'sale' THEN m.quantity ELSE 0 END
+            FROM moved m WHERE m.order_id = placed AND p.id = m.product_id
+        )
         INSERT INTO stock_movements
             (id, product_id, order_id, kind, on_hand_change, reserved_change, reason, actor_id)
         SELECT uuid_v7(), m.product_id, placed, told, CASE told WHEN 'sale' THEN -m.quantity ELSE 0 END,
-            sign * m.quantity,
-            CASE told WHEN 'release' THEN CASE standing.status WHEN 'canceled' THEN standing.cancel_reason
-                ELSE 'expired' END END,
+            sign * m.quantity, CASE told WHEN 'release' THEN why END,
             nullif(current_setting('lex.user_id', true), '')::uuid
         FROM moved m WHERE m.order_id = placed;
     END LOOP;

@@ -234,12 +234,16 @@ CREATE FUNCTION public.opened_by(tokens bytea[], instant timestamptz,
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = public, pg_temp SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
-    SELECT coalesce(array_agg(c.id), '{}'), coalesce(array_agg(c.order_id) FILTER (WHERE c.order_id IS NOT NULL), '{}'),
-           coalesce(array_agg(c.user_id) FILTER (WHERE c.order_id IS NOT NULL), '{}')
-    INTO carts, orders, owners FROM carts c WHERE c.token_hash = ANY (tokens) AND c.deleted_at IS NULL;
-    SELECT orders || coalesce(array_agg(t.order_id), '{}'), owners || coalesce(array_agg(t.user_id), '{}')
-    INTO orders, owners FROM order_tokens t
-    WHERE t.token_hash = ANY (tokens) AND t.revoked_at IS NULL AND t.expires_at > instant;
+    SELECT coalesce(array_agg(cart_id) FILTER (WHERE cart_id IS NOT NULL), '{}'),
+           coalesce(array_agg(order_id) FILTER (WHERE order_id IS NOT NULL), '{}'),
+           coalesce(array_agg(user_id) FILTER (WHERE order_id IS NOT NULL), '{}')
+    INTO carts, orders, owners FROM (
+        SELECT c.id AS cart_id, c.order_id, c.user_id FROM public.carts c
+        WHERE c.token_hash = ANY (tokens) AND c.deleted_at IS NULL
+        UNION ALL
+        SELECT NULL, t.order_id, t.user_id FROM public.order_tokens t
+        WHERE t.token_hash = ANY (tokens) AND t.revoked_at IS NULL AND t.expires_at > instant
+    ) opened;
 END
 $$;
 COMMENT ON FUNCTION public.opened_by IS 'The carts and orders that hashes of tokens open, and whose the orders are.';
