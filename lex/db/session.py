@@ -175,8 +175,7 @@ async def transaction(actor: Actor) -> AsyncIterator[Session]:
             _count()
             _begin(driver, actor)
             yield Session(driver)
-            if not driver.is_over:
-                await driver.say(b"COMMIT")
+            await driver.commit()
         finally:
             await pool.give(driver)
     except psycopg.Error as error:

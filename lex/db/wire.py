@@ -71,12 +71,11 @@ class Wire(AsyncConnection[Any]):
         self._numbers = 0
         self._line: list[Asked] = []
         self._holds = self._concludes = False
-        #: COMMIT has gone out: nothing more is asked in this transaction.
-        self.is_over = False
+        self._commit: Asked | None = None
 
     def soon(self, statement: LiteralString, params: Mapping[str, Any], *, prepare: bool = True) -> Asked:
         """Put a statement in line: it goes out with the next one that is asked or said, which raises its error."""
-        if self.is_over:
+        if self._commit:
             raise RuntimeError("the transaction was concluded before this statement")
         asked = Asked(statement, params, Transformer(self), prepare=prepare)
         self._line.append(asked)
@@ -113,8 +112,15 @@ class Wire(AsyncConnection[Any]):
             await self._send()
 
     def conclude(self) -> None:
-        """The next batch ends with COMMIT."""
+        """The next batch ends with COMMIT; nothing more is asked in this transaction."""
         self._concludes = True
+
+    async def commit(self) -> None:
+        """Send COMMIT, unless it has gone out. Raises its error: then nothing was committed."""
+        if self._commit is None:
+            await self.say(b"COMMIT")
+        else:
+            self._commit.answer()
 
     async def say(self, command: bytes) -> None:
         """Send text that may be several statements, after what is in line: COMMIT. Raises psycopg's errors."""
@@ -136,12 +142,11 @@ class Wire(AsyncConnection[Any]):
     def forget(self) -> None:
         """Nobody waits any more for what is in line; what is asked next begins anew."""
         self._line.clear()
-        self._concludes = self.is_over = False
+        self._concludes, self._commit = False, None
 
     async def _send(self) -> None:
         if self._line and self._concludes:
-            self.soon("COMMIT", {})
-            self.is_over = True
+            self._commit = self.soon("COMMIT", {})
         batch, self._line = self._line, []
         if not batch:
             return

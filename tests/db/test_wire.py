@@ -1,6 +1,7 @@
 """Statements of a transaction: when they are prepared, what an error and a canceled task leave behind."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import LiteralString
 
@@ -10,7 +11,7 @@ from psycopg.pq import TransactionStatus
 
 from lex.core.errors import Unavailable
 from lex.db import roles, sql, wire
-from lex.db.pool import Pool
+from lex.db.pool import SOON, Pool
 from lex.db.session import Session
 from lex.db.wire import Wire
 
@@ -182,3 +183,80 @@ async def test_together_raises_the_first_error_and_nothing_after_it_is_done(conn
     with pytest.raises(LookupError):
         await sql.together(session, refuse(), sql.fetch_value(session, DOUBLE, n=1))
     assert await value(connection, DOUBLE, n=4) == 8
+
+
+async def test_a_concluded_transaction_commits_with_its_last_batch(connection: Wire) -> None:
+    session = Session(connection)
+    await connection.say(b"CREATE TEMP TABLE told (n int)")
+    for n in range(wire.PREPARED_AFTER + 2):
+        connection.soon("BEGIN", {})
+        sql.conclude(session)
+        await sql.execute(session, "INSERT INTO told VALUES (%(n)s)", n=n)
+        assert connection.pgconn.transaction_status == TransactionStatus.IDLE
+        with pytest.raises(RuntimeError, match="concluded"):
+            await value(connection, "SELECT 1")
+        await connection.commit()
+        connection.forget()
+    assert await value(connection, "SELECT count(*) FROM told") == wire.PREPARED_AFTER + 2
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_refused_commit_is_told_whenever_it_goes_out(connection: Wire, together: bool) -> None:
+    session = Session(connection)
+    await connection.say(
+        b"CREATE TEMP TABLE told (n int PRIMARY KEY, follows int REFERENCES told DEFERRABLE INITIALLY DEFERRED)"
+    )
+    connection.soon("BEGIN", {})
+    sql.conclude(session)
+    orphan: LiteralString = "INSERT INTO told VALUES (1, 2)"
+
+    async def ending() -> None:
+        if together:
+            await sql.together(session, sql.execute(session, orphan), value(connection, DOUBLE, n=1))
+        else:
+            await sql.execute(session, orphan)
+        await connection.commit()
+
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        await ending()
+    connection.forget()
+    assert await value(connection, "SELECT count(*) FROM told") == 0
+
+
+async def test_what_is_insisted_on_or_nothing_is_done(connection: Wire) -> None:
+    session = Session(connection)
+    await connection.say(b"CREATE TEMP TABLE told (n int)")
+    insisting: LiteralString = "WITH one AS (INSERT INTO told VALUES (1) RETURNING n) SELECT " + sql.insist("%(n)s = 1")
+    connection.soon("BEGIN", {})
+    sql.conclude(session)
+
+    async def swallowing() -> None:
+        with contextlib.suppress(sql.Unmet):
+            await sql.execute(session, insisting, n=2)
+
+    await swallowing()
+    with pytest.raises(psycopg.errors.PipelineAborted):
+        await connection.commit()
+    await connection.say(b"ROLLBACK")
+    connection.forget()
+    assert await value(connection, "SELECT count(*) FROM told") == 0
+
+
+async def test_two_connections_are_lent_at_a_time_but_those_that_wait_do_not_count(database_url: str) -> None:
+    pool = Pool(roles.APP, roles.url_of(roles.APP, database_url), 5)
+    first, second = await pool.take(), await pool.take()
+    third = asyncio.create_task(pool.take())
+    await asyncio.sleep(0)
+    assert not third.done()
+    await pool.give(first)
+    assert await third is first  # the warm one
+    await asyncio.sleep(2 * SOON)  # both out for long: they wait for something
+    fourth, fifth = await asyncio.wait_for(pool.take(), 1), await asyncio.wait_for(pool.take(), 1)
+    assert pool.used == 4
+    for lent in (first, second, fourth, fifth):
+        await pool.give(lent)
+    one, two = await pool.take(), await pool.take()
+    assert {one, two} == {fifth, fourth}  # used last
+    for lent in (one, two):
+        await pool.give(lent)
+    await pool.close()
