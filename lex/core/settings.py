@@ -106,7 +106,7 @@ class Settings:
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(8000, "Port to listen on; taken ports are skipped when this is not set.")
     workers: int = _setting(1, "Web processes.")
-    pool_size: int = _setting(10, "Database connections of one web process.")
+    pool_size: int = _setting(10, "Most database connections of one web process.")
     key_ring: str = _setting(
         "", "Keys for personal data, `id:base64,…`, newest first; empty keeps one in the home folder."
     )

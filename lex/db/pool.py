@@ -32,6 +32,7 @@ class Pool:
         self._places = asyncio.Semaphore(size)
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._until: dict[Wire, asyncio.TimerHandle] = {}
+        #: Connections lent, or about to be.
         self.used = 0
 
     @property
@@ -46,18 +47,22 @@ class Pool:
             await self._wait()
         else:
             await self._places.acquire()
+        self.used += 1
         try:
-            await self._turns.acquire()
-            try:
-                connection = self._idle.pop() if self._idle else await self._connect()
-            except BaseException:
-                self._turns.release()
-                raise
+            return await self._lend()
         except BaseException:
+            self.used -= 1
             self._places.release()
             raise
+
+    async def _lend(self) -> Wire:
+        await self._turns.acquire()
+        try:
+            connection = self._idle.pop() if self._idle else await self._connect()
+        except BaseException:
+            self._turns.release()
+            raise
         self._until[connection] = asyncio.get_running_loop().call_later(SOON, self._end_turn, connection)
-        self.used += 1
         return connection
 
     def _end_turn(self, connection: Wire) -> None:

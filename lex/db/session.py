@@ -44,7 +44,8 @@ SELECT set_config('lex.user_id', %(user_id)s, true), set_config('lex.role', %(ro
     set_config('lex.actor_key', %(key)s, true), set_config('lex.acted_by', %(acted_by)s, true),
     set_config('lock_timeout', '3s', true),
     set_config('statement_timeout', '5s', true), set_config('idle_in_transaction_session_timeout', '15s', true),
-    set_config('plan_cache_mode', %(plans)s, true)"""
+    set_config('plan_cache_mode', %(plans)s, true),
+    set_config('synchronous_commit', coalesce(%(commit)s, current_setting('synchronous_commit')), true)"""
 _OPENED: LiteralString = (
     _SETTINGS
     + """, set_config('lex.tokens', %(tokens)s::bytea[]::text, true), set_config('lex.carts', carts::text, true),
@@ -163,8 +164,10 @@ def role_of(actor: Actor) -> str:
 
 
 @asynccontextmanager
-async def transaction(actor: Actor) -> AsyncIterator[Session]:
+async def transaction(actor: Actor, *, is_light: bool = False) -> AsyncIterator[Session]:
     """One transaction as `actor`: commits at the end of the block, rolls back when it raises.
+
+    With `is_light` nobody waits for the disk: if the machine loses its power within half a second, it never happened.
 
     Raises the refusal a violated constraint stands for (`db/rules.py`), `Unavailable` when the database is gone.
     """
@@ -173,7 +176,7 @@ async def transaction(actor: Actor) -> AsyncIterator[Session]:
         driver = await pool.take()
         try:
             _count()
-            _begin(driver, actor)
+            _begin(driver, actor, is_light)
             yield Session(driver)
             await driver.commit()
         finally:
@@ -182,7 +185,7 @@ async def transaction(actor: Actor) -> AsyncIterator[Session]:
         raise (refusal_for(error) or error) from error
 
 
-def _begin(driver: Wire, actor: Actor) -> None:
+def _begin(driver: Wire, actor: Actor, is_light: bool) -> None:
     """BEGIN and what policies and audit read go out with the first statement of the transaction.
 
     Tokens open something to customers and guests; the other roles see it anyway.
@@ -196,6 +199,7 @@ def _begin(driver: Wire, actor: Actor) -> None:
         "key": actor.key,
         "acted_by": str(actor.acted_by or ""),
         "plans": "force_generic_plan" if is_customers else "auto",
+        "commit": "off" if is_light else None,
     }
     driver.soon("BEGIN", {})
     if _is_opened(actor):
@@ -208,7 +212,7 @@ def _is_opened(actor: Actor) -> bool:
     return bool(actor.tokens) and role_of(actor) == roles.APP
 
 
-async def transact(actor: Actor, work: Callable[[Session], Awaitable[T]]) -> T:
+async def transact(actor: Actor, work: Callable[[Session], Awaitable[T]], *, is_light: bool = False) -> T:
     """Run `work` in one transaction; deadlocks, serialisation failures and lock timeouts are retried three times.
 
     What tokens open is found out at the beginning: what is not found by them then is looked for once more, for an order
@@ -217,7 +221,7 @@ async def transact(actor: Actor, work: Callable[[Session], Awaitable[T]]) -> T:
     looked_again = False
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            async with transaction(actor) as session:
+            async with transaction(actor, is_light=is_light) as session:
                 return await work(session)
         except NotFound:
             if looked_again or attempt == _ATTEMPTS or not _is_opened(actor):

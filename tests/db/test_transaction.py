@@ -69,6 +69,17 @@ async def test_what_raises_is_rolled_back_and_what_ends_is_kept() -> None:
         assert await sql.fetch_value(opened, count) == 1
 
 
+async def test_only_a_light_transaction_does_not_wait_for_the_disk(two_connections: str) -> None:
+    with psycopg.connect(two_connections, autocommit=True) as owner:
+        owner.execute(
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = local', current_database()); END $$"
+        )
+    found = "SELECT current_setting('synchronous_commit')"
+    for is_light, expected in ((False, "local"), (True, "off"), (False, "local")):
+        async with transaction(system(), is_light=is_light) as opened:
+            assert await sql.fetch_value(opened, found) == expected
+
+
 async def test_the_connection_used_last_is_lent_first_and_all_come_back() -> None:
     async def backend() -> int:
         async with transaction(system()) as opened:

@@ -170,3 +170,20 @@ def test_overlapping_occupancies_of_a_resource_are_refused(rows: Rows) -> None:
     with pytest.raises(psycopg.errors.ExclusionViolation):
         rows.add("occupancies", status="pending", occupied=taken["occupied"])
     rows.add("occupancies", status="released", occupied=taken["occupied"])
+
+
+def test_what_a_product_is_found_by_follows_its_texts_alone(rows: Rows) -> None:
+    product = rows.add("products", name="Lamp", brand="Nord", description="Glows", tags=["warm"])
+    found = "SELECT search FROM products WHERE id = %s"
+    assert rows.one(found, product["id"]) == "'glow':4 'lamp':1A 'nord':2B 'warm':3B"
+    version = "SELECT xmin::text FROM product_texts WHERE product_id = %s"
+    before = rows.one(version, product["id"])
+    rows.run("UPDATE products SET price = price + 1, stock_quantity = stock_quantity + 1")
+    assert rows.one(version, product["id"]) == before
+    rows.run("UPDATE products SET search = 'forged'")
+    assert "forged" not in rows.one(found, product["id"])
+    rows.run("UPDATE products SET name = 'Torch'")
+    for table, key in (("products", "id"), ("product_texts", "product_id")):
+        text = rows.one(f"SELECT search FROM {table} WHERE {key} = %s", product["id"])
+        assert "'torch':1A" in text
+        assert "lamp" not in text

@@ -118,7 +118,7 @@ async def open_cart(
         _, priced = await together(session, opening, _priced(session, owner, cart_id))
         return OpenedCart(token, priced)
 
-    return await created(request, actor, idempotency_key, work)
+    return await created(request, actor, idempotency_key, work, is_light=True)
 
 
 @get(
@@ -160,7 +160,7 @@ async def add_item(
         _, priced = await together(session, adding, _priced(session, actor, cart_id))
         return priced
 
-    return await created(request, actor, idempotency_key, work)
+    return await created(request, actor, idempotency_key, work, is_light=True)
 
 
 @patch(
@@ -182,7 +182,7 @@ async def change_item(
         await carts.set_quantity(session, head, item_id, data.quantity)
         return await _priced(session, actor, cart_id)
 
-    return await transact(actor, work)
+    return await transact(actor, work, is_light=True)
 
 
 @delete(
@@ -203,7 +203,7 @@ async def remove_item(cart_id: FromPath[UUID], item_id: FromPath[UUID], actor: C
         await carts.remove_line(session, head, item_id)
         return await _priced(session, actor, cart_id)
 
-    return await transact(actor, work)
+    return await transact(actor, work, is_light=True)
 
 
 @patch(
@@ -232,7 +232,7 @@ async def change_cart(cart_id: FromPath[UUID], data: JSONBody[CartChange], actor
         _, priced = await together(session, chosen, _priced(session, actor, cart_id))
         return priced
 
-    return await transact(actor, work)
+    return await transact(actor, work, is_light=True)
 
 
 @post(

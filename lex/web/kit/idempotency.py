@@ -115,7 +115,12 @@ async def _give_back(actor: Actor, claim: Claim) -> None:
 
 
 async def created(
-    request: Request[Any, Any, Any], actor: Actor, key: str | None, work: Callable[[Session], Awaitable[Any]]
+    request: Request[Any, Any, Any],
+    actor: Actor,
+    key: str | None,
+    work: Callable[[Session], Awaitable[Any]],
+    *,
+    is_light: bool = False,
 ) -> Response[Any]:
     """201 with what `work` returns: it runs once per key, in a transaction that also keeps the answer."""
 
@@ -124,5 +129,5 @@ async def created(
 
     async with idempotent(request, actor, key) as answer:
         if not answer.is_replay:
-            await transact(actor, kept)
+            await transact(actor, kept, is_light=is_light)
     return answer.response()

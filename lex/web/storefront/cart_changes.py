@@ -73,7 +73,7 @@ async def _add(
     owner, is_over = held.opened_by(actor) if held else actor, False
     if held is not None:
         try:
-            await transact(owner, lambda session: _add_to(session, owner, held, wanted))
+            await transact(owner, lambda session: _add_to(session, owner, held, wanted), is_light=True)
         except Gone:
             is_over = True
         except (NotFound, Conflict) as refusal:
@@ -83,7 +83,8 @@ async def _add(
             return held, False
     await rates.count_cart(request)
     was = held if is_over else None
-    return new_basket(await transact(owner, lambda session: _open(session, owner, was, wanted))), is_over
+    opened = await transact(owner, lambda session: _open(session, owner, was, wanted), is_light=True)
+    return new_basket(opened), is_over
 
 
 async def _add_to(session: Session, owner: Actor, held: Basket, wanted: Wanted) -> None:
@@ -145,7 +146,7 @@ async def _changed(
         await change(session, owner, await lock_open_cart(session, owner, basket.id))
 
     try:
-        await transact(owner, work)
+        await transact(owner, work, is_light=True)
     except (Gone, NotFound):
         return await cart_answer(request, actor, basket) if is_htmx(request) else to_cart()
     except Refusal as refusal:
