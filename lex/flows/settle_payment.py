@@ -6,6 +6,7 @@ snapshot and the same single transaction; whoever comes second finds nothing lef
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from lex.adapters.payments.protocol import Snapshot
@@ -13,7 +14,7 @@ from lex.core import clock
 from lex.core.actor import Actor, Role, system
 from lex.db.jobs import defer
 from lex.db.session import Session, transact
-from lex.db.sql import conclude, together
+from lex.db.sql import Unmet, conclude, together
 from lex.notifications.commands import notify
 from lex.orders.paying import lock_standing, mark_free_order_paid, record
 from lex.orders.timeline import tell
@@ -45,9 +46,11 @@ async def settle(
     """
     found = attempt or await get_attempt(UUID(snapshot.reference))
     who = actor or system()
-    return await transact(
-        who.vouched_for(), lambda session: _settle(session, who, provider, found, snapshot, also, keep)
-    )
+    work = partial(_settle, actor=who, provider=provider, attempt=found, snapshot=snapshot, also=also, keep=keep)
+    try:
+        return await transact(who.vouched_for(), work)
+    except Unmet:  # what the order held was given back in this very moment
+        return await transact(who.vouched_for(), work)
 
 
 async def _settle(

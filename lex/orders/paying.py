@@ -130,8 +130,8 @@ _RECORD: LiteralString = (
         expires_at = CASE WHEN status = 'pending' THEN greatest(expires_at, %(retry_until)s) ELSE expires_at END
     WHERE id = %(order_id)s AND user_id = %(user_id)s
 )
-SELECT
-"""
+SELECT """
+    + sql.insist("(SELECT count(*) FROM gone) = CASE WHEN %(is_paid_now)s THEN %(held_products)s ELSE 0 END")
 )
 
 _PAID_FREE: LiteralString = (
@@ -244,7 +244,7 @@ async def record(
     retry_until: datetime | None = None,
 ) -> None:
     """Write ledger, references, attempt, payment, order and timeline, and sell what a paid order holds, in one
-    statement.
+    statement. Raises `sql.Unmet` when holds went since `standing` was read: while it waited for the goods.
 
     `retry_until` is until when the order can still be paid, if that is later than its expiry.
     """
@@ -273,6 +273,7 @@ async def record(
         action=sql.json({"url": move.action_url}) if move.action_url else None,
         occurred_at=snapshot.occurred_at or now,
         now=now,
+        held_products=standing.held_products,
         is_finished=move.attempt_status in ("succeeded", "failed"),
         retry_until=retry_until,
         actor_id=actor.user_id,

@@ -10,7 +10,7 @@ import pytest
 from lex.adapters.payments import signing
 from lex.adapters.payments.protocol import Charge
 from lex.adapters.payments.sandbox import Sandbox, decide
-from lex.core import codec, ids
+from lex.core import clock, codec, ids
 from lex.core.actor import system
 from lex.core.clock import real_now
 from lex.core.errors import Conflict
@@ -19,6 +19,7 @@ from lex.db.session import transaction
 from lex.flows.receive_webhook import process_webhook
 from lex.flows.refresh_payment import reconcile_attempts
 from lex.orders.paying import begin_attempt, lock_payable
+from lex.stock.releasing import release_expired
 from tests.support.shop import Order, Shop
 from tests.web.conftest import field_codes
 
@@ -174,6 +175,26 @@ async def asked_and_answered(shop: Shop, order: Order, token: str, answer: str) 
     assert other.json()["action_url"] == asked["action_url"]
     await at_the_bank(shop, asked["action_url"], "leave")
     await at_the_bank(shop, asked["action_url"], answer)
+
+
+async def test_money_that_comes_while_the_hold_goes_still_takes_its_stock(shop: Shop) -> None:
+    lamp = shop.product(stock=5)
+    order = await shop.order((lamp, 2))
+    assert (await shop.pay(order, "tok_late")).json()["attempt_status"] == "processing"
+    age(shop)
+    await decide(system(), payment=newest(shop))
+    shop.db.execute("UPDATE stock_holds SET expires_at = now() - interval '1 minute'")
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    async with transaction(system()) as session:
+        assert await release_expired(session, [lamp.id], clock.now())
+        settling = asyncio.create_task(refresh(shop, order))
+        for _ in range(500):
+            if shop.one(waiting)["count"]:
+                break
+            await asyncio.sleep(0.02)
+    await settling
+    assert await status(shop, order) == ("confirmed", "paid")
+    assert shop.stock_of(lamp) == (3, 0)
 
 
 async def test_a_late_answer_settles_however_it_comes(shop: Shop) -> None:
