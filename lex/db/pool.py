@@ -2,8 +2,8 @@
 
 The one used last is lent first: its statements are planned and its memory is warm. For the same reason only `AT_ONCE`
 are lent at a time, which keep PostgreSQL as busy as one process can: sixteen backends taking turns on a processor find
-their memory cold each time, and a checkout costs a third more. One that is not back after `SOON` waits for a lock or
-the disk, and the next is lent meanwhile.
+their memory cold each time, and a checkout costs PostgreSQL a tenth more. One that is not back after `SOON` waits for a
+lock or the disk, and the next is lent meanwhile.
 
 They are in autocommit mode: who borrows one says BEGIN together with the settings of the transaction.
 """

@@ -15,9 +15,9 @@ kind = "schema"
 TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
 
 # The settings of the transaction say who acts: actor, role, request and address. Whoever sends SQL may set them to
-# anything, so they are looked at here; CHECKs of the table, read anew by every statement, would cost half of the rest.
-# The id is made as uuid_v7() does, but of the backend's own random numbers: it need not be hard to guess, and the
-# system's cost more.
+# anything, so they are looked at here; CHECKs of the table, read anew by every statement, would cost a third of it
+# again. The id is made as uuid_v7() does, but of the backend's own random numbers: it need not be hard to guess, and
+# the system's cost more.
 ADD = """
 CREATE FUNCTION public.add_audit(action text, resource text, resource_id text, changes jsonb) RETURNS uuid
 LANGUAGE plpgsql AS $$
