@@ -23,6 +23,21 @@ SOON = 0.05  # seconds
 _SECONDS = 5.0
 
 
+class _Turn:
+    """One of the turns, for a while."""
+
+    def __init__(self, turns: asyncio.Semaphore) -> None:
+        self._turns = turns
+        self._timer: asyncio.TimerHandle | None = asyncio.get_running_loop().call_later(SOON, self.end)
+
+    def end(self) -> None:
+        """Let the next have it; twice changes nothing."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._turns.release()
+
+
 class Pool:
     """At most `size` connections as `role` to `url`, opened when they are wanted; `options` are psycopg's."""
 
@@ -31,7 +46,7 @@ class Pool:
         self._idle: list[Wire] = []
         self._places = asyncio.Semaphore(size)
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._until: dict[Wire, asyncio.TimerHandle] = {}
+        self._turn_of: dict[Wire, _Turn] = {}
         #: Connections lent, or about to be.
         self.used = 0
 
@@ -56,20 +71,15 @@ class Pool:
             raise
 
     async def _lend(self) -> Wire:
-        await self._turns.acquire()
+        await self._turns.acquire()  # nobody has one for longer than `SOON`
+        turn = _Turn(self._turns)
         try:
             connection = self._idle.pop() if self._idle else await self._connect()
         except BaseException:
-            self._turns.release()
+            turn.end()
             raise
-        self._until[connection] = asyncio.get_running_loop().call_later(SOON, self._end_turn, connection)
+        self._turn_of[connection] = turn
         return connection
-
-    def _end_turn(self, connection: Wire) -> None:
-        timer = self._until.pop(connection, None)
-        if timer is not None:
-            timer.cancel()
-            self._turns.release()
 
     async def _wait(self) -> None:
         try:
@@ -98,7 +108,7 @@ class Pool:
             pass  # it is closed below; why the transaction failed is more than why it could not be rolled back
         finally:
             self.used -= 1
-            self._end_turn(connection)
+            self._turn_of.pop(connection).end()
             self._places.release()
             await self._keep(connection)
 

@@ -92,11 +92,18 @@ async def together(session: Session, *works: Work[Any]) -> tuple[Any, ...]:
     """Do works of one statement each in one round trip, in their order, and return what they return.
 
     All are sent before the first is answered: a later one has to be right, or at least do no harm, whatever comes of
-    those before it. When a statement fails, those after it are not done. Raises the first error in their order.
+    those before it. When a statement fails, those after it are not done, and where a work fails before it asks,
+    none is. Raises the first error in their order.
     """
-    with session.driver.holding():
+    with session.driver.holding() as place:
         tasks = [asyncio.ensure_future(work) for work in works]
         await asyncio.sleep(0)  # each has said what it asks
+    if early := next((task.exception() for task in tasks if task.done() and task.exception()), None):
+        session.driver.withdraw(place)  # it asked nothing, and the others do not go without it
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise early
     before: psycopg.Error | None = None
     try:
         try:

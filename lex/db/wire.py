@@ -97,11 +97,11 @@ class Wire(AsyncConnection[Any]):
         return asked.answer()
 
     @contextmanager
-    def holding(self) -> Iterator[None]:
-        """What is asked inside the block waits in line, for `send`."""
+    def holding(self) -> Iterator[int]:
+        """What is asked inside the block waits in line, for `send` or `withdraw`: the place from which on."""
         self._holds = True
         try:
-            yield
+            yield len(self._line)
         finally:
             self._holds = False
 
@@ -110,6 +110,11 @@ class Wire(AsyncConnection[Any]):
         a statement that fails is not done."""
         async with self.lock:
             await self._send()
+
+    def withdraw(self, place: int) -> None:
+        """Take out of line what stands from this place on; the next batch does not conclude."""
+        del self._line[place:]
+        self._concludes = False
 
     def conclude(self) -> None:
         """The next batch ends with COMMIT; nothing more is asked in this transaction."""

@@ -5,6 +5,7 @@ snapshot and the same single transaction; whoever comes second finds nothing lef
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -24,6 +25,8 @@ from lex.stock import releasing
 
 #: Time a buyer gets for another try after a declined payment.
 RETRY_TIME = timedelta(minutes=15)
+
+_LOOKS = 5
 
 Also = Callable[[Session], Awaitable[None]]
 Keep = Callable[[Session, Settled], Awaitable[None]]
@@ -47,10 +50,10 @@ async def settle(
     found = attempt or await get_attempt(UUID(snapshot.reference))
     who = actor or system()
     work = partial(_settle, actor=who, provider=provider, attempt=found, snapshot=snapshot, also=also, keep=keep)
-    try:
-        return await transact(who.vouched_for(), work)
-    except Unmet:  # what the order held was given back in this very moment
-        return await transact(who.vouched_for(), work)
+    for _ in range(_LOOKS):
+        with suppress(Unmet):  # what the order held, or a part of it, was given back in this very moment
+            return await transact(who.vouched_for(), work)
+    return await transact(who.vouched_for(), work)
 
 
 async def _settle(

@@ -242,6 +242,51 @@ async def test_what_is_insisted_on_or_nothing_is_done(connection: Wire) -> None:
     assert await value(connection, "SELECT count(*) FROM told") == 0
 
 
+@pytest.mark.parametrize("failing_first", [True, False])
+async def test_works_do_not_go_without_one_that_failed_before_it_asked(connection: Wire, failing_first: bool) -> None:
+    session = Session(connection)
+    await connection.say(b"CREATE TEMP TABLE told (n int)")
+
+    async def failing() -> int:
+        raise ZeroDivisionError
+
+    connection.soon("BEGIN", {})
+    sql.conclude(session)
+    works = [failing(), sql.execute(session, "INSERT INTO told VALUES (1)")]
+    one, two = works if failing_first else reversed(works)
+    with pytest.raises(ZeroDivisionError):
+        await sql.together(session, one, two)
+    assert await value(connection, "SELECT count(*) FROM told") == 0
+    assert connection.pgconn.transaction_status == TransactionStatus.INTRANS
+    await connection.say(b"ROLLBACK")
+
+
+async def test_who_connects_for_long_does_not_keep_the_others_waiting(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = Pool(roles.APP, roles.url_of(roles.APP, database_url), 5)
+    await pool.give(await pool.take())
+    (warm,) = pool._idle
+    pool._idle.clear()
+    connect, hang = pool._connect, asyncio.Event()
+
+    async def hanging() -> Wire:
+        await hang.wait()
+        return await connect()
+
+    monkeypatch.setattr(pool, "_connect", hanging)
+    waiting = [asyncio.create_task(pool.take()) for _ in range(2)]
+    await asyncio.sleep(0)
+    pool._idle.append(warm)
+    lent = await asyncio.wait_for(pool.take(), 2)
+    assert lent is warm
+    hang.set()
+    for one in (lent, *await asyncio.gather(*waiting)):
+        await pool.give(one)
+    assert (pool.used, pool.idle) == (0, 3)
+    await pool.close()
+
+
 async def test_two_connections_are_lent_at_a_time_but_those_that_wait_do_not_count(database_url: str) -> None:
     pool = Pool(roles.APP, roles.url_of(roles.APP, database_url), 5)
     first, second = await pool.take(), await pool.take()

@@ -33,12 +33,14 @@ $$;
 COMMENT ON FUNCTION public.uuid_v7_floor IS 'The smallest id of an instant: the bound that prunes partitions.';
 
 -- Milliseconds, then the fraction of the millisecond, then random bits: the rows of one transaction keep their order.
--- One expression, which PostgreSQL puts into the statement that calls it.
-CREATE FUNCTION public.uuid_v7() RETURNS uuid LANGUAGE sql VOLATILE PARALLEL SAFE AS $$
-    SELECT (lpad(to_hex(floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0')
-        || '7'
-        || lpad(to_hex(mod((extract(epoch FROM clock_timestamp()) * 1000000)::bigint, 1000) * 4096 / 1000), 3, '0')
-        || substr(replace(gen_random_uuid()::text, '-', ''), 17))::uuid
+CREATE FUNCTION public.uuid_v7() RETURNS uuid LANGUAGE plpgsql VOLATILE PARALLEL SAFE AS $$
+DECLARE
+    microseconds bigint := floor(extract(epoch FROM clock_timestamp()) * 1000000);
+BEGIN
+    RETURN lpad(to_hex(microseconds / 1000), 12, '0')
+        || '7' || lpad(to_hex(microseconds % 1000 * 4096 / 1000), 3, '0')
+        || substr(replace(gen_random_uuid()::text, '-', ''), 17);
+END
 $$;
 COMMENT ON FUNCTION public.uuid_v7 IS 'A new id for rows the database itself makes.';
 

@@ -47,7 +47,7 @@ BEGIN
                 WHEN {MINE} AND o.status = 'canceled' OR session_user <> 'lex_app' OR NOT EXISTS (
                     SELECT FROM moved m WHERE m.order_id = placed AND m.expires_at >= now()) THEN 'release'
             END, CASE o.status WHEN 'canceled' THEN o.cancel_reason ELSE 'expired' END
-            INTO told, why FROM orders o WHERE o.id = placed;
+            INTO told, why FROM (SELECT) held LEFT JOIN orders o ON o.id = placed;
         END IF;
         IF told IS NULL THEN
             RAISE EXCEPTION 'units are held for the lines of an own pending order until it is paid, canceled or expired'
