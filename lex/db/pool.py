@@ -19,7 +19,7 @@ from lex.db.roles import other_login
 from lex.db.wire import Wire
 
 AT_ONCE = 2
-SOON = 0.05  # seconds
+SOON = 0.02  # seconds
 _SECONDS = 5.0
 
 
