@@ -1,5 +1,7 @@
 """Names, indexes and triggers of the live catalogue, as the house rules want them."""
 
+from itertools import pairwise
+
 import pytest
 
 from lex.db.rules import REFUSALS
@@ -153,3 +155,8 @@ def test_functions_find_their_tables_under_any_search_path(rows: Rows) -> None:
     rows.run("UPDATE public.orders SET status = 'confirmed'")
     rows.run("UPDATE public.refunds SET status = 'succeeded'")
     assert rows.one("SELECT path FROM public.categories") == "top"
+
+
+def test_ids_of_the_database_are_in_the_order_they_were_made(rows: Rows) -> None:
+    made = rows.column("SELECT uuid_v7() FROM generate_series(1, 50000)")
+    assert all(earlier.bytes[:8] <= later.bytes[:8] for earlier, later in pairwise(made))

@@ -197,6 +197,17 @@ async def test_money_that_comes_while_the_hold_goes_still_takes_its_stock(shop: 
     assert shop.stock_of(lamp) == (3, 0)
 
 
+async def test_units_held_for_an_order_that_is_gone_come_back(shop: Shop) -> None:
+    """No rule makes one; a restore of some tables does."""
+    lamp = shop.product(stock=5)
+    order = await shop.order((lamp, 2))
+    shop.db.execute("UPDATE stock_holds SET order_id = uuid_v7(), expires_at = now() - interval '1 minute'")
+    async with transaction(system()) as session:
+        assert await release_expired(session, [lamp.id], clock.now())
+    assert shop.stock_of(lamp) == (5, 0)
+    assert (await shop.client.post(f"{order.path}/cancel", headers=order.headers)).status_code == 200
+
+
 async def test_a_late_answer_settles_however_it_comes(shop: Shop) -> None:
     ends = {"tok_late": ("confirmed", "paid"), "tok_late_declined": ("pending", "failed")}
     for token, end in ends.items():
