@@ -19,7 +19,8 @@ from lex.db.roles import other_login
 from lex.db.wire import Wire
 
 AT_ONCE = 2
-SOON = 0.02  # seconds
+#: Seconds. Longer, and a database far away is kept waiting for turns.
+SOON = 0.02
 _SECONDS = 5.0
 
 

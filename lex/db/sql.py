@@ -30,7 +30,6 @@ _first = itemgetter(0)
 #: Goes out with a statement that is planned for its values; until the end of the transaction, where hardly any follows.
 PLANNED: LiteralString = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"
 
-
 #: Raised where a statement's `insist` is not met.
 Unmet = psycopg.errors.DivisionByZero
 

@@ -26,7 +26,7 @@ from lex.stock import releasing
 #: Time a buyer gets for another try after a declined payment.
 RETRY_TIME = timedelta(minutes=15)
 
-_LOOKS = 5
+_LOOKS = 5  # each finds fewer holds than the one before
 
 Also = Callable[[Session], Awaitable[None]]
 Keep = Callable[[Session, Settled], Awaitable[None]]
