@@ -15,7 +15,7 @@ from lex.core import clock, ids
 from lex.core.actor import Actor
 from lex.core.errors import Conflict, Invalid
 from lex.db import sql
-from lex.db.session import Session, alone, transaction
+from lex.db.session import Session, Unmet, alone, transaction
 
 LEASE = timedelta(seconds=60)
 
@@ -136,7 +136,7 @@ async def keep(session: Session, held: Claim, answer: Answer) -> None:
     """
     try:
         await sql.execute(session, _KEEP, id=held.id, until=held.locked_until, status=answer.status, body=answer.body)
-    except sql.Unmet as lost:
+    except Unmet as lost:
         message = "This took too long, and the same request came again; wait for its answer."
         raise Conflict(message, code="in_flight") from lost
 

@@ -29,6 +29,9 @@ from lex.db.wire import Wire
 
 T = TypeVar("T")
 
+#: Raised where what a statement insists on (`sql.insist`) is not met.
+Unmet = psycopg.errors.DivisionByZero
+
 _ATTEMPTS = 4  # the first and three retries
 _POOL_SECONDS = 5.0
 _OTHER_LANES = 3
@@ -213,7 +216,8 @@ def _is_opened(actor: Actor) -> bool:
 
 
 async def transact(actor: Actor, work: Callable[[Session], Awaitable[T]], *, is_light: bool = False) -> T:
-    """Run `work` in one transaction; deadlocks, serialisation failures and lock timeouts are retried three times.
+    """Run `work` in one transaction; deadlocks, serialisation failures and lock timeouts are retried three times, and
+    so is what insists on something that went while it waited, unless `work` takes `Unmet` for something else.
 
     What tokens open is found out at the beginning: what is not found by them then is looked for once more, for an order
     that was adopted in that moment has another owner.
@@ -227,6 +231,9 @@ async def transact(actor: Actor, work: Callable[[Session], Awaitable[T]], *, is_
             if looked_again or attempt == _ATTEMPTS or not _is_opened(actor):
                 raise
             looked_again = True
+        except Unmet:
+            if attempt == _ATTEMPTS:
+                raise
         except Unavailable as refusal:
             if attempt == _ATTEMPTS or getattr(refusal.__cause__, "sqlstate", None) not in TRANSIENT:
                 raise

@@ -30,12 +30,9 @@ _first = itemgetter(0)
 #: Goes out with a statement that is planned for its values; until the end of the transaction, where hardly any follows.
 PLANNED: LiteralString = "SELECT set_config('plan_cache_mode', 'force_custom_plan', true)"
 
-#: Raised where a statement's `insist` is not met.
-Unmet = psycopg.errors.DivisionByZero
-
 
 def insist(condition: LiteralString) -> LiteralString:
-    """An expression to select that fails unless the condition holds: what is sent behind it is not done then."""
+    """An expression to select that raises `Unmet` unless the condition holds: what is sent behind it is not done."""
     return "1 / (" + condition + ")::int"
 
 

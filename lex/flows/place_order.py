@@ -14,8 +14,8 @@ from lex.carts.queries import Buyer, CartFacts, buyer_of, get_any_facts, get_cou
 from lex.core import clock
 from lex.core.actor import Actor
 from lex.coupons import holding as coupons
-from lex.db.session import Session, transact
-from lex.db.sql import Unmet, conclude, together
+from lex.db.session import Session, Unmet, transact
+from lex.db.sql import conclude, together
 from lex.flows import checkout as terms
 from lex.flows.checkout import Checkout, Keep, Placed
 from lex.flows.order_snapshot import snapshot_lines, snapshot_order

@@ -5,9 +5,7 @@ snapshot and the same single transaction; whoever comes second finds nothing lef
 """
 
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 from uuid import UUID
 
 from lex.adapters.payments.protocol import Snapshot
@@ -15,7 +13,7 @@ from lex.core import clock
 from lex.core.actor import Actor, Role, system
 from lex.db.jobs import defer
 from lex.db.session import Session, transact
-from lex.db.sql import Unmet, conclude, together
+from lex.db.sql import conclude, together
 from lex.notifications.commands import notify
 from lex.orders.paying import lock_standing, mark_free_order_paid, record
 from lex.orders.timeline import tell
@@ -25,8 +23,6 @@ from lex.stock import releasing
 
 #: Time a buyer gets for another try after a declined payment.
 RETRY_TIME = timedelta(minutes=15)
-
-_LOOKS = 5  # each finds fewer holds than the one before
 
 Also = Callable[[Session], Awaitable[None]]
 Keep = Callable[[Session, Settled], Awaitable[None]]
@@ -49,11 +45,9 @@ async def settle(
     """
     found = attempt or await get_attempt(UUID(snapshot.reference))
     who = actor or system()
-    work = partial(_settle, actor=who, provider=provider, attempt=found, snapshot=snapshot, also=also, keep=keep)
-    for _ in range(_LOOKS):
-        with suppress(Unmet):  # what the order held, or a part of it, was given back in this very moment
-            return await transact(who.vouched_for(), work)
-    return await transact(who.vouched_for(), work)
+    return await transact(
+        who.vouched_for(), lambda session: _settle(session, who, provider, found, snapshot, also, keep)
+    )
 
 
 async def _settle(

@@ -16,7 +16,7 @@ from lex.core.actor import Actor
 from lex.core.errors import Conflict, Gone, NotFound
 from lex.coupons.holding import REDEEM
 from lex.db import sql
-from lex.db.session import Session
+from lex.db.session import Session, Unmet
 from lex.payments.rules import Move, Standing
 from lex.stock.holding import LOCKED, SELL
 
@@ -208,7 +208,7 @@ async def begin_attempt(session: Session, order: Payable, provider: str) -> UUID
             hold_until=clock.now() + _HOLD_DURING_ATTEMPT,
             tracked_products=order.tracked_products,
         )
-    except sql.Unmet as lacking:
+    except Unmet as lacking:
         raise out_of_time() from lacking
     if not has_begun:
         raise Conflict(
@@ -244,7 +244,7 @@ async def record(
     retry_until: datetime | None = None,
 ) -> None:
     """Write ledger, references, attempt, payment, order and timeline, and sell what a paid order holds, in one
-    statement. Raises `sql.Unmet` when holds went since `standing` was read: while it waited for the goods.
+    statement. Insists that the order holds what `standing` says: what it held may have gone in a wait for the goods.
 
     `retry_until` is until when the order can still be paid, if that is later than its expiry.
     """

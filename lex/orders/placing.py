@@ -67,7 +67,7 @@ async def insert_order(
 ) -> None:
     """Insert it all, hold `demand` (product → units) and `uses` of coupons, and close the cart.
 
-    `order` and `lines` name the columns above; bytes stand as `hex_bytes`. Raises `sql.Unmet` when any item lacks, and
+    `order` and `lines` name the columns above; bytes stand as `hex_bytes`. Raises `Unmet` when any item lacks, and
     `Conflict` at a coupon's limits.
     """
     order_id: UUID = order["id"]

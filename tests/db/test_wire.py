@@ -12,7 +12,7 @@ from psycopg.pq import TransactionStatus
 from lex.core.errors import Unavailable
 from lex.db import roles, sql, wire
 from lex.db.pool import SOON, Pool
-from lex.db.session import Session
+from lex.db.session import Session, Unmet
 from lex.db.wire import Wire
 
 PREPARED: LiteralString = "SELECT count(*) FROM pg_prepared_statements WHERE statement = %(text)s"
@@ -231,7 +231,7 @@ async def test_what_is_insisted_on_or_nothing_is_done(connection: Wire) -> None:
     sql.conclude(session)
 
     async def swallowing() -> None:
-        with contextlib.suppress(sql.Unmet):
+        with contextlib.suppress(Unmet):
             await sql.execute(session, insisting, n=2)
 
     await swallowing()

@@ -25,6 +25,15 @@ def web_settings(web_settings: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return web_settings
 
 
+@pytest.fixture
+def admin(web_settings: pytest.MonkeyPatch, ada: str, db: Any) -> str:
+    """Ada is staff, and staff need a second factor."""
+    db.execute("UPDATE users SET role = 'admin' WHERE id = (SELECT id FROM users ORDER BY id DESC LIMIT 1)")
+    web_settings.setenv("LEX_STAFF_NEEDS_TWO_FACTORS", "true")
+    settings.cache_clear()
+    return ada
+
+
 async def enter(client: Client, address: str) -> httpx.Response:
     """By password."""
     client.cookies.clear()
@@ -216,13 +225,8 @@ async def test_an_account_has_so_many_and_names_are_words(client: Client, ada: s
     assert (await add(client, Passkey())).json()["code"] == "too_many"
 
 
-async def test_staff_who_need_a_second_factor_set_up_a_passkey_and_keep_the_last(
-    web_settings: pytest.MonkeyPatch, client: Client, ada: str, db: Any
-) -> None:
-    db.execute("UPDATE users SET role = 'admin' WHERE id = (SELECT id FROM users ORDER BY id DESC LIMIT 1)")
-    web_settings.setenv("LEX_STAFF_NEEDS_TWO_FACTORS", "true")
-    settings.cache_clear()
-    assert (await enter(client, ada)).json()["waits_for"] == "second_factor_set_up"
+async def test_staff_who_need_a_second_factor_set_up_a_passkey_and_keep_the_last(client: Client, admin: str) -> None:
+    assert (await enter(client, admin)).json()["waits_for"] == "second_factor_set_up"
     assert (await client.get(f"{V1}/passkeys")).status_code == 401
     passkey = Passkey()
     assert (await add(client, passkey, password=None)).status_code == 201
@@ -235,15 +239,12 @@ async def test_staff_who_need_a_second_factor_set_up_a_passkey_and_keep_the_last
 
 
 async def test_a_first_factor_set_up_in_another_browser_is_asked_for_before_a_second(
-    web_settings: pytest.MonkeyPatch, client: Client, ada: str, db: Any
+    client: Client, admin: str, db: Any
 ) -> None:
-    db.execute("UPDATE users SET role = 'admin' WHERE id = (SELECT id FROM users ORDER BY id DESC LIMIT 1)")
-    web_settings.setenv("LEX_STAFF_NEEDS_TWO_FACTORS", "true")
-    settings.cache_clear()
-    await enter(client, ada)
+    await enter(client, admin)
     thief = client.cookies["lex_session"]
     client.cookies.clear()
-    await enter(client, ada)
+    await enter(client, admin)
     assert (await add(client, Passkey(), password=None)).status_code == 201
     client.cookies.clear()
     client.cookies.set("lex_session", thief)
