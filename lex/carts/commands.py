@@ -68,8 +68,9 @@ SELECT position::int - 1 AS position, product_id, coalesce(variant_count, 0) AS 
        is_sellable AND is_too_many AS is_too_many, 0 AS lines
 FROM item WHERE is_sellable IS NOT TRUE OR is_too_many
 UNION ALL
-SELECT -1, NULL, 0, false, lines::int FROM (
-    SELECT (SELECT count(*) FROM cart_items WHERE cart_id = %(cart_id)s) + (SELECT count(*) FROM line WHERE is_new)
+SELECT -1, NULL, 0, false, lines FROM (
+    SELECT cardinality(ARRAY(SELECT id FROM cart_items WHERE cart_id = %(cart_id)s))
+        + cardinality(ARRAY(SELECT quantity FROM line WHERE is_new))
 ) AS counted (lines) WHERE lines > %(most)s
 ORDER BY position
 """

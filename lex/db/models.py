@@ -58,7 +58,7 @@ class ShopFact(Base):
     """What holds for the whole shop: the currency its prices and orders are in."""
 
     __tablename__ = "shop_facts"
-    __table_args__ = (CheckConstraint("name IN ('currency')", name="name"),)
+    __table_args__ = (CheckConstraint("name = ANY ('{currency}')", name="name"),)
 
     name: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str]
@@ -68,7 +68,7 @@ class StatusTransition(Base):
     """A way a status may go; the guards of orders, payments and refunds refuse every other. A migration fills it."""
 
     __tablename__ = "status_transitions"
-    __table_args__ = (CheckConstraint("subject IN ('order', 'payment', 'refund')", name="subject"),)
+    __table_args__ = (CheckConstraint("subject = ANY ('{order,payment,refund}')", name="subject"),)
 
     subject: Mapped[str] = mapped_column(primary_key=True)
     from_status: Mapped[str] = mapped_column(primary_key=True)

@@ -67,7 +67,7 @@ async def _settle(
             await _confirm(session, standing.user_id, standing.order_id, has_digital=standing.has_digital)
         retry_until = clock.now() + RETRY_TIME if change.has_failed else None
         recording = record(session, actor, provider, standing, snapshot, change, retry_until)
-        is_followed = change.has_failed or (change.is_paid_now and standing.held_products < standing.tracked_products)
+        is_followed = change.has_failed or (change.is_paid_now and standing.has_unheld)
         if not also and not is_followed:
             conclude(session)
         if keep:

@@ -139,7 +139,7 @@ class ApiKey(Keyed, Base):
     __tablename__ = "api_keys"
     __table_args__ = (
         UniqueConstraint("token_hash"),
-        CheckConstraint("kind IN ('personal', 'application')", name="kind"),
+        CheckConstraint("kind = ANY ('{personal,application}')", name="kind"),
         CheckConstraint("kind = 'application' OR expires_at IS NOT NULL", name="expires_at"),
         Index("idx_api_keys_user_id", "user_id"),
     )
@@ -184,7 +184,7 @@ class AccountToken(Keyed, Base):
         owned_by("email_changes", "email_change_id", "account_tokens"),
         one_of("purpose", "verify_email", "reset_password", "unlock", "confirm_old_email", "confirm_new_email"),
         CheckConstraint(
-            "(email_change_id IS NOT NULL) = (purpose IN ('confirm_old_email', 'confirm_new_email'))",
+            "(email_change_id IS NOT NULL) = (purpose = ANY ('{confirm_old_email,confirm_new_email}'))",
             name="email_change_id",
         ),
         Index("idx_account_tokens_user_id", "user_id"),

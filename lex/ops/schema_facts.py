@@ -120,9 +120,9 @@ def _constrain(table: TableFacts, name: str, kind: str, text: str, parent: str |
         table.references.setdefault(lead, parent)
         if not any(key.column == lead and key.parent == parent for key in table.keys):
             table.keys.append(Key(lead, parent, set(names) <= required))
-    listed = re.search(r"\((\w+) = ANY \(+ARRAY\[(.+?)\]", text)
+    listed = re.search(r"\((\w+) = ANY \('{(.+?)}'", text)
     if kind == "c" and listed and name.endswith(f"_{listed[1]}"):
-        table.allowed[listed[1]] = re.findall(r"'(\w+)'", listed[2])
+        table.allowed[listed[1]] = listed[2].split(",")
 
 
 def _when(trigger: str) -> str:
@@ -137,6 +137,7 @@ def _type(text: str) -> str:
 
 def _plain(text: str) -> str:
     """Without the casts of literals that the server adds to what was written."""
+    text = re.sub(r"ANY \(('{[^']*}')::text\[\]\)", r"ANY (\1)", text)
     text = re.sub(r"('[^']*')::(?:text|character varying|\"char\"|bytea|regconfig)(?!\[)", r"\1", text)
     text = re.sub(r"\((\d+)\)::numeric", r"\1", text)
     text = re.sub(r"timezone\('UTC', (\w+\(\w+\))\)", r"(\1 AT TIME ZONE 'UTC')", text)  # as 14 and later print it

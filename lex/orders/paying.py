@@ -28,10 +28,8 @@ _HOLD_DURING_ATTEMPT = timedelta(days=30)
 _LOCK_PAYABLE: LiteralString = """
 SELECT o.id, o.user_id, o.order_number, o.status, o.payment_status, o.currency, o.total_amount, o.expires_at,
        a.id AS attempt_id, a.status AS attempt_status, a.action ->> 'url' AS action_url, a.created_at AS attempt_at,
-       coalesce((SELECT max(n.number) FROM payment_attempts n WHERE n.order_id = o.id AND n.user_id = o.user_id), 0)
-           AS attempts,
-       (SELECT count(DISTINCT i.product_id) FROM order_items i
-        WHERE i.order_id = o.id AND i.user_id = o.user_id AND i.is_stock_tracked) AS tracked_products
+       cardinality(ARRAY(SELECT n.id FROM payment_attempts n WHERE n.order_id = o.id AND n.user_id = o.user_id))
+           AS attempts
 FROM orders o
 LEFT JOIN payment_attempts a ON a.order_id = o.id AND a.user_id = o.user_id AND a.tender = 1
     AND a.status IN ('sending', 'unknown', 'requires_action', 'processing')
@@ -45,9 +43,11 @@ FOR NO KEY UPDATE OF o
 _BEGIN: LiteralString = (
     """
 WITH free AS (
-    SELECT coalesce(max(number), 0) + 1 AS number FROM payment_attempts
-    WHERE order_id = %(order_id)s AND user_id = %(user_id)s
-    HAVING bool_or(tender = 1 AND status IN ('sending', 'unknown', 'requires_action', 'processing')) IS NOT TRUE
+    SELECT 1 + cardinality(ARRAY(
+        SELECT id FROM payment_attempts WHERE order_id = %(order_id)s AND user_id = %(user_id)s)) AS number
+    WHERE NOT EXISTS (
+        SELECT FROM payment_attempts WHERE order_id = %(order_id)s AND user_id = %(user_id)s AND tender = 1
+            AND status IN ('sending', 'unknown', 'requires_action', 'processing'))
 ), payment AS (
     INSERT INTO payments (id, order_id, user_id, provider, method_type, currency, amount)
     SELECT %(payment_id)s, %(order_id)s, %(user_id)s, %(provider)s, 'card', %(currency)s, %(amount)s FROM free
@@ -62,7 +62,10 @@ WITH free AS (
     SELECT %(attempt_id)s, id, %(order_id)s, %(user_id)s, number FROM payment CROSS JOIN free
 )
 SELECT CASE WHEN EXISTS (SELECT FROM free) THEN """
-    + sql.insist("(SELECT count(*) FROM kept) >= %(tracked_products)s")
+    + sql.insist(
+        "NOT EXISTS (SELECT FROM order_items i WHERE i.order_id = %(order_id)s AND i.user_id = %(user_id)s"
+        " AND i.is_stock_tracked AND NOT EXISTS (SELECT FROM kept WHERE product_id = i.product_id))"
+    )
     + " END"
 )
 
@@ -76,17 +79,18 @@ SELECT a.id AS attempt_id, a.status AS attempt_status, (a.captured_amount * s.sc
        p.id AS payment_id, p.status AS payment_status, (p.amount * s.scale)::bigint AS amount,
        (p.captured_amount * s.scale)::bigint AS captured, (p.refunded_amount * s.scale)::bigint AS refunded,
        o.id AS order_id, o.user_id, o.order_number, o.status AS order_status, o.payment_status AS order_payment_status,
-       o.currency, o.expires_at, (SELECT count(DISTINCT i.product_id) FROM order_items i
-           WHERE i.order_id = o.id AND i.user_id = o.user_id AND i.is_stock_tracked) AS tracked_products,
-       (SELECT count(*) FROM stock_holds h WHERE h.order_id = o.id) AS held_products,
+       o.currency, o.expires_at,
+       cardinality(ARRAY(SELECT h.product_id FROM stock_holds h WHERE h.order_id = o.id)) AS held_products,
+       EXISTS (SELECT FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id AND i.is_stock_tracked
+           AND NOT EXISTS (SELECT FROM stock_holds h WHERE h.order_id = o.id AND h.product_id = i.product_id))
+           AS has_unheld,
        EXISTS (SELECT FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id AND i.is_digital)
            AS has_digital, a.failure_code, a.failure_message
 FROM orders o
 JOIN payments p ON p.order_id = o.id AND p.user_id = o.user_id
 JOIN payment_attempts a ON a.payment_id = p.id AND a.user_id = o.user_id
 CROSS JOIN (SELECT %(scale)s::int AS scale) s
-CROSS JOIN (SELECT count(*) AS locked FROM goods) g
-WHERE o.id = %(order_id)s AND a.id = %(attempt_id)s AND g.locked >= 0
+WHERE o.id = %(order_id)s AND a.id = %(attempt_id)s AND cardinality(ARRAY(SELECT id FROM goods)) >= 0
 FOR NO KEY UPDATE OF o, p, a
 """
 )
@@ -131,7 +135,9 @@ _RECORD: LiteralString = (
     WHERE id = %(order_id)s AND user_id = %(user_id)s
 )
 SELECT """
-    + sql.insist("(SELECT count(*) FROM gone) = CASE WHEN %(is_paid_now)s THEN %(held_products)s ELSE 0 END")
+    + sql.insist(
+        "cardinality(ARRAY(SELECT product_id FROM gone)) = CASE WHEN %(is_paid_now)s THEN %(held_products)s ELSE 0 END"
+    )
 )
 
 _PAID_FREE: LiteralString = (
@@ -167,7 +173,6 @@ class Payable:
     action_url: str | None
     attempt_at: datetime | None
     attempts: int
-    tracked_products: int
 
 
 async def lock_payable(session: Session, actor: Actor, order_id: UUID) -> Payable:
@@ -206,7 +211,6 @@ async def begin_attempt(session: Session, order: Payable, provider: str) -> UUID
             currency=order.currency,
             amount=order.total_amount,
             hold_until=clock.now() + _HOLD_DURING_ATTEMPT,
-            tracked_products=order.tracked_products,
         )
     except Unmet as lacking:
         raise out_of_time() from lacking

@@ -46,8 +46,7 @@ _PLACE: LiteralString = (
     WHERE id = %(cart_id)s
 )
 SELECT """
-    + sql.insist("count(*) = %(wanted)s")
-    + " FROM held"
+    + sql.insist("cardinality(ARRAY(SELECT product_id FROM held)) = %(wanted)s")
 )
 _PLACE_PLAIN: LiteralString = "WITH " + stock.HOLD + ", " + _PLACE
 _PLACE_WITH_COUPONS: LiteralString = "WITH " + stock.HOLD + ", " + coupons.HOLD + ", " + _PLACE

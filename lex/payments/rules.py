@@ -41,8 +41,8 @@ class Standing:
     order_payment_status: str
     currency: str
     expires_at: datetime | None
-    tracked_products: int
     held_products: int
+    has_unheld: bool
     has_digital: bool
     failure_code: str | None = None
     failure_message: str | None = None

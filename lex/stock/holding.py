@@ -24,7 +24,7 @@ SELECT p.id FROM products p WHERE p.id IN (SELECT product_id FROM order_items WH
 ORDER BY p.id FOR NO KEY UPDATE OF p
 """
 
-#: Locks the products of an order, by id, as `goods`; whoever joins `count(*)` of it locks its own rows after them.
+#: Locks the products of an order, by id, as `goods`; whoever asks for all of it first locks its own rows after them.
 LOCKED: LiteralString = "goods AS MATERIALIZED (" + _LOCK_FOR_ORDER + ")"
 
 #: Keeps what there is of `wanted` and lists it as `held`. Further parameters: `order_id`, `expires_at`.

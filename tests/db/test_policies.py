@@ -42,8 +42,14 @@ def own(peopled: Peopled) -> dict[str, str]:
     with Rows(peopled.url) as rows:
         found = rows.connection.execute(_OWN).fetchall()
     assert len(found) > 25
-    assert [row["tablename"] for row in found if row["qual"] != row["with_check"]] == []
+    assert [row["tablename"] for row in found if bare(row["qual"]) != bare(row["with_check"])] == []
     return {row["tablename"]: row["qual"] for row in found}
+
+
+def bare(policy: str) -> str:
+    """What a policy compares, however it reads the settings."""
+    text = re.sub(r'SELECT(?= ?\(*NULLIF)|AS "nullif"|[()\s]', "", policy)
+    return re.sub(r"(::\w+\[\])\1", r"\1", text)
 
 
 def counts(connection: Connection, tables: Any) -> dict[str, int]:

@@ -33,8 +33,8 @@ def standing(**given: Any) -> Standing:
         order_payment_status="unpaid",
         currency="EUR",
         expires_at=clock.now(),
-        tracked_products=1,
         held_products=1,
+        has_unheld=False,
         has_digital=False,
     )
     return replace(fresh, **given)

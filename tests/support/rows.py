@@ -146,7 +146,7 @@ def _legal(table: Table, column: Column[Any], values: Row) -> Any:
         return LEGAL[column.name]
     for check in table.constraints:
         if isinstance(check, CheckConstraint):
-            allowed = re.match(rf"{column.name} IN \('(\w+)'", str(check.sqltext))
+            allowed = re.match(rf"{column.name} = ANY \('{{(\w+)", str(check.sqltext))
             if allowed:
                 return allowed[1]
     kind = type(column.type).__name__

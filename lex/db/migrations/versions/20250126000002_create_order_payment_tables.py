@@ -79,12 +79,12 @@ CREATE TABLE orders (
     CONSTRAINT pk_orders PRIMARY KEY (id),
     CONSTRAINT uq_orders_id_user_id UNIQUE (id, user_id),
     CONSTRAINT fk_orders_users FOREIGN KEY (user_id) REFERENCES users (id),
-    CONSTRAINT ck_orders_status CHECK (status IN ('pending', 'confirmed', 'processing', 'completed', 'canceled')),
-    CONSTRAINT ck_orders_payment_status CHECK (payment_status IN ('unpaid', 'pending', 'authorized',
-        'partially_paid', 'paid', 'partially_refunded', 'refunded', 'failed', 'voided')),
-    CONSTRAINT ck_orders_fulfilment_status CHECK (fulfilment_status IN ('unfulfilled', 'partially_fulfilled',
-        'fulfilled', 'not_needed')),
-    CONSTRAINT ck_orders_order_type CHECK (order_type IN ('product', 'service', 'mixed')),
+    CONSTRAINT ck_orders_status CHECK (status = ANY ('{pending,confirmed,processing,completed,canceled}')),
+    CONSTRAINT ck_orders_payment_status CHECK (payment_status = ANY (
+        '{unpaid,pending,authorized,partially_paid,paid,partially_refunded,refunded,failed,voided}')),
+    CONSTRAINT ck_orders_fulfilment_status CHECK (fulfilment_status = ANY (
+        '{unfulfilled,partially_fulfilled,fulfilled,not_needed}')),
+    CONSTRAINT ck_orders_order_type CHECK (order_type = ANY ('{product,service,mixed}')),
     CONSTRAINT ck_orders_currency CHECK (currency ~ '^[A-Z]{3}$'),
     CONSTRAINT ck_orders_created_at CHECK (created_at = uuid_v7_time(id)),
     CONSTRAINT ck_orders_order_number CHECK (substr(order_number, 5, 8) = to_char(uuid_v7_time(id) AT TIME ZONE
@@ -141,7 +141,7 @@ CREATE TABLE order_items (
     CONSTRAINT fk_order_items_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
     CONSTRAINT fk_order_items_products FOREIGN KEY (product_id) REFERENCES products (id),
     CONSTRAINT fk_order_items_services FOREIGN KEY (service_id) REFERENCES services (id),
-    CONSTRAINT ck_order_items_item_type CHECK (item_type IN ('product', 'service', 'plan', 'shipping')),
+    CONSTRAINT ck_order_items_item_type CHECK (item_type = ANY ('{product,service,plan,shipping}')),
     CONSTRAINT ck_order_items_quantity CHECK (quantity > 0),
     CONSTRAINT ck_order_items_fulfilled_quantity CHECK (fulfilled_quantity BETWEEN 0 AND quantity),
     CONSTRAINT ck_order_items_refunded_quantity CHECK (refunded_quantity BETWEEN 0 AND quantity),
@@ -208,7 +208,7 @@ CREATE TABLE fulfilments (
     CONSTRAINT pk_fulfilments PRIMARY KEY (id),
     CONSTRAINT uq_fulfilments_id_user_id UNIQUE (id, user_id),
     CONSTRAINT fk_fulfilments_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
-    CONSTRAINT ck_fulfilments_kind CHECK (kind IN ('ship', 'pickup', 'attend', 'activate'))
+    CONSTRAINT ck_fulfilments_kind CHECK (kind = ANY ('{ship,pickup,attend,activate}'))
 );
 CREATE INDEX idx_fulfilments_order_id ON fulfilments (order_id);
 CREATE INDEX idx_fulfilments_user_id ON fulfilments (user_id);
@@ -274,7 +274,7 @@ CREATE TABLE invoices (
     CONSTRAINT pk_invoices PRIMARY KEY (id),
     CONSTRAINT uq_invoices_series_number UNIQUE (series, number),
     CONSTRAINT fk_invoices_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
-    CONSTRAINT ck_invoices_kind CHECK (kind IN ('invoice', 'credit_note'))
+    CONSTRAINT ck_invoices_kind CHECK (kind = ANY ('{invoice,credit_note}'))
 );
 CREATE INDEX idx_invoices_order_id ON invoices (order_id);
 CREATE INDEX idx_invoices_user_id ON invoices (user_id);
@@ -306,9 +306,8 @@ CREATE TABLE payment_methods (
     CONSTRAINT pk_payment_methods PRIMARY KEY (id),
     CONSTRAINT uq_payment_methods_id_user_id UNIQUE (id, user_id),
     CONSTRAINT fk_payment_methods_users FOREIGN KEY (user_id) REFERENCES users (id),
-    CONSTRAINT ck_payment_methods_type CHECK (type IN ('card', 'bank_account', 'paypal', 'apple_pay', 'google_pay',
-        'crypto')),
-    CONSTRAINT ck_payment_methods_provider CHECK (provider IN ('stripe', 'paypal', 'square', 'razorpay', 'sandbox')),
+    CONSTRAINT ck_payment_methods_type CHECK (type = ANY ('{card,bank_account,paypal,apple_pay,google_pay,crypto}')),
+    CONSTRAINT ck_payment_methods_provider CHECK (provider = ANY ('{stripe,paypal,square,razorpay,sandbox}')),
     CONSTRAINT ck_payment_methods_provider_token CHECK (provider_token IS NOT NULL OR deleted_at IS NOT NULL),
     CONSTRAINT ck_payment_methods_last4 CHECK (last4 ~ '^[0-9]{4}$')
 );
@@ -340,12 +339,12 @@ CREATE TABLE payments (
     CONSTRAINT fk_payments_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
     CONSTRAINT fk_payments_users FOREIGN KEY (user_id) REFERENCES users (id),
     CONSTRAINT fk_payments_payment_methods FOREIGN KEY (payment_method_id) REFERENCES payment_methods (id),
-    CONSTRAINT ck_payments_provider CHECK (provider IN ('stripe', 'paypal', 'square', 'razorpay', 'sandbox')),
-    CONSTRAINT ck_payments_status CHECK (status IN ('pending', 'requires_action', 'processing', 'authorized',
-        'captured', 'partially_captured', 'partially_refunded', 'refunded', 'voided', 'expired', 'failed',
-        'disputed', 'overcharged')),
-    CONSTRAINT ck_payments_method_type CHECK (method_type IS NULL OR method_type IN ('card', 'bank_account',
-        'paypal', 'apple_pay', 'google_pay', 'crypto')),
+    CONSTRAINT ck_payments_provider CHECK (provider = ANY ('{stripe,paypal,square,razorpay,sandbox}')),
+    CONSTRAINT ck_payments_status CHECK (status = ANY (
+        '{pending,requires_action,processing,authorized,captured,partially_captured,partially_refunded,refunded,voided,
+        expired,failed,disputed,overcharged}')),
+    CONSTRAINT ck_payments_method_type CHECK (method_type IS NULL OR method_type = ANY (
+        '{card,bank_account,paypal,apple_pay,google_pay,crypto}')),
     CONSTRAINT ck_payments_amount CHECK (amount >= 0),
     CONSTRAINT ck_payments_captured_amount CHECK (captured_amount >= 0),
     CONSTRAINT ck_payments_refunded_amount CHECK (refunded_amount BETWEEN 0 AND captured_amount)
@@ -379,8 +378,8 @@ CREATE TABLE payment_attempts (
     CONSTRAINT uq_payment_attempts_payment_id_number UNIQUE (payment_id, number),
     CONSTRAINT fk_payment_attempts_payments FOREIGN KEY (payment_id, user_id) REFERENCES payments (id, user_id),
     CONSTRAINT fk_payment_attempts_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
-    CONSTRAINT ck_payment_attempts_status CHECK (status IN ('sending', 'unknown', 'requires_action', 'processing',
-        'succeeded', 'failed', 'abandoned'))
+    CONSTRAINT ck_payment_attempts_status CHECK (status = ANY (
+        '{sending,unknown,requires_action,processing,succeeded,failed,abandoned}'))
 );
 CREATE UNIQUE INDEX uq_payment_attempts_open ON payment_attempts (order_id, tender) WHERE status IN ('sending',
     'unknown', 'requires_action', 'processing');
@@ -404,9 +403,9 @@ CREATE TABLE payment_events (
     CONSTRAINT pk_payment_events PRIMARY KEY (id),
     CONSTRAINT uq_payment_events_payment_id_provider_reference_kind UNIQUE (payment_id, provider_reference, kind),
     CONSTRAINT fk_payment_events_payments FOREIGN KEY (payment_id, user_id) REFERENCES payments (id, user_id),
-    CONSTRAINT ck_payment_events_kind CHECK (kind IN ('authorized', 'captured', 'failed', 'requires_action',
-        'processing', 'voided', 'expired', 'refund_pending', 'refunded', 'refund_failed', 'disputed', 'dispute_won',
-        'dispute_lost')),
+    CONSTRAINT ck_payment_events_kind CHECK (kind = ANY (
+        '{authorized,captured,failed,requires_action,processing,voided,expired,refund_pending,refunded,refund_failed,
+        disputed,dispute_won,dispute_lost}')),
     CONSTRAINT ck_payment_events_amount CHECK (amount >= 0)
 );
 CREATE INDEX idx_payment_events_user_id ON payment_events (user_id);
@@ -440,7 +439,7 @@ CREATE TABLE refunds (
     CONSTRAINT pk_refunds PRIMARY KEY (id),
     CONSTRAINT fk_refunds_payments FOREIGN KEY (payment_id, user_id) REFERENCES payments (id, user_id),
     CONSTRAINT fk_refunds_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
-    CONSTRAINT ck_refunds_status CHECK (status IN ('pending', 'succeeded', 'failed', 'canceled')),
+    CONSTRAINT ck_refunds_status CHECK (status = ANY ('{pending,succeeded,failed,canceled}')),
     CONSTRAINT ck_refunds_amount CHECK (amount > 0)
 );
 CREATE INDEX idx_refunds_order_id ON refunds (order_id);

@@ -58,7 +58,7 @@ CREATE TABLE addresses (
     CONSTRAINT pk_addresses PRIMARY KEY (id),
     CONSTRAINT uq_addresses_id_user_id UNIQUE (id, user_id),
     CONSTRAINT fk_addresses_users FOREIGN KEY (user_id) REFERENCES users (id),
-    CONSTRAINT ck_addresses_type CHECK (type IN ('billing', 'shipping', 'both')),
+    CONSTRAINT ck_addresses_type CHECK (type = ANY ('{billing,shipping,both}')),
     CONSTRAINT ck_addresses_country CHECK (country ~ '^[A-Z]{2}$'),
     CONSTRAINT ck_addresses_default CHECK (NOT (is_default_billing AND type = 'shipping'
         OR is_default_shipping AND type = 'billing'))
@@ -94,7 +94,7 @@ CREATE TABLE carts (
     CONSTRAINT fk_carts_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
     CONSTRAINT fk_carts_users FOREIGN KEY (user_id) REFERENCES users (id),
     CONSTRAINT fk_carts_shipping_methods FOREIGN KEY (shipping_method_id) REFERENCES shipping_methods (id),
-    CONSTRAINT ck_carts_status CHECK (status IN ('open', 'placed', 'merged', 'expired')),
+    CONSTRAINT ck_carts_status CHECK (status = ANY ('{open,placed,merged,expired}')),
     CONSTRAINT ck_carts_owner CHECK (user_id IS NOT NULL OR token_hash IS NOT NULL),
     CONSTRAINT ck_carts_country CHECK (country ~ '^[A-Z]{2}$'),
     CONSTRAINT ck_carts_billing_country CHECK (billing_country ~ '^[A-Z]{2}$'),
@@ -125,7 +125,7 @@ CREATE TABLE cart_items (
     CONSTRAINT fk_cart_items_carts FOREIGN KEY (cart_id) REFERENCES carts (id),
     CONSTRAINT fk_cart_items_products FOREIGN KEY (product_id) REFERENCES products (id),
     CONSTRAINT fk_cart_items_services FOREIGN KEY (service_id) REFERENCES services (id),
-    CONSTRAINT ck_cart_items_item_type CHECK (item_type IN ('product', 'service', 'plan')),
+    CONSTRAINT ck_cart_items_item_type CHECK (item_type = ANY ('{product,service,plan}')),
     CONSTRAINT ck_cart_items_quantity CHECK (quantity BETWEEN 1 AND 9999),
     CONSTRAINT ck_cart_items_seen_price CHECK (seen_price >= 0),
     CONSTRAINT ck_cart_items_item CHECK (num_nonnulls(product_id, service_id, subscription_plan_id) = 1)
@@ -172,7 +172,7 @@ CREATE TABLE occupancies (
     created_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_occupancies PRIMARY KEY (id),
     CONSTRAINT fk_occupancies_resources FOREIGN KEY (resource_id) REFERENCES resources (id),
-    CONSTRAINT ck_occupancies_status CHECK (status IN ('held', 'pending', 'confirmed', 'released')),
+    CONSTRAINT ck_occupancies_status CHECK (status = ANY ('{held,pending,confirmed,released}')),
     CONSTRAINT ck_occupancies_occupied CHECK (NOT isempty(occupied)),
     CONSTRAINT ex_occupancies_resource_id_occupied EXCLUDE USING gist (resource_id WITH =, occupied WITH &&) WHERE
         (status IN ('held', 'pending', 'confirmed'))
@@ -211,8 +211,7 @@ CREATE TABLE bookings (
     CONSTRAINT fk_bookings_services FOREIGN KEY (service_id) REFERENCES services (id),
     CONSTRAINT fk_bookings_resources FOREIGN KEY (resource_id) REFERENCES resources (id),
     CONSTRAINT fk_bookings_service_slots FOREIGN KEY (service_slot_id) REFERENCES service_slots (id),
-    CONSTRAINT ck_bookings_status CHECK (status IN ('held', 'pending', 'confirmed', 'completed', 'no_show',
-        'canceled')),
+    CONSTRAINT ck_bookings_status CHECK (status = ANY ('{held,pending,confirmed,completed,no_show,canceled}')),
     CONSTRAINT ck_bookings_ends_at CHECK (ends_at > starts_at),
     CONSTRAINT ck_bookings_seats CHECK (seats > 0)
 );
@@ -248,7 +247,7 @@ CREATE TABLE reviews (
     CONSTRAINT fk_reviews_products FOREIGN KEY (product_id) REFERENCES products (id),
     CONSTRAINT fk_reviews_services FOREIGN KEY (service_id) REFERENCES services (id),
     CONSTRAINT fk_reviews_moderators FOREIGN KEY (moderated_by) REFERENCES users (id),
-    CONSTRAINT ck_reviews_status CHECK (status IN ('pending', 'approved', 'rejected')),
+    CONSTRAINT ck_reviews_status CHECK (status = ANY ('{pending,approved,rejected}')),
     CONSTRAINT ck_reviews_rating CHECK (rating BETWEEN 1 AND 5),
     CONSTRAINT ck_reviews_item CHECK (num_nonnulls(product_id, service_id) = 1),
     CONSTRAINT ck_reviews_moderated_at CHECK ((status = 'pending') = (moderated_at IS NULL) AND
@@ -289,9 +288,9 @@ CREATE TABLE notifications (
     CONSTRAINT pk_notifications PRIMARY KEY (id),
     CONSTRAINT fk_notifications_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
     CONSTRAINT fk_notifications_users FOREIGN KEY (user_id) REFERENCES users (id),
-    CONSTRAINT ck_notifications_channel CHECK (channel IN ('in_app', 'email', 'sms', 'push')),
-    CONSTRAINT ck_notifications_priority CHECK (priority IN ('low', 'normal', 'high', 'urgent')),
-    CONSTRAINT ck_notifications_status CHECK (status IN ('pending', 'sent', 'failed', 'expired'))
+    CONSTRAINT ck_notifications_channel CHECK (channel = ANY ('{in_app,email,sms,push}')),
+    CONSTRAINT ck_notifications_priority CHECK (priority = ANY ('{low,normal,high,urgent}')),
+    CONSTRAINT ck_notifications_status CHECK (status = ANY ('{pending,sent,failed,expired}'))
 );
 CREATE INDEX idx_notifications_order_id ON notifications (order_id);
 CREATE INDEX idx_notifications_status ON notifications (created_at) WHERE status = 'pending';

@@ -61,7 +61,7 @@ CREATE TABLE subscription_plans (
     CONSTRAINT pk_subscription_plans PRIMARY KEY (id),
     CONSTRAINT fk_subscription_plans_subscription_plans FOREIGN KEY (previous_version_id) REFERENCES
         subscription_plans (id),
-    CONSTRAINT ck_subscription_plans_billing_interval CHECK (billing_interval IN ('day', 'week', 'month', 'year')),
+    CONSTRAINT ck_subscription_plans_billing_interval CHECK (billing_interval = ANY ('{day,week,month,year}')),
     CONSTRAINT ck_subscription_plans_slug CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'),
     CONSTRAINT ck_subscription_plans_price CHECK (price >= 0),
     CONSTRAINT ck_subscription_plans_interval_count CHECK (interval_count > 0),
@@ -108,8 +108,8 @@ CREATE TABLE subscriptions (
         (id, user_id),
     CONSTRAINT fk_subscriptions_users FOREIGN KEY (user_id) REFERENCES users (id),
     CONSTRAINT fk_subscriptions_subscription_plans FOREIGN KEY (plan_id) REFERENCES subscription_plans (id),
-    CONSTRAINT ck_subscriptions_status CHECK (status IN ('incomplete', 'incomplete_expired', 'trialing', 'active',
-        'past_due', 'unpaid', 'paused', 'canceled')),
+    CONSTRAINT ck_subscriptions_status CHECK (status = ANY (
+        '{incomplete,incomplete_expired,trialing,active,past_due,unpaid,paused,canceled}')),
     CONSTRAINT ck_subscriptions_current_period_end CHECK (current_period_end > current_period_start),
     CONSTRAINT ck_subscriptions_cycle CHECK (cycle >= 0)
 );
@@ -135,7 +135,7 @@ CREATE TABLE subscription_periods (
     CONSTRAINT fk_subscription_periods_subscriptions FOREIGN KEY (subscription_id, user_id) REFERENCES subscriptions
         (id, user_id),
     CONSTRAINT fk_subscription_periods_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
-    CONSTRAINT ck_subscription_periods_kind CHECK (kind IN ('renewal', 'trial', 'proration'))
+    CONSTRAINT ck_subscription_periods_kind CHECK (kind = ANY ('{renewal,trial,proration}'))
 );
 CREATE INDEX idx_subscription_periods_order_id ON subscription_periods (order_id);
 CREATE INDEX idx_subscription_periods_user_id ON subscription_periods (user_id);
@@ -183,7 +183,7 @@ CREATE TABLE coupons (
     updated_at timestamptz DEFAULT now() NOT NULL,
     deleted_at timestamptz,
     CONSTRAINT pk_coupons PRIMARY KEY (id),
-    CONSTRAINT ck_coupons_type CHECK (type IN ('fixed', 'percentage', 'free_shipping', 'buy_x_get_y')),
+    CONSTRAINT ck_coupons_type CHECK (type = ANY ('{fixed,percentage,free_shipping,buy_x_get_y}')),
     CONSTRAINT ck_coupons_code CHECK (code ~ '^[A-Z0-9][A-Z0-9_-]{0,63}$'),
     CONSTRAINT ck_coupons_type_amount CHECK ((type = 'fixed') = (amount IS NOT NULL)),
     CONSTRAINT ck_coupons_type_percentage CHECK ((type = 'percentage') = (percentage IS NOT NULL)),
@@ -232,7 +232,7 @@ CREATE TABLE coupon_usages (
     CONSTRAINT fk_coupon_usages_coupon_codes FOREIGN KEY (coupon_id, coupon_code_id) REFERENCES coupon_codes
         (coupon_id, id),
     CONSTRAINT fk_coupon_usages_users FOREIGN KEY (user_id) REFERENCES users (id),
-    CONSTRAINT ck_coupon_usages_status CHECK (status IN ('held', 'redeemed', 'released')),
+    CONSTRAINT ck_coupon_usages_status CHECK (status = ANY ('{held,redeemed,released}')),
     CONSTRAINT ck_coupon_usages_amount CHECK (amount >= 0)
 );
 CREATE UNIQUE INDEX uq_coupon_usages_order_id ON coupon_usages (order_id, coupon_id);

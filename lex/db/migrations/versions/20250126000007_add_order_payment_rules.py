@@ -74,7 +74,7 @@ CREATE TABLE status_transitions (
     from_status text NOT NULL,
     to_status text NOT NULL,
     CONSTRAINT pk_status_transitions PRIMARY KEY (subject, from_status, to_status),
-    CONSTRAINT ck_status_transitions_subject CHECK (subject IN ('order', 'payment', 'refund'))
+    CONSTRAINT ck_status_transitions_subject CHECK (subject = ANY ('{order,payment,refund}'))
 );
 INSERT INTO status_transitions (subject, from_status, to_status)
 SELECT f.subject, f.status, t.status
@@ -208,13 +208,14 @@ ALTER TABLE orders ENABLE ALWAYS TRIGGER tr_orders_guard;
 PAYMENTS = """
 CREATE FUNCTION public.guard_payment() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    was jsonb := to_jsonb(OLD);
+    was jsonb;
     free text[] := '{user_id,status,captured_amount,refunded_amount,failure_code,failure_message,updated_at}';
     frozen text;
 BEGIN
     IF OLD.status IN ('pending', 'requires_action', 'processing') THEN
         RETURN NEW;
     END IF;
+    was := to_jsonb(OLD);
     IF OLD.captured_amount = 0 THEN
         free := free || '{authorized_amount,processed_at}'::text[];
     END IF;

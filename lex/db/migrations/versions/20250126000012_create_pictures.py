@@ -27,7 +27,7 @@ CREATE TABLE pictures (
     tried_at timestamptz,
     created_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_pictures PRIMARY KEY (id),
-    CONSTRAINT ck_pictures_status CHECK (status IN ('waiting', 'stored', 'failed')),
+    CONSTRAINT ck_pictures_status CHECK (status = ANY ('{waiting,stored,failed}')),
     CONSTRAINT ck_pictures_src CHECK ((status = 'stored') = (num_nonnulls(src, width, height) = 3))
 );
 """

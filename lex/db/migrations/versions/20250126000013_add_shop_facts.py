@@ -19,7 +19,7 @@ CREATE TABLE shop_facts (
     name text NOT NULL,
     value text NOT NULL,
     CONSTRAINT pk_shop_facts PRIMARY KEY (name),
-    CONSTRAINT ck_shop_facts_name CHECK (name IN ('currency'))
+    CONSTRAINT ck_shop_facts_name CHECK (name = ANY ('{currency}'))
 )
 """
 

@@ -29,51 +29,43 @@ CREATE TRIGGER tr_products_tracked BEFORE UPDATE OF reserved_quantity ON product
 CREATE FUNCTION public.move_held_stock() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    placed uuid;
+    held stock_holds := coalesce(NEW, OLD);
+    reserved integer := CASE TG_OP WHEN 'INSERT' THEN held.quantity ELSE -held.quantity END;
+    sold integer := 0;
     told text;
     why text;
-    sign integer := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE -1 END;
 BEGIN
-    FOREACH placed IN ARRAY ARRAY(SELECT DISTINCT order_id FROM moved) LOOP
-        IF TG_OP = 'INSERT' THEN
-            SELECT 'hold' INTO told FROM orders o WHERE o.id = placed AND o.status = 'pending' AND {MINE}
-                AND NOT EXISTS (
-                    SELECT FROM moved m WHERE m.order_id = placed AND m.quantity IS DISTINCT FROM (
-                        SELECT sum(i.quantity) FROM order_items i
-                        WHERE i.order_id = placed AND i.product_id = m.product_id AND i.is_stock_tracked));
-        ELSE
-            SELECT CASE
-                WHEN {MINE} AND o.payment_status = 'paid' THEN 'sale'
-                WHEN {MINE} AND o.status = 'canceled' OR session_user <> 'lex_app' OR NOT EXISTS (
-                    SELECT FROM moved m WHERE m.order_id = placed AND m.expires_at >= now()) THEN 'release'
-            END, CASE o.status WHEN 'canceled' THEN o.cancel_reason ELSE 'expired' END
-            INTO told, why FROM (SELECT) held LEFT JOIN orders o ON o.id = placed;
-        END IF;
-        IF told IS NULL THEN
-            RAISE EXCEPTION 'units are held for the lines of an own pending order until it is paid, canceled or expired'
-                USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'stock_holds', CONSTRAINT = 'ck_stock_holds_order';
-        END IF;
-        WITH counted AS (
-            UPDATE products p SET reserved_quantity = p.reserved_quantity + sign * m.quantity,
-                stock_quantity = p.stock_quantity - CASE told WHEN 'sale' THEN m.quantity ELSE 0 END
-            FROM moved m WHERE m.order_id = placed AND p.id = m.product_id
-        )
-        INSERT INTO stock_movements
-            (id, product_id, order_id, kind, on_hand_change, reserved_change, reason, actor_id)
-        SELECT uuid_v7(), m.product_id, placed, told, CASE told WHEN 'sale' THEN -m.quantity ELSE 0 END,
-            sign * m.quantity, CASE told WHEN 'release' THEN why END,
-            nullif(current_setting('lex.user_id', true), '')::uuid
-        FROM moved m WHERE m.order_id = placed;
-    END LOOP;
+    IF TG_OP = 'INSERT' THEN
+        SELECT 'hold' INTO told FROM orders o WHERE o.id = held.order_id AND o.status = 'pending' AND {MINE}
+            AND held.quantity = (SELECT sum(i.quantity) FROM order_items i
+                WHERE i.order_id = held.order_id AND i.product_id = held.product_id AND i.is_stock_tracked);
+    ELSE
+        SELECT CASE
+            WHEN {MINE} AND o.payment_status = 'paid' THEN 'sale'
+            WHEN {MINE} AND o.status = 'canceled' OR session_user <> 'lex_app' OR held.expires_at < now() THEN 'release'
+        END, CASE o.status WHEN 'canceled' THEN o.cancel_reason ELSE 'expired' END
+        INTO told, why FROM (SELECT) one LEFT JOIN orders o ON o.id = held.order_id;
+    END IF;
+    IF told IS NULL THEN
+        RAISE EXCEPTION 'units are held for the lines of an own pending order until it is paid, canceled or expired'
+            USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'stock_holds', CONSTRAINT = 'ck_stock_holds_order';
+    ELSIF told = 'sale' THEN
+        sold := held.quantity;
+    END IF;
+    UPDATE products SET reserved_quantity = reserved_quantity + reserved, stock_quantity = stock_quantity - sold
+    WHERE id = held.product_id;
+    INSERT INTO stock_movements (id, product_id, order_id, kind, on_hand_change, reserved_change, reason, actor_id)
+    VALUES (uuid_v7(), held.product_id, held.order_id, told, -sold, reserved, CASE told WHEN 'release' THEN why END,
+        nullif(current_setting('lex.user_id', true), '')::uuid);
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION public.move_held_stock IS
     'Moves the counters with the holds and writes it down; a hold goes as its order is paid, canceled or expired.';
-CREATE TRIGGER tr_stock_holds_insert AFTER INSERT ON stock_holds REFERENCING NEW TABLE AS moved
-    FOR EACH STATEMENT WHEN (current_user IN ('lex_app', 'lex_staff', 'lex_worker')) EXECUTE FUNCTION move_held_stock();
-CREATE TRIGGER tr_stock_holds_delete AFTER DELETE ON stock_holds REFERENCING OLD TABLE AS moved
-    FOR EACH STATEMENT WHEN (current_user IN ('lex_app', 'lex_staff', 'lex_worker')) EXECUTE FUNCTION move_held_stock();
+CREATE TRIGGER tr_stock_holds_insert AFTER INSERT ON stock_holds
+    FOR EACH ROW WHEN (current_user IN ('lex_app', 'lex_staff', 'lex_worker')) EXECUTE FUNCTION move_held_stock();
+CREATE TRIGGER tr_stock_holds_delete AFTER DELETE ON stock_holds
+    FOR EACH ROW WHEN (current_user IN ('lex_app', 'lex_staff', 'lex_worker')) EXECUTE FUNCTION move_held_stock();
 
 CREATE FUNCTION public.guard_hold() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
@@ -87,7 +79,9 @@ $$;
 COMMENT ON FUNCTION public.guard_hold IS
     'Lets customers move the time of their own holds alone: the policies say whose.';
 CREATE TRIGGER tr_stock_holds_guard BEFORE UPDATE ON stock_holds
-    FOR EACH ROW WHEN (current_user = 'lex_app') EXECUTE FUNCTION guard_hold();
+    FOR EACH ROW WHEN (current_user = 'lex_app' AND (
+        OLD.order_id = ANY (nullif(current_setting('lex.orders', true), '')::uuid[])) IS NOT TRUE)
+    EXECUTE FUNCTION guard_hold();
 """
 
 # Who locks a row of a product or a coupon needs the right to change some column of it, and changes none.

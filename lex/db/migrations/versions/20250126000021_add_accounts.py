@@ -47,9 +47,9 @@ CREATE TABLE account_tokens (
     CONSTRAINT fk_account_tokens_email_changes FOREIGN KEY (email_change_id, user_id)
         REFERENCES email_changes (id, user_id) ON UPDATE CASCADE DEFERRABLE,
     CONSTRAINT ck_account_tokens_purpose
-        CHECK (purpose IN ('verify_email', 'reset_password', 'unlock', 'confirm_old_email', 'confirm_new_email')),
+        CHECK (purpose = ANY ('{verify_email,reset_password,unlock,confirm_old_email,confirm_new_email}')),
     CONSTRAINT ck_account_tokens_email_change_id
-        CHECK ((email_change_id IS NOT NULL) = (purpose IN ('confirm_old_email', 'confirm_new_email')))
+        CHECK ((email_change_id IS NOT NULL) = (purpose = ANY ('{confirm_old_email,confirm_new_email}')))
 );
 CREATE INDEX idx_account_tokens_user_id ON account_tokens (user_id);
 CREATE INDEX idx_account_tokens_email_change_id ON account_tokens (email_change_id);
@@ -116,11 +116,12 @@ RIGHTS = """
 GRANT SELECT, INSERT, UPDATE, DELETE
 ON account_tokens, email_changes, passkeys, recovery_codes, sign_in_attempts TO lex_worker
 """
+BARE = "user_id = nullif(current_setting('lex.user_id', true), '')::uuid"
 MINE = "user_id = (SELECT nullif(current_setting('lex.user_id', true), '')::uuid)"
 POLICIES = """
 ALTER TABLE {0} ENABLE ROW LEVEL SECURITY;
 ALTER TABLE {0} FORCE ROW LEVEL SECURITY;
-CREATE POLICY p_{0}_own ON {0} TO lex_app USING ({1}) WITH CHECK ({1});
+CREATE POLICY p_{0}_own ON {0} TO lex_app USING ({1}) WITH CHECK ({2});
 CREATE POLICY p_{0}_staff ON {0} TO lex_staff USING (true) WITH CHECK (true);
 CREATE POLICY p_{0}_worker ON {0} TO lex_worker USING (true) WITH CHECK (true);
 CREATE POLICY p_{0}_owner ON {0} TO lex_owner USING (true) WITH CHECK (true);
@@ -191,7 +192,7 @@ def run(*statements: str) -> None:
 
 def upgrade() -> None:
     run(TIMEOUTS, TABLES, *(AUDIT.format(table, secret) for table, secret in AUDITED.items()), RIGHTS)
-    run(*(POLICIES.format(table, MINE) for table in AUDITED), LOGIN, SESSIONS)
+    run(*(POLICIES.format(table, MINE, BARE) for table in AUDITED), LOGIN, SESSIONS)
 
 
 def downgrade() -> None:

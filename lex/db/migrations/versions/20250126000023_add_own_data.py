@@ -30,7 +30,7 @@ CREATE TABLE data_exports (
     CONSTRAINT pk_data_exports PRIMARY KEY (id),
     CONSTRAINT uq_data_exports_storage_key UNIQUE (storage_key),
     CONSTRAINT fk_data_exports_users FOREIGN KEY (user_id) REFERENCES users (id),
-    CONSTRAINT ck_data_exports_status CHECK (status IN ('waiting', 'working', 'ready', 'removed')),
+    CONSTRAINT ck_data_exports_status CHECK (status = ANY ('{waiting,working,ready,removed}')),
     CONSTRAINT ck_data_exports_parts CHECK (done_parts BETWEEN 0 AND all_parts),
     CONSTRAINT ck_data_exports_ready CHECK (status <> 'ready' OR num_nulls(size_bytes, ready_at) = 0)
 );
@@ -48,7 +48,7 @@ CREATE TABLE erasure_requests (
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_erasure_requests PRIMARY KEY (id),
     CONSTRAINT fk_erasure_requests_users FOREIGN KEY (user_id) REFERENCES users (id),
-    CONSTRAINT ck_erasure_requests_status CHECK (status IN ('waiting', 'canceled', 'done')),
+    CONSTRAINT ck_erasure_requests_status CHECK (status = ANY ('{waiting,canceled,done}')),
     CONSTRAINT ck_erasure_requests_ended_at CHECK ((status = 'waiting') = (ended_at IS NULL))
 );
 CREATE INDEX idx_erasure_requests_user_id ON erasure_requests (user_id);
@@ -73,11 +73,12 @@ ALTER TABLE {0} ENABLE ALWAYS TRIGGER tr_{0}_touch, ENABLE ALWAYS TRIGGER tr_{0}
 
 # Customers and staff have no right on them: Lex itself asks for the password first.
 RIGHTS = "GRANT SELECT, INSERT, UPDATE, DELETE ON data_exports, erasure_requests TO lex_worker"
+BARE = "user_id = nullif(current_setting('lex.user_id', true), '')::uuid"
 MINE = "user_id = (SELECT nullif(current_setting('lex.user_id', true), '')::uuid)"
 POLICIES = """
 ALTER TABLE {0} ENABLE ROW LEVEL SECURITY;
 ALTER TABLE {0} FORCE ROW LEVEL SECURITY;
-CREATE POLICY p_{0}_own ON {0} TO lex_app USING ({1}) WITH CHECK ({1});
+CREATE POLICY p_{0}_own ON {0} TO lex_app USING ({1}) WITH CHECK ({2});
 CREATE POLICY p_{0}_staff ON {0} TO lex_staff USING (true) WITH CHECK (true);
 CREATE POLICY p_{0}_worker ON {0} TO lex_worker USING (true) WITH CHECK (true);
 CREATE POLICY p_{0}_owner ON {0} TO lex_owner USING (true) WITH CHECK (true);
@@ -94,7 +95,7 @@ def run(*statements: str) -> None:
 
 def upgrade() -> None:
     run(TIMEOUTS, TABLES, *(RULES.format(*one) for one in AUDITED.items()), RIGHTS)
-    run(*(POLICIES.format(table, MINE) for table in AUDITED))
+    run(*(POLICIES.format(table, MINE, BARE) for table in AUDITED))
 
 
 def downgrade() -> None:
