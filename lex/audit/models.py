@@ -20,7 +20,7 @@ class AuditLog(Base):
 
     __tablename__ = "audit_logs"
     __table_args__ = (
-        Index("idx_audit_logs_user_id", "user_id", text("id DESC")),
+        Index("idx_audit_logs_user_id", "user_id", text("id DESC"), postgresql_where=text("user_id IS NOT NULL")),
         Index(
             *("idx_audit_logs_action", "action", text("id DESC")),
             postgresql_where=text("action <> ALL (ARRAY['insert', 'update'])"),

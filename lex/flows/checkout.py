@@ -1,6 +1,6 @@
 """What a checkout takes and gives, and what must be right before it is placed."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
@@ -14,7 +14,6 @@ from lex.core.errors import Conflict, Invalid
 from lex.core.settings import settings
 from lex.core.texts import fault_in_writing
 from lex.coupons.holding import Use
-from lex.db.session import Session
 from lex.identity.addresses import PostalAddress
 from lex.stock.errors import OutOfStock
 
@@ -69,9 +68,6 @@ class Placed(msgspec.Struct, frozen=True):
     placed_at: datetime
     expires_at: datetime
     access_token: str
-
-
-Keep = Callable[[Session, Placed], Awaitable[None]]
 
 
 def require_placeable(priced: PricedCart, checkout: Checkout) -> None:

@@ -17,10 +17,11 @@ from lex.core.actor import Actor
 from lex.core.errors import Conflict, Invalid
 from lex.core.settings import settings
 from lex.core.texts import is_web_address
+from lex.db.idempotency import Once
 from lex.db.session import Session, transact
 from lex.db.sql import conclude
 from lex.flows.refresh_payment import refresh
-from lex.flows.settle_payment import Keep, settle
+from lex.flows.settle_payment import settle
 from lex.orders.paying import Payable, begin_attempt, lock_payable, out_of_time
 from lex.payments.queries import Attempt, get_attempt
 from lex.payments.rules import TOKEN, Settled
@@ -41,15 +42,18 @@ class PaymentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     return_url: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
 
 
-async def pay_order(actor: Actor, order_id: UUID, request: PaymentRequest, keep: Keep | None = None) -> Settled:
-    """Charge an order's total. `keep` runs in the settling transaction with the result.
+async def pay_order(
+    actor: Actor, order_id: UUID, request: PaymentRequest, once: Once[Settled] | None = None
+) -> Settled:
+    """Charge an order's total. `once` claims in the reserving transaction and keeps in the settling one.
 
     Raises `NotFound`, `Gone` (the order expired), `Conflict` (`order_paid`, `partially_paid`, `order_canceled`,
     `payment_in_progress`, `too_many_attempts`).
     """
     if request.return_url and not is_web_address(request.return_url):
         raise Invalid("return_url", "Give an address that starts with https:// or http:// and names a host.")
-    reserved = await transact(actor, lambda session: _reserve(session, actor, order_id))
+    reserved = await transact(actor, lambda session: _reserve(session, actor, order_id, once))
+    keep = once.keep if once else None
     if isinstance(reserved, UUID):  # an attempt whose process died: ask what became of it, charge nothing
         return await refresh(await get_attempt(reserved), actor, keep)
     attempt, amount = reserved
@@ -69,7 +73,11 @@ async def pay_order(actor: Actor, order_id: UUID, request: PaymentRequest, keep:
     return await settle(provider.name, snapshot, attempt=attempt, actor=actor, keep=keep)
 
 
-async def _reserve(session: Session, actor: Actor, order_id: UUID) -> tuple[Attempt, int] | UUID:
+async def _reserve(
+    session: Session, actor: Actor, order_id: UUID, once: Once[Settled] | None
+) -> tuple[Attempt, int] | UUID:
+    if once:
+        once.claim(session)
     order = await lock_payable(session, actor, order_id)
     require_payable(order)
     if order.attempt_id is not None:

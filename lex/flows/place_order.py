@@ -14,10 +14,11 @@ from lex.carts.queries import Buyer, CartFacts, buyer_of, get_any_facts, get_cou
 from lex.core import clock
 from lex.core.actor import Actor
 from lex.coupons import holding as coupons
+from lex.db.idempotency import Once
 from lex.db.session import Session, Unmet, transact
 from lex.db.sql import conclude, together
 from lex.flows import checkout as terms
-from lex.flows.checkout import Checkout, Keep, Placed
+from lex.flows.checkout import Checkout, Placed
 from lex.flows.order_snapshot import snapshot_lines, snapshot_order
 from lex.flows.price_cart import price_cart
 from lex.flows.settle_payment import settle_free
@@ -28,23 +29,25 @@ from lex.orders.placing import insert_order
 from lex.stock import holding, releasing
 
 
-async def place_order(actor: Actor, cart_id: UUID, checkout: Checkout, keep: Keep | None = None) -> Placed:
-    """Place the actor's cart. `keep` runs in the same transaction with the result.
+async def place_order(actor: Actor, cart_id: UUID, checkout: Checkout, once: Once[Placed] | None = None) -> Placed:
+    """Place the actor's cart; `once` claims and keeps in the same transaction.
 
     Raises `NotFound`, `Gone`, `Conflict` (`cart_placed`; `cart_changed` with the new total and version),
     `OutOfStock` naming the items, `Invalid` naming the fields.
     """
     email = checked_email(checkout.email)
     checkout.check()
-    result = await transact(actor, lambda session: _place(session, actor, cart_id, checkout, email, keep))
+    result = await transact(actor, lambda session: _place(session, actor, cart_id, checkout, email, once))
     if isinstance(result, PricedCart):
         raise terms.cart_changed(result)
     return result
 
 
 async def _place(
-    session: Session, actor: Actor, cart_id: UUID, checkout: Checkout, email: str, keep: Keep | None
+    session: Session, actor: Actor, cart_id: UUID, checkout: Checkout, email: str, once: Once[Placed] | None
 ) -> Placed | PricedCart:
+    if once:
+        once.claim(session)
     buyer = buyer_of(email)
     facts = await _locked_facts(session, actor, cart_id, buyer)
     priced = price_cart(facts)
@@ -68,14 +71,14 @@ async def _place(
     try:
         if not is_free:
             conclude(session)
-        await (together(session, placing, keep(session, placed)) if keep and not is_free else placing)
+        await (together(session, placing, once.keep(session, placed)) if once and not is_free else placing)
     except Unmet as lacking:
         raise terms.out_of_stock(line for line in priced.lines if line.available is not None) from lacking
     if is_free:
         await settle_free(session, actor, placed.id)
         placed = msgspec.structs.replace(placed, status="confirmed", payment_status="paid")
-        if keep:
-            await keep(session, placed)
+        if once:
+            await once.keep(session, placed)
     return placed
 
 

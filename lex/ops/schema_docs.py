@@ -26,6 +26,7 @@ NOT_AUDITED = {
     "invoice_counters": "a derived counter; every invoice that takes a number is audited",
     "job_errors": "why a job failed last, beside the queue",
     "order_numbers": "derived from `orders`, whose changes are audited",
+    "payment_references": "derived from `payment_attempts`, whose changes are audited",
     "pictures": "what became of addresses on other hosts; the product that shows a picture is audited",
     "product_prices": "the history of a column whose changes are audited",
     "procrastinate_*": "the job queue; what a job changes is audited where it changes it",

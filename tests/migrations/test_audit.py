@@ -98,9 +98,6 @@ def test_a_partition_is_told_by_the_name_of_its_table(rows: Rows) -> None:
 
 
 def test_a_row_without_an_id_is_named_by_its_key(rows: Rows) -> None:
-    row = rows.add("payment_references", provider="stripe", provider_payment_id="pi_1")
-    assert entries(rows, "payment_references")[0]["resource_id"] == "stripe/pi_1"
-    assert row["payment_id"]
     link = rows.add("service_resources")
     assert entries(rows, "service_resources")[0]["resource_id"] == f"{link['service_id']}/{link['resource_id']}"
 

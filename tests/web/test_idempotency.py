@@ -1,6 +1,7 @@
 """The same POST twice gives the same answer once."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -9,8 +10,8 @@ import pytest
 from lex.core import actor, clock
 from lex.core.errors import Conflict
 from lex.db import idempotency
-from lex.db.idempotency import Answer
-from lex.db.session import transact
+from lex.db.idempotency import Answer, Claim, Known
+from lex.db.session import Session, transact
 from tests.web import probe
 from tests.web.conftest import Client, field_codes
 
@@ -108,13 +109,24 @@ async def test_a_request_that_outlived_its_lease_leaves_the_key_to_the_next(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     who, key = actor.guest("guest:slow"), str(uuid4())
-    slow = await idempotency.claim(who, key, b"POST /x")
+    slow = idempotency.claim_of(who, key, b"POST /x")
+    await transact(who, claiming(slow))
+    with pytest.raises(idempotency.Taken):
+        await transact(who, claiming(idempotency.claim_of(who, key, b"POST /x")))
     monkeypatch.setattr(clock, "real_now", lambda: datetime.now(UTC) + timedelta(seconds=61))
-    second = await idempotency.claim(who, key, b"POST /x")
-    assert second.id == slow.id
-    await idempotency.release(who, slow)
+    second = idempotency.claim_of(who, key, b"POST /x")
+    await transact(who, claiming(second))
+    await idempotency.release(slow)
     with pytest.raises(Conflict):
         await transact(who, lambda session: idempotency.keep(session, slow, Answer(201, b"slow")))
     await transact(who, lambda session: idempotency.keep(session, second, Answer(201, b"second")))
-    replay = await idempotency.claim(who, key, b"POST /x")
-    assert replay.answer == Answer(201, b"second")
+    assert await idempotency.look_up(slow) == Known(second.id, Answer(201, b"second"))
+    with pytest.raises(idempotency.KeyReused):
+        await idempotency.look_up(idempotency.claim_of(who, key, b"POST /y"))
+
+
+def claiming(wanted: Claim) -> Callable[[Session], Awaitable[None]]:
+    async def work(session: Session) -> None:
+        idempotency.claim(session, wanted)
+
+    return work

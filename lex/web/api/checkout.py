@@ -6,7 +6,6 @@ from uuid import UUID
 from litestar import Request, Response, post
 from litestar.openapi.datastructures import ResponseSpec
 
-from lex.db.session import Session
 from lex.flows.checkout import Checkout, Placed
 from lex.flows.pay_order import PaymentRequest, pay_order
 from lex.flows.place_order import place_order
@@ -40,13 +39,8 @@ async def checkout(
     the order with the token told here, sent as `X-Order-Token`.
     """
     async with idempotent(request, actor, idempotency_key) as answer:
-        if not answer.is_replay:
-
-            async def keep(session: Session, placed: Placed) -> None:
-                await answer.keep(session, 201, placed)
-
-            await rates.count_order(request, cart_id, data.email)
-            await place_order(actor, cart_id, data, keep)
+        await rates.count_order(request, cart_id, data.email)
+        await place_order(actor, cart_id, data, answer)
     return answer.response()
 
 
@@ -74,13 +68,8 @@ async def pay(
     requires_action (send the buyer to `action_url`), processing or unknown (the order follows by itself).
     """
     async with idempotent(request, actor, idempotency_key) as answer:
-        if not answer.is_replay:
-
-            async def keep(session: Session, settled: Settled) -> None:
-                await answer.keep(session, 201, settled)
-
-            await rates.count_payment(request, order_id)
-            await pay_order(actor, order_id, data, keep)
+        await rates.count_payment(request, order_id)
+        await pay_order(actor, order_id, data, answer)
     return answer.response()
 
 

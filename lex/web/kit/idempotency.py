@@ -7,16 +7,16 @@ A handler that creates declares the header and works inside `idempotent`:
         request: Request, data: JSONBody[NewCart], actor: CurrentActor, idempotency_key: IdempotencyKey = None
     ) -> Response[CartView]:
         async with idempotent(request, actor, idempotency_key) as answer:
-            if not answer.is_replay:
-                async with transaction(actor) as session:
-                    cart = await carts.open(session, …)
-                    await answer.keep(session, 201, view_of(cart))
+            async with transaction(actor) as session:
+                answer.claim(session)
+                cart = await carts.open(session, …)
+                await answer.keep(session, view_of(cart))
         return answer.response()
 
-`keep` belongs into the transaction that does the work, so that the answer exists exactly when the work does. Whatever
-leaves the block by an exception, or without `keep`, gives the key back. Without the header nothing is stored and the
-work is done each time. The same key with another method, path or body is refused (422), a key in use too (409).
-`created` is the short form for work of one transaction.
+`keep` belongs into the transaction that does the work, so that the answer exists exactly when the work does; `claim` is
+at its beginning. Whatever leaves the block by an exception, or without `keep`, gives the key back. Without the header
+nothing is stored and the work is done each time. The same key with another method, path or body is refused (422), a key
+in use too (409). `created` is the short form for work of one transaction.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -31,9 +31,10 @@ from lex.core import codec
 from lex.core.actor import Actor
 from lex.core.errors import Refusal
 from lex.db import idempotency
-from lex.db.idempotency import Answer, Claim
+from lex.db.idempotency import Answer, Claim, Known, Taken
 from lex.db.session import Session, transact
 from lex.identity.ciphers import open_kept, seal_kept
+from lex.web.kit.rates import TooMany
 
 log = structlog.get_logger("lex.web")
 
@@ -56,37 +57,50 @@ IdempotencyKey = Annotated[
 
 
 class Once:
-    """The answer of one creating request: a replay of an earlier one, or what `keep` gets."""
+    """The answer of one creating request: what `keep` gets, or that of an earlier one."""
 
     def __init__(self, claim: Claim | None) -> None:
         self._claim = claim
-        kept = claim.answer if claim else None
-        self._answer = Answer(kept.status, open_kept(claim.id, kept.body)) if claim and kept else None
-        self.is_replay = self._answer is not None
-        self.is_kept = self.is_replay
+        self._answer: Answer | None = None
+        self._is_replay = False
 
-    async def keep(self, session: Session, status: int, body: Any) -> None:
-        """Answer `status` and `body` (JSON bytes, or anything msgspec encodes), and remember it with the work.
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is an answer."""
+        return self._answer is not None
+
+    def claim(self, session: Session) -> None:
+        """Claim the key with the first statement of the work, before which nothing is done."""
+        if self._claim is not None:
+            idempotency.claim(session, self._claim)
+
+    async def keep(self, session: Session, body: Any, /) -> None:
+        """Answer 201 and `body` (anything msgspec encodes), and remember it with the work.
 
         It is kept encrypted: the answer to a new cart or order holds the token that opens it.
         """
-        self._answer = Answer(status, body if isinstance(body, bytes) else codec.encode(body))
+        answer = Answer(201, codec.encode(body))
         if self._claim is not None:
-            sealed = Answer(status, seal_kept(self._claim.id, self._answer.body))
+            sealed = Answer(answer.status, seal_kept(self._claim.id, answer.body))
             await idempotency.keep(session, self._claim, sealed)
-        self.is_kept = True
+        self._answer = answer
+
+    def replay(self, known: Known) -> None:
+        """Answer as the earlier request was answered."""
+        self._answer = Answer(known.answer.status, open_kept(known.id, known.answer.body))
+        self._is_replay = True
 
     def response(self, headers: dict[str, str] | None = None) -> Response[Any]:
         """The answer; a replay has the same status and bytes, and says so in a header."""
         if self._answer is None:
             raise RuntimeError("no answer was kept")
-        told = {**(headers or {}), **({REPLAYED: "true"} if self.is_replay else {})}
+        told = {**(headers or {}), **({REPLAYED: "true"} if self._is_replay else {})}
         return Response(self._answer.body, status_code=self._answer.status, media_type=MediaType.JSON, headers=told)
 
 
 @asynccontextmanager
 async def idempotent(request: Request[Any, Any, Any], actor: Actor, key: str | None) -> AsyncIterator[Once]:
-    """Claim `key` for this request. Raises `Conflict` while it is in flight, `Invalid` when it came with another body.
+    """Once per `key`. Raises `Conflict` while another request is at work, `Invalid` when it came with another body.
 
     See the module's text for how a handler uses it.
     """
@@ -95,21 +109,26 @@ async def idempotent(request: Request[Any, Any, Any], actor: Actor, key: str | N
         return
     query = request.scope["query_string"].decode("latin-1")
     head = f"{request.method} {request.scope['path']}?{query}\n".encode()
-    claim = await idempotency.claim(actor, key, head + await request.body())
+    claim = idempotency.claim_of(actor, key, head + await request.body())
     once = Once(claim)
     try:
         yield once
+    except (Taken, TooMany) as refused:  # whoever asks again is answered, however often
+        known = await idempotency.look_up(claim)
+        if known is None:
+            raise (refused if isinstance(refused, TooMany) else idempotency.in_flight()) from None
+        once.replay(known)
     except Exception:
-        await _give_back(actor, claim)
+        await _give_back(claim)
         raise
     if not once.is_kept:
-        await _give_back(actor, claim)
+        await _give_back(claim)
 
 
-async def _give_back(actor: Actor, claim: Claim) -> None:
+async def _give_back(claim: Claim) -> None:
     """An unreleased key opens again after its lease, so a failure here must not hide the one before it."""
     try:
-        await idempotency.release(actor, claim)
+        await idempotency.release(claim)
     except Refusal as refusal:
         log.warning("idempotency key not released", reason=refusal.message)
 
@@ -125,9 +144,9 @@ async def created(
     """201 with what `work` returns: it runs once per key, in a transaction that also keeps the answer."""
 
     async def kept(session: Session) -> None:
-        await answer.keep(session, 201, await work(session))
+        answer.claim(session)
+        await answer.keep(session, await work(session))
 
     async with idempotent(request, actor, key) as answer:
-        if not answer.is_replay:
-            await transact(actor, kept, is_light=is_light)
+        await transact(actor, kept, is_light=is_light)
     return answer.response()

@@ -321,7 +321,7 @@ CREATE INDEX idx_audit_logs_acted_by ON audit_logs (acted_by, id DESC) WHERE act
 -- Both grow with the table: a range index costs next to nothing where rows are written.
 CREATE INDEX idx_audit_logs_created_at ON audit_logs USING brin (created_at, transaction_id);
 CREATE INDEX idx_audit_logs_resource ON audit_logs (resource, resource_id, id DESC);
-CREATE INDEX idx_audit_logs_user_id ON audit_logs (user_id, id DESC);
+CREATE INDEX idx_audit_logs_user_id ON audit_logs (user_id, id DESC) WHERE user_id IS NOT NULL;
 """
 
 # The seals of the trail and the list of its archives outlive the migration that makes them: they go with it.

@@ -138,7 +138,6 @@ SPECIAL = {
     "order_tokens": ("token_hash", "", "id"),
     "payment_attempts": ("action", "", "id"),
     "payment_methods": ("provider_token,brand,last4", "", "id"),
-    "payment_references": ("", "", "provider,provider_payment_id"),
     "person_keys": ("wrapped_key", "", "user_id"),
     "products": ("", "search,stock_quantity,reserved_quantity", "id"),
     "reviews": ("title,body", "", "id"),
