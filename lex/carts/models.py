@@ -61,7 +61,7 @@ class CartItem(Keyed, Touched, Base):
     __table_args__ = (
         one_of("item_type", "product", "service", "plan"),
         CheckConstraint("quantity BETWEEN 1 AND 9999", name="quantity"),
-        CheckConstraint("seen_price >= 0", name="seen_price"),
+        CheckConstraint("seen_price >= 0.0", name="seen_price"),
         CheckConstraint("num_nonnulls(product_id, service_id, subscription_plan_id) = 1", name="item"),
         ForeignKeyConstraint(
             ["cart_id", "user_id"],

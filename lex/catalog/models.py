@@ -75,15 +75,15 @@ class Product(Keyed, Touched, SoftDelete, Base):
     __tablename__ = "products"
     __table_args__ = (
         CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug"),
-        CheckConstraint("price >= 0", name="price"),
-        CheckConstraint("compare_at_price >= 0", name="compare_at_price"),
-        CheckConstraint("lowest_price_30_days >= 0", name="lowest_price_30_days"),
+        CheckConstraint("price >= 0.0", name="price"),
+        CheckConstraint("compare_at_price >= 0.0", name="compare_at_price"),
+        CheckConstraint("lowest_price_30_days >= 0.0", name="lowest_price_30_days"),
         CheckConstraint("stock_quantity >= 0", name="stock_quantity"),
         CheckConstraint("reserved_quantity BETWEEN 0 AND stock_quantity", name="reserved_quantity"),
         CheckConstraint("weight_grams >= 0", name="weight_grams"),
         CheckConstraint("variant_of <> id", name="variant_of"),
         one_of("product_type", "physical", "digital"),
-        CheckConstraint("rating_average BETWEEN 1 AND 5", name="rating_average"),
+        CheckConstraint("rating_average BETWEEN 1.0 AND 5.0", name="rating_average"),
         CheckConstraint("rating_count >= 0 AND variant_count >= 0", name="counts"),
         Index("uq_products_sku", "sku", unique=True, postgresql_where=LIVING),
         Index("uq_products_slug", "slug", unique=True, postgresql_where=LIVING),
@@ -159,7 +159,7 @@ class ProductPrice(Base):
 
     __tablename__ = "product_prices"
     __table_args__ = (
-        CheckConstraint("price >= 0", name="price"),
+        CheckConstraint("price >= 0.0", name="price"),
         CheckConstraint("valid_to > valid_from", name="valid_to"),
         Index("uq_product_prices_product_id", "product_id", unique=True, postgresql_where=text("valid_to IS NULL")),
     )

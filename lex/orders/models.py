@@ -49,8 +49,8 @@ class Order(Keyed, Touched, Base):
             name="order_number",
         ),
         CheckConstraint(
-            "subtotal_amount >= 0 AND shipping_amount >= 0 AND tax_amount >= 0 AND total_amount >= 0 "
-            "AND discount_amount BETWEEN 0 AND subtotal_amount",
+            "LEAST(subtotal_amount, shipping_amount, tax_amount, total_amount, discount_amount, "
+            "subtotal_amount - discount_amount) >= 0.0",
             name="amounts",
         ),
         CheckConstraint(
@@ -126,12 +126,11 @@ class OrderItem(Keyed, Touched, Base):
         CheckConstraint("fulfilled_quantity BETWEEN 0 AND quantity", name="fulfilled_quantity"),
         CheckConstraint("refunded_quantity BETWEEN 0 AND quantity", name="refunded_quantity"),
         CheckConstraint(
-            "unit_price >= 0 AND discounted_unit_price >= 0 AND discount_amount >= 0 AND net_amount >= 0 "
-            "AND tax_amount >= 0",
+            "LEAST(unit_price, discounted_unit_price, discount_amount, net_amount, tax_amount) >= 0.0",
             name="amounts",
         ),
         CheckConstraint("net_amount + tax_amount = total_amount", name="total_amount"),
-        CheckConstraint("tax_rate BETWEEN 0 AND 100", name="tax_rate"),
+        CheckConstraint("tax_rate BETWEEN 0.0 AND 100.0", name="tax_rate"),
         CheckConstraint(
             "num_nonnulls(product_id, service_id, subscription_plan_id) = (item_type <> 'shipping')::int", name="item"
         ),
@@ -288,7 +287,7 @@ class Invoice(Keyed, Base):
     __table_args__ = (
         one_of("kind", "invoice", "credit_note"),
         owned_by("orders", "order_id", "invoices", "currency"),
-        CheckConstraint("net_amount >= 0 AND tax_amount >= 0", name="amounts"),
+        CheckConstraint("net_amount >= 0.0 AND tax_amount >= 0.0", name="amounts"),
         CheckConstraint("net_amount + tax_amount = total_amount", name="total_amount"),
         CheckConstraint("number > 0", name="number"),
         UniqueConstraint("series", "number"),

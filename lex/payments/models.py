@@ -40,10 +40,10 @@ class Payment(Keyed, Touched, Base):
             *("partially_refunded", "refunded", "voided", "expired", "failed", "disputed", "overcharged"),
         ),
         one_of("method_type", *METHODS, nullable=True),
-        CheckConstraint("amount >= 0", name="amount"),
-        CheckConstraint("authorized_amount >= 0", name="authorized_amount"),
-        CheckConstraint("captured_amount >= 0", name="captured_amount"),
-        CheckConstraint("refunded_amount BETWEEN 0 AND captured_amount", name="refunded_amount"),
+        CheckConstraint("amount >= 0.0", name="amount"),
+        CheckConstraint("authorized_amount >= 0.0", name="authorized_amount"),
+        CheckConstraint("captured_amount >= 0.0", name="captured_amount"),
+        CheckConstraint("refunded_amount BETWEEN 0.0 AND captured_amount", name="refunded_amount"),
         UniqueConstraint("id", "user_id"),
         UniqueConstraint("id", "user_id", "order_id", "currency"),
         owned_by("orders", "order_id", "payments", "currency"),
@@ -81,7 +81,7 @@ class PaymentAttempt(Keyed, Touched, Base):
     __tablename__ = "payment_attempts"
     __table_args__ = (
         one_of("status", "sending", "unknown", "requires_action", "processing", "succeeded", "failed", "abandoned"),
-        CheckConstraint("captured_amount >= 0", name="captured_amount"),
+        CheckConstraint("captured_amount >= 0.0", name="captured_amount"),
         owned_by("payments", "payment_id", "payment_attempts"),
         owned_by("orders", "order_id", "payment_attempts"),
         UniqueConstraint("payment_id", "number"),
@@ -127,7 +127,7 @@ class PaymentEvent(Keyed, Base):
             *("authorized", "captured", "failed", "requires_action", "processing", "voided", "expired"),
             *("refund_pending", "refunded", "refund_failed", "disputed", "dispute_won", "dispute_lost"),
         ),
-        CheckConstraint("amount >= 0", name="amount"),
+        CheckConstraint("amount >= 0.0", name="amount"),
         owned_by("payments", "payment_id", "payment_events", "order_id", "currency"),
         UniqueConstraint("payment_id", "provider_reference", "kind"),
         Index("idx_payment_events_user_id", "user_id"),
@@ -216,7 +216,7 @@ class Refund(Keyed, Touched, Base):
     __tablename__ = "refunds"
     __table_args__ = (
         one_of("status", "pending", "succeeded", "failed", "canceled"),
-        CheckConstraint("amount > 0", name="amount"),
+        CheckConstraint("amount > 0.0", name="amount"),
         owned_by("payments", "payment_id", "refunds", "order_id", "currency"),
         owned_by("orders", "order_id", "refunds"),
         Index("idx_refunds_payment_id", "payment_id"),

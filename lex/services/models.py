@@ -60,7 +60,7 @@ class Service(Keyed, Touched, SoftDelete, Base):
     __table_args__ = (
         one_of("service_type", "one_time", "recurring", "subscription", "consultation"),
         CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug"),
-        CheckConstraint("price >= 0", name="price"),
+        CheckConstraint("price >= 0.0", name="price"),
         CheckConstraint("duration_minutes > 0", name="duration_minutes"),
         CheckConstraint("step_minutes > 0", name="step_minutes"),
         CheckConstraint(
@@ -69,7 +69,7 @@ class Service(Keyed, Touched, SoftDelete, Base):
         CheckConstraint("capacity > 0", name="capacity"),
         CheckConstraint("max_bookings_per_day > 0", name="max_bookings_per_day"),
         CheckConstraint("cancellation_fee_percentage BETWEEN 0 AND 100", name="cancellation_fee_percentage"),
-        CheckConstraint("rating_average BETWEEN 1 AND 5", name="rating_average"),
+        CheckConstraint("rating_average BETWEEN 1.0 AND 5.0", name="rating_average"),
         CheckConstraint("rating_count >= 0", name="rating_count"),
         Index("uq_services_slug", "slug", unique=True, postgresql_where=_LIVING),
         Index("idx_services_slug", "slug"),

@@ -11,7 +11,7 @@ class TaxRate(Keyed, Touched, SoftDelete, Base):
 
     __tablename__ = "tax_rates"
     __table_args__ = (
-        CheckConstraint("rate BETWEEN 0 AND 100", name="rate"),
+        CheckConstraint("rate BETWEEN 0.0 AND 100.0", name="rate"),
         CheckConstraint("country ~ '^[A-Z]{2}$'", name="country"),
         Index(
             "uq_tax_rates_country",

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lex.core import actor
+from lex.core.settings import settings
 from lex.db.session import transaction
 from lex.identity.commands import create_api_key, create_user
 from tests.support.shop import ADDRESS, Cart, Order, Shop
@@ -52,6 +53,16 @@ async def test_while_in_flight_the_same_request_waits_its_turn(shop: Shop) -> No
     shop.db.execute("COMMIT")
     assert (await first).status_code == 201
     assert (await shop.place(cart, key)).content == (await first).content
+
+
+async def test_who_asks_again_beyond_a_limit_is_answered(shop: Shop, web_settings: pytest.MonkeyPatch) -> None:
+    web_settings.setenv("LEX_MOST_ORDERS_OF_BUYER", "1")
+    settings.cache_clear()
+    cart, key = await shop.cart((shop.product(), 1)), {"Idempotency-Key": "lost answer"}
+    first, again = [await shop.place(cart, key) for _ in range(2)]
+    assert (first.status_code, again.content, again.headers[REPLAYED]) == (201, first.content, "true")
+    another = await shop.place(await shop.cart((shop.product(), 1)), {"Idempotency-Key": "new"})
+    assert (another.status_code, another.json()["code"]) == (429, "too_many")
 
 
 async def test_a_refusal_gives_its_key_back(shop: Shop) -> None:

@@ -196,9 +196,9 @@ CREATE TABLE products (
     CONSTRAINT fk_products_products FOREIGN KEY (variant_of) REFERENCES products (id),
     CONSTRAINT fk_products_categories FOREIGN KEY (category_id) REFERENCES categories (id),
     CONSTRAINT ck_products_slug CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'),
-    CONSTRAINT ck_products_price CHECK (price >= 0),
-    CONSTRAINT ck_products_compare_at_price CHECK (compare_at_price >= 0),
-    CONSTRAINT ck_products_lowest_price_30_days CHECK (lowest_price_30_days >= 0),
+    CONSTRAINT ck_products_price CHECK (price >= 0.0),
+    CONSTRAINT ck_products_compare_at_price CHECK (compare_at_price >= 0.0),
+    CONSTRAINT ck_products_lowest_price_30_days CHECK (lowest_price_30_days >= 0.0),
     CONSTRAINT ck_products_stock_quantity CHECK (stock_quantity >= 0),
     CONSTRAINT ck_products_reserved_quantity CHECK (reserved_quantity BETWEEN 0 AND stock_quantity),
     CONSTRAINT ck_products_weight_grams CHECK (weight_grams >= 0),
@@ -304,7 +304,7 @@ CREATE TABLE services (
     CONSTRAINT fk_services_service_categories FOREIGN KEY (category_id) REFERENCES service_categories (id),
     CONSTRAINT ck_services_service_type CHECK (service_type = ANY ('{one_time,recurring,subscription,consultation}')),
     CONSTRAINT ck_services_slug CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'),
-    CONSTRAINT ck_services_price CHECK (price >= 0),
+    CONSTRAINT ck_services_price CHECK (price >= 0.0),
     CONSTRAINT ck_services_duration_minutes CHECK (duration_minutes > 0),
     CONSTRAINT ck_services_step_minutes CHECK (step_minutes > 0),
     CONSTRAINT ck_services_buffers CHECK (buffer_before_minutes >= 0 AND buffer_after_minutes >= 0 AND
@@ -417,8 +417,8 @@ CREATE TABLE shipping_methods (
     deleted_at timestamptz,
     CONSTRAINT pk_shipping_methods PRIMARY KEY (id),
     CONSTRAINT ck_shipping_methods_kind CHECK (kind = ANY ('{flat,pickup}')),
-    CONSTRAINT ck_shipping_methods_price CHECK (price >= 0),
-    CONSTRAINT ck_shipping_methods_free_from CHECK (free_from >= 0)
+    CONSTRAINT ck_shipping_methods_price CHECK (price >= 0.0),
+    CONSTRAINT ck_shipping_methods_free_from CHECK (free_from >= 0.0)
 );
 CREATE UNIQUE INDEX uq_shipping_methods_code ON shipping_methods (code) WHERE deleted_at IS NULL;
 
@@ -432,7 +432,7 @@ CREATE TABLE tax_rates (
     updated_at timestamptz DEFAULT now() NOT NULL,
     deleted_at timestamptz,
     CONSTRAINT pk_tax_rates PRIMARY KEY (id),
-    CONSTRAINT ck_tax_rates_rate CHECK (rate BETWEEN 0 AND 100),
+    CONSTRAINT ck_tax_rates_rate CHECK (rate BETWEEN 0.0 AND 100.0),
     CONSTRAINT ck_tax_rates_country CHECK (country ~ '^[A-Z]{2}$')
 );
 CREATE UNIQUE INDEX uq_tax_rates_country ON tax_rates (country, tax_class) WHERE deleted_at IS NULL;

@@ -89,8 +89,8 @@ CREATE TABLE orders (
     CONSTRAINT ck_orders_created_at CHECK (created_at = uuid_v7_time(id)),
     CONSTRAINT ck_orders_order_number CHECK (substr(order_number, 5, 8) = to_char(uuid_v7_time(id) AT TIME ZONE
         'UTC', 'YYYYMMDD')),
-    CONSTRAINT ck_orders_amounts CHECK (subtotal_amount >= 0 AND shipping_amount >= 0 AND tax_amount >= 0 AND
-        total_amount >= 0 AND discount_amount BETWEEN 0 AND subtotal_amount),
+    CONSTRAINT ck_orders_amounts CHECK (LEAST(subtotal_amount, shipping_amount, tax_amount, total_amount,
+        discount_amount, subtotal_amount - discount_amount) >= 0.0),
     CONSTRAINT ck_orders_total_amount CHECK (total_amount = subtotal_amount - discount_amount + shipping_amount +
         CASE WHEN prices_include_tax THEN 0 ELSE tax_amount END)
 ) PARTITION BY RANGE (id);
@@ -145,10 +145,10 @@ CREATE TABLE order_items (
     CONSTRAINT ck_order_items_quantity CHECK (quantity > 0),
     CONSTRAINT ck_order_items_fulfilled_quantity CHECK (fulfilled_quantity BETWEEN 0 AND quantity),
     CONSTRAINT ck_order_items_refunded_quantity CHECK (refunded_quantity BETWEEN 0 AND quantity),
-    CONSTRAINT ck_order_items_amounts CHECK (unit_price >= 0 AND discounted_unit_price >= 0 AND discount_amount >= 0
-        AND net_amount >= 0 AND tax_amount >= 0),
+    CONSTRAINT ck_order_items_amounts CHECK (LEAST(unit_price, discounted_unit_price, discount_amount, net_amount,
+        tax_amount) >= 0.0),
     CONSTRAINT ck_order_items_total_amount CHECK (net_amount + tax_amount = total_amount),
-    CONSTRAINT ck_order_items_tax_rate CHECK (tax_rate BETWEEN 0 AND 100),
+    CONSTRAINT ck_order_items_tax_rate CHECK (tax_rate BETWEEN 0.0 AND 100.0),
     CONSTRAINT ck_order_items_item CHECK (num_nonnulls(product_id, service_id, subscription_plan_id) = (item_type <>
         'shipping')::int)
 );
@@ -345,9 +345,9 @@ CREATE TABLE payments (
         expired,failed,disputed,overcharged}')),
     CONSTRAINT ck_payments_method_type CHECK (method_type IS NULL OR method_type = ANY (
         '{card,bank_account,paypal,apple_pay,google_pay,crypto}')),
-    CONSTRAINT ck_payments_amount CHECK (amount >= 0),
-    CONSTRAINT ck_payments_captured_amount CHECK (captured_amount >= 0),
-    CONSTRAINT ck_payments_refunded_amount CHECK (refunded_amount BETWEEN 0 AND captured_amount)
+    CONSTRAINT ck_payments_amount CHECK (amount >= 0.0),
+    CONSTRAINT ck_payments_captured_amount CHECK (captured_amount >= 0.0),
+    CONSTRAINT ck_payments_refunded_amount CHECK (refunded_amount BETWEEN 0.0 AND captured_amount)
 );
 CREATE UNIQUE INDEX uq_payments_order_id ON payments (order_id, tender);
 CREATE INDEX idx_payments_order_id ON payments (order_id);
@@ -406,7 +406,7 @@ CREATE TABLE payment_events (
     CONSTRAINT ck_payment_events_kind CHECK (kind = ANY (
         '{authorized,captured,failed,requires_action,processing,voided,expired,refund_pending,refunded,refund_failed,
         disputed,dispute_won,dispute_lost}')),
-    CONSTRAINT ck_payment_events_amount CHECK (amount >= 0)
+    CONSTRAINT ck_payment_events_amount CHECK (amount >= 0.0)
 );
 CREATE INDEX idx_payment_events_user_id ON payment_events (user_id);
 
@@ -440,7 +440,7 @@ CREATE TABLE refunds (
     CONSTRAINT fk_refunds_payments FOREIGN KEY (payment_id, user_id) REFERENCES payments (id, user_id),
     CONSTRAINT fk_refunds_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
     CONSTRAINT ck_refunds_status CHECK (status = ANY ('{pending,succeeded,failed,canceled}')),
-    CONSTRAINT ck_refunds_amount CHECK (amount > 0)
+    CONSTRAINT ck_refunds_amount CHECK (amount > 0.0)
 );
 CREATE INDEX idx_refunds_order_id ON refunds (order_id);
 CREATE INDEX idx_refunds_payment_id ON refunds (payment_id);

@@ -127,7 +127,7 @@ CREATE TABLE cart_items (
     CONSTRAINT fk_cart_items_services FOREIGN KEY (service_id) REFERENCES services (id),
     CONSTRAINT ck_cart_items_item_type CHECK (item_type = ANY ('{product,service,plan}')),
     CONSTRAINT ck_cart_items_quantity CHECK (quantity BETWEEN 1 AND 9999),
-    CONSTRAINT ck_cart_items_seen_price CHECK (seen_price >= 0),
+    CONSTRAINT ck_cart_items_seen_price CHECK (seen_price >= 0.0),
     CONSTRAINT ck_cart_items_item CHECK (num_nonnulls(product_id, service_id, subscription_plan_id) = 1)
 );
 CREATE UNIQUE INDEX uq_cart_items_product_id ON cart_items (cart_id, product_id) WHERE product_id IS NOT NULL;

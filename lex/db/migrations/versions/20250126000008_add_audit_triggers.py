@@ -28,12 +28,13 @@ DECLARE
     role text := nullif(current_setting('lex.role', true), '');
     request text := nullif(current_setting('lex.request_id', true), '');
 BEGIN
-    IF octet_length(request) > 64 OR request ~ '[^!-~]' THEN
+    IF octet_length(request) > 64 OR request ~ '[^!-~]' OR octet_length(role) > 32 THEN
+        IF octet_length(role) > 32 THEN
+            RAISE EXCEPTION 'a role has 32 bytes at most (ck_audit_logs_role)'
+                USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'audit_logs', CONSTRAINT = 'ck_audit_logs_role';
+        END IF;
         RAISE EXCEPTION 'a request id is 64 printable characters of ASCII at most (ck_audit_logs_request_id)'
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'audit_logs', CONSTRAINT = 'ck_audit_logs_request_id';
-    ELSIF octet_length(role) > 32 THEN
-        RAISE EXCEPTION 'a role has 32 bytes at most (ck_audit_logs_role)'
-            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'audit_logs', CONSTRAINT = 'ck_audit_logs_role';
     END IF;
     INSERT INTO audit_logs
         (id, created_at, user_id, acted_by, role, request_id, ip_address, action, resource, resource_id, changes)
@@ -65,9 +66,9 @@ CREATE FUNCTION public.audit_change(operation text, about text[], before jsonb, 
 LANGUAGE plpgsql AS $$
 DECLARE
     subject jsonb := coalesce(after, before);
-    changes jsonb := subject;
+    changes jsonb;
     field text;
-    name text;
+    name text := subject ->> btrim(about[3], '{}');
 BEGIN
     IF operation = 'UPDATE' THEN
         SELECT jsonb_object_agg(
@@ -81,9 +82,7 @@ BEGIN
         END IF;
     ELSE
         -- Most tables have neither: each step over the row costs as much as reading it.
-        IF about[2] <> '{}' THEN
-            changes := changes - about[2]::text[];
-        END IF;
+        changes := CASE WHEN about[2] = '{}' THEN subject ELSE subject - about[2]::text[] END;
         IF about[1] <> '{}' THEN
             FOREACH field IN ARRAY about[1]::text[] LOOP
                 IF changes ->> field IS NOT NULL THEN
@@ -93,10 +92,7 @@ BEGIN
         END IF;
         changes := jsonb_build_object(CASE operation WHEN 'INSERT' THEN 'new' ELSE 'old' END, changes);
     END IF;
-    -- A plain expression where it does: a query would cost a third of the insert again.
-    IF about[3] = '{id}' THEN
-        name := subject ->> 'id';
-    ELSE
+    IF name IS NULL THEN  -- a key of several columns
         SELECT string_agg(subject ->> key, '/' ORDER BY place) INTO name
         FROM unnest(about[3]::text[]) WITH ORDINALITY k (key, place);
     END IF;

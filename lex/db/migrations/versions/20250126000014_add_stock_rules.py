@@ -20,7 +20,9 @@ MINE = """(
             OR o.id = ANY (coalesce(nullif(current_setting('lex.orders', true), ''), '{}')::uuid[]))"""
 
 # Holds carry the stock: one that comes or goes moves the counters and writes the movement, and what it was follows from
-# its order. These fire once the statement is done, which may write the order and its lines too.
+# its order. These fire once the statement is done, which may write order and lines too. An order is found by its
+# id and its lines by the order, in words that allow no other index: while few orders are pending, or few lines are of a
+# product, that of the pending or of the product looks as good, and the plan stays when they have become many.
 HOLDS = f"""
 CREATE TRIGGER tr_products_tracked BEFORE UPDATE OF reserved_quantity ON products
     FOR EACH ROW WHEN (NEW.reserved_quantity > OLD.reserved_quantity AND NOT NEW.track_inventory)
@@ -36,9 +38,11 @@ DECLARE
     why text;
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        SELECT 'hold' INTO told FROM orders o WHERE o.id = held.order_id AND o.status = 'pending' AND {MINE}
-            AND held.quantity = (SELECT sum(i.quantity) FROM order_items i
-                WHERE i.order_id = held.order_id AND i.product_id = held.product_id AND i.is_stock_tracked);
+        SELECT CASE
+            WHEN o.status = 'pending' AND {MINE} AND held.quantity = (
+                SELECT sum(i.quantity) FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id
+                    AND i.product_id IS NOT DISTINCT FROM held.product_id AND i.is_stock_tracked) THEN 'hold'
+        END INTO told FROM orders o WHERE o.id = held.order_id;
     ELSE
         SELECT CASE
             WHEN {MINE} AND o.payment_status = 'paid' THEN 'sale'

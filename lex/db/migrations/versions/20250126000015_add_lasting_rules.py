@@ -95,15 +95,15 @@ CREATE TRIGGER tr_orders_number_update AFTER UPDATE OF user_id ON orders
 LIMITS = {
     "ck_person_keys_wrapped_key": ("person_keys", "octet_length(wrapped_key) = 60"),
     "ck_users_password": ("users", r"password ~ '^\$2[aby]\$\d\d\$.{53}$'"),
-    "ck_products_rating_average": ("products", "rating_average BETWEEN 1 AND 5"),
+    "ck_products_rating_average": ("products", "rating_average BETWEEN 1.0 AND 5.0"),
     "ck_products_counts": ("products", "rating_count >= 0 AND variant_count >= 0"),
-    "ck_services_rating_average": ("services", "rating_average BETWEEN 1 AND 5"),
+    "ck_services_rating_average": ("services", "rating_average BETWEEN 1.0 AND 5.0"),
     "ck_services_rating_count": ("services", "rating_count >= 0"),
-    "ck_invoices_amounts": ("invoices", "net_amount >= 0 AND tax_amount >= 0"),
+    "ck_invoices_amounts": ("invoices", "net_amount >= 0.0 AND tax_amount >= 0.0"),
     "ck_invoices_total_amount": ("invoices", "net_amount + tax_amount = total_amount"),
     "ck_invoices_number": ("invoices", "number > 0"),
-    "ck_payments_authorized_amount": ("payments", "authorized_amount >= 0"),
-    "ck_payment_attempts_captured_amount": ("payment_attempts", "captured_amount >= 0"),
+    "ck_payments_authorized_amount": ("payments", "authorized_amount >= 0.0"),
+    "ck_payment_attempts_captured_amount": ("payment_attempts", "captured_amount >= 0.0"),
     "ck_reviews_moderated_by": ("reviews", "moderated_by <> user_id"),
 }
 
@@ -275,10 +275,12 @@ DECLARE
     found record;
 BEGIN
     FOREACH one IN ARRAY ARRAY(SELECT DISTINCT order_id FROM added) LOOP
-        SELECT o.order_number, o.total_amount, n.xmin = pg_current_xact_id()::xid AS is_new,
+        SELECT o.order_number, o.total_amount,
+               (SELECT n.xmin = pg_current_xact_id()::xid FROM order_numbers n WHERE n.order_number = o.order_number)
+                   AS is_new,
                (SELECT sum(i.total_amount) FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id)
                    AS lines
-        INTO found FROM orders o JOIN order_numbers n ON n.order_number = o.order_number WHERE o.id = one;
+        INTO found FROM orders o WHERE o.id = one;
         CONTINUE WHEN found.is_new AND found.lines = found.total_amount;
         RAISE EXCEPTION 'order %: %', found.order_number,
             CASE WHEN found.is_new THEN format('its lines come to %s, not %s', found.lines, found.total_amount)
