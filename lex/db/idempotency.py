@@ -27,7 +27,7 @@ Taken = psycopg.errors.InvalidArgumentForLogarithm
 
 R = TypeVar("R", contravariant=True)
 
-# Nobody waits: who is at work under a key holds its lock until the end of the transaction. The logarithm of 0 is an
+# Nobody waits for work: who is at it holds a lock of the key until the end of the transaction. The logarithm of 0 is an
 # error, which leaves undone what is sent behind it, and no other statement raises it.
 _CLAIM: LiteralString = """
 WITH claimed AS (

@@ -35,6 +35,7 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
     "uq_passkeys_credential_id": (None, "passkey_taken", "This passkey signs in to an account already."),
     "ck_orders_erased": (None, "person_erased", "This account was erased a moment ago; its data is gone."),
     "ck_addresses_erased": (None, "person_erased", "This account was erased a moment ago; its data is gone."),
+    "ck_idempotency_keys_erased": (None, "person_erased", "This account was erased a moment ago; its data is gone."),
     "ck_products_movements": (
         None,
         "stock_drifted",

@@ -50,7 +50,8 @@ class Order(Keyed, Touched, Base):
         ),
         CheckConstraint(
             "LEAST(subtotal_amount, shipping_amount, tax_amount, total_amount, discount_amount, "
-            "subtotal_amount - discount_amount) >= 0.0",
+            "subtotal_amount - discount_amount) >= 0.0 AND "
+            "GREATEST(subtotal_amount, shipping_amount, tax_amount, total_amount, discount_amount) < 'NaN'",
             name="amounts",
         ),
         CheckConstraint(
@@ -126,7 +127,8 @@ class OrderItem(Keyed, Touched, Base):
         CheckConstraint("fulfilled_quantity BETWEEN 0 AND quantity", name="fulfilled_quantity"),
         CheckConstraint("refunded_quantity BETWEEN 0 AND quantity", name="refunded_quantity"),
         CheckConstraint(
-            "LEAST(unit_price, discounted_unit_price, discount_amount, net_amount, tax_amount) >= 0.0",
+            "LEAST(unit_price, discounted_unit_price, discount_amount, net_amount, tax_amount) >= 0.0 AND "
+            "GREATEST(unit_price, discounted_unit_price, discount_amount, net_amount, tax_amount) < 'NaN'",
             name="amounts",
         ),
         CheckConstraint("net_amount + tax_amount = total_amount", name="total_amount"),

@@ -1,5 +1,6 @@
 """An erased person is gone for good; what the shop must keep of them stays, and nothing breaks over it."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from lex.identity.people import find_people
 from lex.identity.queries import get_cipher
 from lex.ops.personal_columns import PERSONAL, Kept
 from tests.support.queue import work
-from tests.support.shop import ADDRESS, Order, Shop
+from tests.support.shop import ADDRESS, CLAIMED, Order, Shop
 from tests.support.typed import typed
 from tests.web.conftest import Client
 
@@ -315,6 +316,24 @@ async def test_a_customer_account_goes_with_its_keys_and_carts(shop: Shop, custo
     assert (await shop.client.get("/api/v1/carts/current", headers=headers)).status_code in (401, 404)
     assert shop.one("SELECT status FROM carts") == {"status": "expired"}
     assert (await customer(EMAIL)) != headers  # the address is free again
+
+
+async def test_an_answer_that_is_kept_meanwhile_goes_too(shop: Shop, customer: Any) -> None:
+    headers = await customer(EMAIL)
+    cart = (await shop.client.post("/api/v1/carts", json={"items": []}, headers=headers)).json()["cart"]
+    shop.db.execute("BEGIN")
+    shop.db.execute("SELECT FROM carts FOR UPDATE")
+    item, path = {"sku": shop.product().sku}, f"/api/v1/carts/{cart['id']}/items"
+    adding = asyncio.create_task(shop.client.post(path, json=item, headers={**headers, "Idempotency-Key": "now"}))
+    while not shop.one(CLAIMED)["n"]:  # noqa: ASYNC110 - no event comes from there
+        await asyncio.sleep(0.01)
+    [planned] = await plan_erasure(system(), EMAIL)
+    erasing = asyncio.create_task(erase_person(system(), planned.person.id))
+    await asyncio.sleep(0.2)
+    shop.db.execute("COMMIT")
+    assert (await adding).status_code == 201
+    await erasing
+    assert shop.one("SELECT count(*) AS n FROM idempotency_keys") == {"n": 0}
 
 
 async def test_the_command_says_what_it_will_do_and_does_it(shop: Shop, sold: Order) -> None:

@@ -210,3 +210,9 @@ def test_guards_fire_in_replication_sessions_too(rows: Rows) -> None:
         """
     )
     assert sleeping == []
+
+
+@pytest.mark.parametrize(("table", "column"), [("orders", "discount_amount"), ("order_items", "net_amount")])
+def test_what_is_no_number_is_no_amount(rows: Rows, table: str, column: str) -> None:
+    with pytest.raises(CheckViolation, match=f"ck_{table}_amounts"):
+        rows.add(table, **{column: "NaN", "total_amount": "NaN"})

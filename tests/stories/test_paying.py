@@ -20,7 +20,7 @@ from lex.flows.receive_webhook import process_webhook
 from lex.flows.refresh_payment import reconcile_attempts
 from lex.orders.paying import begin_attempt, lock_payable
 from lex.stock.releasing import release_expired
-from tests.support.shop import Order, Shop
+from tests.support.shop import CLAIMED, Order, Shop
 from tests.web.conftest import field_codes
 
 DECLINES = {
@@ -338,6 +338,25 @@ async def test_too_many_tries_end_an_order(shop: Shop) -> None:
         assert (await shop.pay(order, "tok_declined")).status_code == 201
     refused = await shop.pay(order)
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_attempts")
+
+
+async def test_a_repeated_request_is_no_try(shop: Shop, web_settings: pytest.MonkeyPatch) -> None:
+    web_settings.setenv("LEX_MOST_PAYMENTS_OF_ORDER", "2")
+    settings.cache_clear()
+    order, first = await shop.order(), {"Idempotency-Key": "the first card"}
+    answers = [await shop.pay(order, "tok_declined", **first) for _ in range(5)]
+    assert [a.content for a in answers] == [answers[0].content] * 5
+    shop.db.execute("BEGIN")
+    shop.db.execute("SELECT FROM orders WHERE id = %s FOR UPDATE", (order.data["id"],))
+    second = {"Idempotency-Key": "the second card"}
+    paying = asyncio.create_task(shop.pay(order, **second))
+    while not shop.one(CLAIMED)["n"]:  # noqa: ASYNC110 - no event comes from there
+        await asyncio.sleep(0.01)
+    shop.db.execute("COMMIT")
+    assert (await paying).json()["payment_status"] == "paid"
+    assert [(await shop.pay(order, **second)).status_code for _ in range(5)] == [201] * 5
+    third = await shop.pay(order, **{"Idempotency-Key": "a third card"})
+    assert (third.status_code, third.json()["code"]) == (429, "too_many")
 
 
 async def test_who_read_the_order_before_another_attempt_began_starts_none(shop: Shop) -> None:

@@ -10,14 +10,10 @@ from lex.core import actor
 from lex.core.settings import settings
 from lex.db.session import transaction
 from lex.identity.commands import create_api_key, create_user
-from tests.support.shop import ADDRESS, Cart, Order, Shop
+from tests.support.shop import ADDRESS, CLAIMED, Cart, Order, Shop
 from tests.web.conftest import field_codes
 
 REPLAYED = "Idempotency-Replayed"
-_CLAIMED = """
-SELECT count(*) AS n FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.granted
-"""
 
 
 async def test_the_same_request_again_gets_the_same_answer(shop: Shop) -> None:
@@ -46,7 +42,7 @@ async def test_while_in_flight_the_same_request_waits_its_turn(shop: Shop) -> No
     shop.db.execute("BEGIN")
     shop.db.execute("SELECT FROM carts WHERE id = %s FOR UPDATE", (cart.data["id"],))
     first = asyncio.create_task(shop.place(cart, key))
-    while not shop.one(_CLAIMED)["n"]:  # noqa: ASYNC110 - no event comes from there
+    while not shop.one(CLAIMED)["n"]:  # noqa: ASYNC110 - no event comes from there
         await asyncio.sleep(0.01)
     second = await shop.place(cart, key)
     assert (second.status_code, second.json()["code"]) == (409, "in_flight")

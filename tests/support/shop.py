@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 import httpx
@@ -18,6 +18,11 @@ from lex.identity.commands import create_api_key, create_user
 Json = dict[str, Any]
 _number = count(1)
 
+#: How many idempotency keys somebody is at work under.
+CLAIMED: LiteralString = """
+SELECT count(*) AS n FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.granted
+"""
 ADDRESS = {
     "recipient_name": "Ada Möller",
     "line1": "Lange Straße 7",

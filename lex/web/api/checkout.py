@@ -39,7 +39,7 @@ async def checkout(
     the order with the token told here, sent as `X-Order-Token`.
     """
     async with idempotent(request, actor, idempotency_key) as answer:
-        await rates.count_order(request, cart_id, data.email)
+        await answer.count(rates.of_order(request, cart_id, data.email))
         await place_order(actor, cart_id, data, answer)
     return answer.response()
 
@@ -68,7 +68,7 @@ async def pay(
     requires_action (send the buyer to `action_url`), processing or unknown (the order follows by itself).
     """
     async with idempotent(request, actor, idempotency_key) as answer:
-        await rates.count_payment(request, order_id)
+        await answer.count(rates.of_payment(request, order_id))
         await pay_order(actor, order_id, data, answer)
     return answer.response()
 

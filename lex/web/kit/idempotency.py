@@ -34,7 +34,7 @@ from lex.db import idempotency
 from lex.db.idempotency import Answer, Claim, Known, Taken
 from lex.db.session import Session, transact
 from lex.identity.ciphers import open_kept, seal_kept
-from lex.web.kit.rates import TooMany
+from lex.web.kit.rates import TooMany, Try
 
 log = structlog.get_logger("lex.web")
 
@@ -62,6 +62,7 @@ class Once:
     def __init__(self, claim: Claim | None) -> None:
         self._claim = claim
         self._answer: Answer | None = None
+        self._try: Try | None = None
         self._is_replay = False
 
     @property
@@ -84,6 +85,16 @@ class Once:
             sealed = Answer(answer.status, seal_kept(self._claim.id, answer.body))
             await idempotency.keep(session, self._claim, sealed)
         self._answer = answer
+
+    async def count(self, attempt: Try) -> None:
+        """Count a try. Raises `TooMany`, unless the request turns out to be a repeated one: that is no try."""
+        self._try = attempt
+        await attempt.count()
+
+    async def give_back_try(self) -> None:
+        """What was counted was no try."""
+        if self._try is not None:
+            await self._try.give_back()
 
     def replay(self, known: Known) -> None:
         """Answer as the earlier request was answered."""
@@ -115,6 +126,8 @@ async def idempotent(request: Request[Any, Any, Any], actor: Actor, key: str | N
         yield once
     except (Taken, TooMany) as refused:  # whoever asks again is answered, however often
         known = await idempotency.look_up(claim)
+        if known or isinstance(refused, Taken):
+            await once.give_back_try()
         if known is None:
             raise (refused if isinstance(refused, TooMany) else idempotency.in_flight()) from None
         once.replay(known)

@@ -62,6 +62,23 @@ class Limit:
         return f"rate:{self.what}:{blind_index('address', self.whom).hex()}"
 
 
+@dataclass(frozen=True, slots=True)
+class Try:
+    """What one request counts, and how to go on beyond it."""
+
+    limits: tuple[Limit, ...]
+    way_on: str
+
+    async def count(self) -> None:
+        """Count it. Raises `TooMany`."""
+        await count(*self.limits, way_on=self.way_on)
+
+    async def give_back(self) -> None:
+        """It was none: the same request was counted before."""
+        if _Counters.cache is not None and (keys := [limit.key for limit in self.limits if limit.most]):
+            await _Counters.cache.count(*keys, seconds=_HOUR, by=-1)
+
+
 @dataclass(slots=True)
 class _Tally:
     """Searches of a network that this process has not told Redis yet, and until when it has to wait."""
@@ -134,24 +151,24 @@ async def count_cart(connection: Connection) -> None:
     )
 
 
-async def count_order(connection: Connection, cart_id: UUID, email: str) -> None:
-    """Count an order that is about to be placed. Raises `TooMany`."""
+def of_order(connection: Connection, cart_id: UUID, email: str) -> Try:
+    """An order that is about to be placed."""
     most = settings().most_orders_of_buyer
-    await count(
+    limits = (
         by_address("order", connection, settings().most_orders),
         Limit("order cart", str(cart_id), most),
         Limit("order email", normal_email(email), most),
-        way_on="; your cart stays as it is",
     )
+    return Try(limits, "; your cart stays as it is")
 
 
-async def count_payment(connection: Connection, order_id: UUID) -> None:
-    """Count a payment that is about to be tried: too few to find out which of many cards are good. Raises `TooMany`."""
-    await count(
+def of_payment(connection: Connection, order_id: UUID) -> Try:
+    """A payment that is about to be tried: too few to find out which of many cards are good."""
+    limits = (
         by_address("payment", connection, settings().most_payments),
         Limit("payment order", str(order_id), settings().most_payments_of_order),
-        way_on="; the order stays as it is",
     )
+    return Try(limits, "; the order stays as it is")
 
 
 async def count_lookup(connection: Connection, email: str) -> None:

@@ -169,7 +169,7 @@ async def _place(
         return await _page(request, owner, priced, form, faults=faults, told=told)
     wanted = checkout_of(form, priced)
     try:
-        await rates.count_order(request, basket.id, wanted.email)
+        await rates.of_order(request, basket.id, wanted.email).count()
         placed = await place_order(owner, basket.id, wanted)
     except Refusal as refusal:
         return await _refused(request, owner, basket, form, refusal, told)

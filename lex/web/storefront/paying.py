@@ -33,7 +33,7 @@ from lex.web.kit.edge import is_head
 from lex.web.kit.forms import has_card_number, read_form
 from lex.web.kit.guards import own_form, public
 from lex.web.kit.inputs import CurrentActor, FromPath
-from lex.web.kit.rates import count_payment
+from lex.web.kit.rates import of_payment
 from lex.web.kit.safeguards import page_policy
 from lex.web.storefront.visitor import Visitor, closed_to_strangers, see_other
 
@@ -111,7 +111,7 @@ async def _charge(
         raise Invalid(
             "token", "This is no token of the payment provider; go back to the order and enter the card again."
         )
-    await count_payment(request, order_id)
+    await of_payment(request, order_id).count()
     try:
         settled = await pay_order(visitor.actor, order_id, PaymentRequest(token, way_back))
     except NotFound:

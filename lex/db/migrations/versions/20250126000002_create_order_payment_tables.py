@@ -90,7 +90,8 @@ CREATE TABLE orders (
     CONSTRAINT ck_orders_order_number CHECK (substr(order_number, 5, 8) = to_char(uuid_v7_time(id) AT TIME ZONE
         'UTC', 'YYYYMMDD')),
     CONSTRAINT ck_orders_amounts CHECK (LEAST(subtotal_amount, shipping_amount, tax_amount, total_amount,
-        discount_amount, subtotal_amount - discount_amount) >= 0.0),
+        discount_amount, subtotal_amount - discount_amount) >= 0.0 AND GREATEST(subtotal_amount, shipping_amount,
+        tax_amount, total_amount, discount_amount) < 'NaN'),
     CONSTRAINT ck_orders_total_amount CHECK (total_amount = subtotal_amount - discount_amount + shipping_amount +
         CASE WHEN prices_include_tax THEN 0 ELSE tax_amount END)
 ) PARTITION BY RANGE (id);
@@ -146,7 +147,8 @@ CREATE TABLE order_items (
     CONSTRAINT ck_order_items_fulfilled_quantity CHECK (fulfilled_quantity BETWEEN 0 AND quantity),
     CONSTRAINT ck_order_items_refunded_quantity CHECK (refunded_quantity BETWEEN 0 AND quantity),
     CONSTRAINT ck_order_items_amounts CHECK (LEAST(unit_price, discounted_unit_price, discount_amount, net_amount,
-        tax_amount) >= 0.0),
+        tax_amount) >= 0.0 AND GREATEST(unit_price, discounted_unit_price, discount_amount, net_amount,
+        tax_amount) < 'NaN'),
     CONSTRAINT ck_order_items_total_amount CHECK (net_amount + tax_amount = total_amount),
     CONSTRAINT ck_order_items_tax_rate CHECK (tax_rate BETWEEN 0.0 AND 100.0),
     CONSTRAINT ck_order_items_item CHECK (num_nonnulls(product_id, service_id, subscription_plan_id) = (item_type <>

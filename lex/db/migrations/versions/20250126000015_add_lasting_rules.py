@@ -275,14 +275,14 @@ DECLARE
     found record;
 BEGIN
     FOREACH one IN ARRAY ARRAY(SELECT DISTINCT order_id FROM added) LOOP
-        SELECT o.order_number, o.total_amount,
+        SELECT o.total_amount,
                (SELECT n.xmin = pg_current_xact_id()::xid FROM order_numbers n WHERE n.order_number = o.order_number)
                    AS is_new,
                (SELECT sum(i.total_amount) FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id)
                    AS lines
         INTO found FROM orders o WHERE o.id = one;
         CONTINUE WHEN found.is_new AND found.lines = found.total_amount;
-        RAISE EXCEPTION 'order %: %', found.order_number,
+        RAISE EXCEPTION 'order %: %', one,
             CASE WHEN found.is_new THEN format('its lines come to %s, not %s', found.lines, found.total_amount)
                 ELSE 'lines come with the order, none later' END
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'order_items', CONSTRAINT = 'ck_order_items_placed';

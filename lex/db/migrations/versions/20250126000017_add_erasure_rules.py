@@ -102,15 +102,19 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.require_person_key IS
-    'Keeps the key of whoever places an order or adds an address until that is done.';
+    'Keeps the key of whoever places an order, adds an address or gets an answer kept until that is done.';
 CREATE TRIGGER tr_orders_person BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION require_person_key('orders');
 CREATE TRIGGER tr_addresses_person BEFORE INSERT ON addresses
     FOR EACH ROW EXECUTE FUNCTION require_person_key('addresses');
+CREATE TRIGGER tr_idempotency_keys_person BEFORE INSERT ON idempotency_keys
+    FOR EACH ROW WHEN (NEW.user_id IS NOT NULL) EXECUTE FUNCTION require_person_key('idempotency_keys');
 ALTER TABLE orders ENABLE ALWAYS TRIGGER tr_orders_person;
 ALTER TABLE addresses ENABLE ALWAYS TRIGGER tr_addresses_person;
+ALTER TABLE idempotency_keys ENABLE ALWAYS TRIGGER tr_idempotency_keys_person;
 """
 
 DROP = """
+DROP TRIGGER tr_idempotency_keys_person ON idempotency_keys;
 DROP TRIGGER tr_addresses_person ON addresses;
 DROP TRIGGER tr_orders_person ON orders;
 DROP TRIGGER tr_person_keys_keep ON person_keys;

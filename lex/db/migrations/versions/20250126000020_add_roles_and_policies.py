@@ -241,7 +241,7 @@ BEGIN
     carts := '{}';
     orders := '{}';
     owners := '{}';
-    FOREACH token IN ARRAY tokens LOOP
+    FOREACH token IN ARRAY coalesce(tokens, '{}') LOOP
         SELECT c.id, c.order_id, c.user_id INTO cart, placed, owner FROM carts c
         WHERE c.token_hash = token AND c.deleted_at IS NULL;
         IF FOUND THEN
