@@ -49,18 +49,16 @@ SELECT id, request_hash, response_status, response_body FROM idempotency_keys
 WHERE actor_key = %(actor_key)s AND key = %(key)s
 """
 
-# A claim whose lease is over may be another request's by now, under the same id: the lease tells them apart.
 _KEEP: LiteralString = """
 WITH kept AS (
-    UPDATE idempotency_keys SET response_status = %(status)s, response_body = %(body)s
-    WHERE id = %(id)s AND locked_until = %(until)s RETURNING id
+    UPDATE idempotency_keys SET response_status = %(status)s, response_body = %(body)s WHERE id = %(id)s RETURNING id
 )
 SELECT """ + sql.insist("EXISTS (SELECT FROM kept)")
 
 _DELETE_EXPIRED: LiteralString = "DELETE FROM idempotency_keys WHERE expires_at < %(now)s"
 
 _RELEASE: LiteralString = """
-DELETE FROM idempotency_keys WHERE id = %(id)s AND locked_until = %(until)s AND response_status IS NULL
+DELETE FROM idempotency_keys WHERE id = %(id)s AND response_status IS NULL
 """
 
 
@@ -172,7 +170,7 @@ async def keep(session: Session, held: Claim, answer: Answer) -> None:
     Raises `Conflict` (`in_flight`) when the lease ran out and another request, which does the work, took the key over.
     """
     try:
-        await sql.execute(session, _KEEP, id=held.id, until=held.locked_until, status=answer.status, body=answer.body)
+        await sql.execute(session, _KEEP, id=held.id, status=answer.status, body=answer.body)
     except Unmet as lost:
         message = "This took too long, and the same request came again; wait for its answer."
         raise Conflict(message, code="in_flight") from lost
@@ -181,7 +179,7 @@ async def keep(session: Session, held: Claim, answer: Answer) -> None:
 async def release(held: Claim) -> None:
     """Give the key back: nothing was done under it."""
     async with transaction(held.actor) as session:
-        await sql.execute(session, _RELEASE, id=held.id, until=held.locked_until)
+        await sql.execute(session, _RELEASE, id=held.id)
 
 
 async def delete_expired(session: Session) -> int:
