@@ -168,7 +168,7 @@ GRANT EXECUTE ON FUNCTION public.api_key_holder TO lex_app, lex_worker;
 
 # Settings of a transaction, as values: who acts, under which idempotency name, and what the tokens shown open. In a
 # SELECT of their own they are read once a statement, not once a row. Without them all are null and nothing is seen.
-# What is written is mostly one row, and a SELECT more to begin: there they stand bare.
+# What is written is mostly one row, for which a SELECT is one more thing to set up: there they stand bare.
 ME, ACTOR, CARTS, ORDERS, OWNERS, TOKENS = (
     f"(SELECT nullif(current_setting('lex.{name}', true), ''){cast})"
     for name, cast in (
