@@ -20,7 +20,7 @@ from lex.identity.people import find_people
 from lex.identity.queries import get_cipher
 from lex.ops.personal_columns import PERSONAL, Kept
 from tests.support.queue import work
-from tests.support.shop import ADDRESS, CLAIMED, Order, Shop
+from tests.support.shop import ADDRESS, Order, Shop
 from tests.support.typed import typed
 from tests.web.conftest import Client
 
@@ -325,8 +325,7 @@ async def test_an_answer_that_is_kept_meanwhile_goes_too(shop: Shop, customer: A
     shop.db.execute("SELECT FROM carts FOR UPDATE")
     item, path = {"sku": shop.product().sku}, f"/api/v1/carts/{cart['id']}/items"
     adding = asyncio.create_task(shop.client.post(path, json=item, headers={**headers, "Idempotency-Key": "now"}))
-    while not shop.one(CLAIMED)["n"]:  # noqa: ASYNC110 - no event comes from there
-        await asyncio.sleep(0.01)
+    await shop.until_claimed()
     [planned] = await plan_erasure(system(), EMAIL)
     erasing = asyncio.create_task(erase_person(system(), planned.person.id))
     await asyncio.sleep(0.2)

@@ -20,7 +20,7 @@ from lex.flows.receive_webhook import process_webhook
 from lex.flows.refresh_payment import reconcile_attempts
 from lex.orders.paying import begin_attempt, lock_payable
 from lex.stock.releasing import release_expired
-from tests.support.shop import CLAIMED, Order, Shop
+from tests.support.shop import Order, Shop
 from tests.web.conftest import field_codes
 
 DECLINES = {
@@ -350,8 +350,7 @@ async def test_a_repeated_request_is_no_try(shop: Shop, web_settings: pytest.Mon
     shop.db.execute("SELECT FROM orders WHERE id = %s FOR UPDATE", (order.data["id"],))
     second = {"Idempotency-Key": "the second card"}
     paying = asyncio.create_task(shop.pay(order, **second))
-    while not shop.one(CLAIMED)["n"]:  # noqa: ASYNC110 - no event comes from there
-        await asyncio.sleep(0.01)
+    await shop.until_claimed()
     shop.db.execute("COMMIT")
     assert (await paying).json()["payment_status"] == "paid"
     assert [(await shop.pay(order, **second)).status_code for _ in range(5)] == [201] * 5

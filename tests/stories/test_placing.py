@@ -10,7 +10,7 @@ from lex.core import actor
 from lex.core.settings import settings
 from lex.db.session import transaction
 from lex.identity.commands import create_api_key, create_user
-from tests.support.shop import ADDRESS, CLAIMED, Cart, Order, Shop
+from tests.support.shop import ADDRESS, Cart, Order, Shop
 from tests.web.conftest import field_codes
 
 REPLAYED = "Idempotency-Replayed"
@@ -42,8 +42,7 @@ async def test_while_in_flight_the_same_request_waits_its_turn(shop: Shop) -> No
     shop.db.execute("BEGIN")
     shop.db.execute("SELECT FROM carts WHERE id = %s FOR UPDATE", (cart.data["id"],))
     first = asyncio.create_task(shop.place(cart, key))
-    while not shop.one(CLAIMED)["n"]:  # noqa: ASYNC110 - no event comes from there
-        await asyncio.sleep(0.01)
+    await shop.until_claimed()
     second = await shop.place(cart, key)
     assert (second.status_code, second.json()["code"]) == (409, "in_flight")
     shop.db.execute("COMMIT")

@@ -1,5 +1,6 @@
 """A shop to sell from, through its API: `shop.product(stock=4)`, `await shop.order(paid=True)`."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -18,8 +19,8 @@ from lex.identity.commands import create_api_key, create_user
 Json = dict[str, Any]
 _number = count(1)
 
-#: How many idempotency keys somebody is at work under.
-CLAIMED: LiteralString = """
+#: Under how many idempotency keys somebody is at work.
+_CLAIMED: LiteralString = """
 SELECT count(*) AS n FROM pg_locks l JOIN pg_database d ON d.oid = l.database
 WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.granted
 """
@@ -129,6 +130,11 @@ class Shop:
         row = self.db.execute(statement, params).fetchone()
         assert row is not None
         return row
+
+    async def until_claimed(self) -> None:
+        """Wait for somebody to be at work under an idempotency key."""
+        while not self.one(_CLAIMED)["n"]:  # noqa: ASYNC110 - no event comes from there
+            await asyncio.sleep(0.01)
 
     def stock_of(self, product: Product) -> tuple[int, int]:
         """(on hand, reserved)."""

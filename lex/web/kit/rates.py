@@ -6,6 +6,7 @@ client's network, order, cart or e-mail an hour.
 
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -75,8 +76,7 @@ class Try:
 
     async def give_back(self) -> None:
         """It was none: the same request was counted before."""
-        if _Counters.cache is not None and (keys := [limit.key for limit in self.limits if limit.most]):
-            await _Counters.cache.count(*keys, seconds=_HOUR, by=-1)
+        await _add(self.limits, -1)
 
 
 @dataclass(slots=True)
@@ -118,15 +118,18 @@ def by_address(what: str, connection: Connection, most: int) -> Limit:
 
 async def count(*limits: Limit, way_on: str = "") -> None:
     """Count one more of each, in one command. Raises `TooMany` beyond one of them."""
-    held = [limit for limit in limits if limit.most]
-    if _Counters.cache is None or not held:
-        return
-    counted = await _Counters.cache.count(*(limit.key for limit in held), seconds=_HOUR)
-    if counted is UNAVAILABLE:
-        return
-    for limit, (number, left) in zip(held, counted, strict=True):
+    for limit, number, left in await _add(limits, 1):
         if number > limit.most:
             raise TooMany(left, way_on)
+
+
+async def _add(limits: Sequence[Limit], by: int) -> list[tuple[Limit, int, float]]:
+    """Each that is one, its count and the seconds left of its hour; none while Redis is gone."""
+    held = [limit for limit in limits if limit.most]
+    if _Counters.cache is None or not held:
+        return []
+    counted = await _Counters.cache.count(*(limit.key for limit in held), seconds=_HOUR, by=by)
+    return [] if counted is UNAVAILABLE else [(limit, *one) for limit, one in zip(held, counted, strict=True)]
 
 
 async def count_for_accounts(what: str, connection: Connection) -> None:
