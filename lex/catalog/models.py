@@ -75,9 +75,11 @@ class Product(Keyed, Touched, SoftDelete, Base):
     __tablename__ = "products"
     __table_args__ = (
         CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug"),
-        CheckConstraint("price >= 0.0", name="price"),
-        CheckConstraint("compare_at_price >= 0.0", name="compare_at_price"),
-        CheckConstraint("lowest_price_30_days >= 0.0", name="lowest_price_30_days"),
+        CheckConstraint(
+            "LEAST(price, compare_at_price, lowest_price_30_days) >= 0.0 AND "
+            "GREATEST(price, compare_at_price, lowest_price_30_days) < 'NaN'",
+            name="prices",
+        ),
         CheckConstraint("stock_quantity >= 0", name="stock_quantity"),
         CheckConstraint("reserved_quantity BETWEEN 0 AND stock_quantity", name="reserved_quantity"),
         CheckConstraint("weight_grams >= 0", name="weight_grams"),

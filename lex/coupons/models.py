@@ -43,9 +43,9 @@ class Coupon(Keyed, Touched, SoftDelete, Base):
         ),
         CheckConstraint("buy_quantity > 0", name="buy_quantity"),
         CheckConstraint("get_quantity > 0", name="get_quantity"),
-        CheckConstraint("amount >= 0.0", name="amount"),
+        CheckConstraint("amount >= 0.0 AND amount < 'NaN'", name="amount"),
         CheckConstraint("percentage BETWEEN 0 AND 100", name="percentage"),
-        CheckConstraint("minimum_amount >= 0.0", name="minimum_amount"),
+        CheckConstraint("minimum_amount >= 0.0 AND minimum_amount < 'NaN'", name="minimum_amount"),
         CheckConstraint("ends_at > starts_at", name="ends_at"),
         CheckConstraint("usage_limit > 0", name="usage_limit"),
         CheckConstraint("usage_limit_per_customer > 0", name="usage_limit_per_customer"),
@@ -97,7 +97,7 @@ class CouponUsage(Keyed, Base):
     __tablename__ = "coupon_usages"
     __table_args__ = (
         one_of("status", "held", "redeemed", "released"),
-        CheckConstraint("amount >= 0.0", name="amount"),
+        CheckConstraint("amount >= 0.0 AND amount < 'NaN'", name="amount"),
         owned_by("orders", "order_id", "coupon_usages"),
         ForeignKeyConstraint(
             ["coupon_id", "coupon_code_id"],

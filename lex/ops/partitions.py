@@ -179,6 +179,8 @@ def _make(connection: psycopg.Connection[Any], partition: Partition) -> bool:
         if partition.table == "orders":
             unique = sql.Identifier(f"uq_{partition.name}_order_number")
             connection.execute(sql.SQL("CREATE UNIQUE INDEX {} ON {} (order_number)").format(unique, name))
+        else:
+            connection.execute(sql.SQL("ALTER TABLE {} SET (toast_tuple_target = 8160)").format(name))
         bounds = ids.id_bounds(partition.start, partition.end)
         connection.execute(
             sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES FROM ({}) TO ({})").format(

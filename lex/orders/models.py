@@ -45,7 +45,7 @@ class Order(Keyed, Touched, Base):
         CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
         CheckConstraint("created_at = uuid_v7_time(id)", name="created_at"),
         CheckConstraint(
-            "substr(order_number, 5, 8) = to_char(uuid_v7_time(id) AT TIME ZONE 'UTC', 'YYYYMMDD')",
+            "substr(order_number, 5, 8) = to_char(created_at AT TIME ZONE 'UTC', 'YYYYMMDD')",
             name="order_number",
         ),
         CheckConstraint(

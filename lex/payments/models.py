@@ -40,10 +40,11 @@ class Payment(Keyed, Touched, Base):
             *("partially_refunded", "refunded", "voided", "expired", "failed", "disputed", "overcharged"),
         ),
         one_of("method_type", *METHODS, nullable=True),
-        CheckConstraint("amount >= 0.0", name="amount"),
-        CheckConstraint("authorized_amount >= 0.0", name="authorized_amount"),
-        CheckConstraint("captured_amount >= 0.0", name="captured_amount"),
-        CheckConstraint("refunded_amount BETWEEN 0.0 AND captured_amount", name="refunded_amount"),
+        CheckConstraint(
+            "LEAST(amount, authorized_amount, refunded_amount, captured_amount - refunded_amount) >= 0.0 AND "
+            "GREATEST(amount, authorized_amount, refunded_amount, captured_amount) < 'NaN'",
+            name="amounts",
+        ),
         UniqueConstraint("id", "user_id"),
         UniqueConstraint("id", "user_id", "order_id", "currency"),
         owned_by("orders", "order_id", "payments", "currency"),

@@ -60,7 +60,7 @@ class Service(Keyed, Touched, SoftDelete, Base):
     __table_args__ = (
         one_of("service_type", "one_time", "recurring", "subscription", "consultation"),
         CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug"),
-        CheckConstraint("price >= 0.0", name="price"),
+        CheckConstraint("price >= 0.0 AND price < 'NaN'", name="price"),
         CheckConstraint("duration_minutes > 0", name="duration_minutes"),
         CheckConstraint("step_minutes > 0", name="step_minutes"),
         CheckConstraint(

@@ -16,8 +16,8 @@ class ShippingMethod(Keyed, Touched, SoftDelete, Base):
     __tablename__ = "shipping_methods"
     __table_args__ = (
         one_of("kind", "flat", "pickup"),
-        CheckConstraint("price >= 0.0", name="price"),
-        CheckConstraint("free_from >= 0.0", name="free_from"),
+        CheckConstraint("price >= 0.0 AND price < 'NaN'", name="price"),
+        CheckConstraint("free_from >= 0.0 AND free_from < 'NaN'", name="free_from"),
         Index("uq_shipping_methods_code", "code", unique=True, postgresql_where=text("deleted_at IS NULL")),
     )
 

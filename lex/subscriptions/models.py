@@ -41,7 +41,7 @@ class SubscriptionPlan(Keyed, Touched, SoftDelete, Base):
     __table_args__ = (
         one_of("billing_interval", "day", "week", "month", "year"),
         CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug"),
-        CheckConstraint("price >= 0.0", name="price"),
+        CheckConstraint("price >= 0.0 AND price < 'NaN'", name="price"),
         CheckConstraint("interval_count > 0", name="interval_count"),
         CheckConstraint("trial_days >= 0", name="trial_days"),
         Index(

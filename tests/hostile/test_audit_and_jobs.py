@@ -118,7 +118,7 @@ def test_what_is_tried_is_refused(scene: Scene, attempt: Attempt, role: str) -> 
 def test_customers_ask_for_the_jobs_that_are_for_customers(scene: Scene) -> None:
     worker.register()
     with Rows(scene.url) as rows:
-        guard = rows.one("SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = 'tr_procrastinate_jobs_guard'")
+        guard = rows.one("SELECT prosrc FROM pg_proc WHERE proname = 'guard_job'")
     listed = re.findall("[a-z_]+", guard.partition("{")[2].partition("}")[0])
     assert sorted(listed) == sorted(jobs.for_customers)
     tasks = jobs.app.tasks.keys()

@@ -11,8 +11,8 @@ CHANGES = [
     ("ALTER TABLE orders ALTER COLUMN phone SET NOT NULL", "column orders.phone is bytea in the models"),
     ("ALTER TABLE orders ALTER COLUMN status DROP DEFAULT", "column orders.status is text NOT NULL DEFAULT"),
     (
-        "ALTER TABLE products DROP CONSTRAINT ck_products_price",
-        "constraint products.ck_products_price is in the models",
+        "ALTER TABLE products DROP CONSTRAINT ck_products_prices",
+        "constraint products.ck_products_prices is in the models",
     ),
     (
         "ALTER TABLE reviews DROP CONSTRAINT ck_reviews_rating, "

@@ -23,7 +23,7 @@ EXTENSIONS = "CREATE EXTENSION IF NOT EXISTS pg_trgm; CREATE EXTENSION IF NOT EX
 FUNCTIONS = """
 CREATE FUNCTION public.uuid_v7_time(id uuid) RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 BEGIN
-    RETURN to_timestamp(('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint / 1000.0);
+    RETURN to_timestamp(('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint / 1000::double precision);
 END
 $$;
 COMMENT ON FUNCTION public.uuid_v7_time IS 'The instant a UUIDv7 carries, to the millisecond.';
@@ -36,7 +36,7 @@ COMMENT ON FUNCTION public.uuid_v7_floor IS 'The smallest id of an instant: the 
 -- order. The random numbers are the backend's own: an id need not be hard to guess, and the system's cost more.
 CREATE FUNCTION public.uuid_v7() RETURNS uuid LANGUAGE plpgsql VOLATILE PARALLEL RESTRICTED AS $$
 DECLARE
-    microseconds bigint := floor(extract(epoch FROM clock_timestamp()) * 1000000);
+    microseconds bigint := date_part('epoch', clock_timestamp()) * 1000000;
 BEGIN
     RETURN lpad(to_hex(microseconds / 1000 << 16 | 28672 | microseconds % 1000 * 4096 / 1000), 16, '0')
         || to_hex(2147483648 + (random() * 1073741823)::bigint)
@@ -196,9 +196,8 @@ CREATE TABLE products (
     CONSTRAINT fk_products_products FOREIGN KEY (variant_of) REFERENCES products (id),
     CONSTRAINT fk_products_categories FOREIGN KEY (category_id) REFERENCES categories (id),
     CONSTRAINT ck_products_slug CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'),
-    CONSTRAINT ck_products_price CHECK (price >= 0.0),
-    CONSTRAINT ck_products_compare_at_price CHECK (compare_at_price >= 0.0),
-    CONSTRAINT ck_products_lowest_price_30_days CHECK (lowest_price_30_days >= 0.0),
+    CONSTRAINT ck_products_prices CHECK (LEAST(price, compare_at_price, lowest_price_30_days) >= 0.0 AND
+        GREATEST(price, compare_at_price, lowest_price_30_days) < 'NaN'),
     CONSTRAINT ck_products_stock_quantity CHECK (stock_quantity >= 0),
     CONSTRAINT ck_products_reserved_quantity CHECK (reserved_quantity BETWEEN 0 AND stock_quantity),
     CONSTRAINT ck_products_weight_grams CHECK (weight_grams >= 0),
@@ -304,7 +303,7 @@ CREATE TABLE services (
     CONSTRAINT fk_services_service_categories FOREIGN KEY (category_id) REFERENCES service_categories (id),
     CONSTRAINT ck_services_service_type CHECK (service_type = ANY ('{one_time,recurring,subscription,consultation}')),
     CONSTRAINT ck_services_slug CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'),
-    CONSTRAINT ck_services_price CHECK (price >= 0.0),
+    CONSTRAINT ck_services_price CHECK (price >= 0.0 AND price < 'NaN'),
     CONSTRAINT ck_services_duration_minutes CHECK (duration_minutes > 0),
     CONSTRAINT ck_services_step_minutes CHECK (step_minutes > 0),
     CONSTRAINT ck_services_buffers CHECK (buffer_before_minutes >= 0 AND buffer_after_minutes >= 0 AND
@@ -417,8 +416,8 @@ CREATE TABLE shipping_methods (
     deleted_at timestamptz,
     CONSTRAINT pk_shipping_methods PRIMARY KEY (id),
     CONSTRAINT ck_shipping_methods_kind CHECK (kind = ANY ('{flat,pickup}')),
-    CONSTRAINT ck_shipping_methods_price CHECK (price >= 0.0),
-    CONSTRAINT ck_shipping_methods_free_from CHECK (free_from >= 0.0)
+    CONSTRAINT ck_shipping_methods_price CHECK (price >= 0.0 AND price < 'NaN'),
+    CONSTRAINT ck_shipping_methods_free_from CHECK (free_from >= 0.0 AND free_from < 'NaN')
 );
 CREATE UNIQUE INDEX uq_shipping_methods_code ON shipping_methods (code) WHERE deleted_at IS NULL;
 

@@ -87,8 +87,8 @@ CREATE TABLE orders (
     CONSTRAINT ck_orders_order_type CHECK (order_type = ANY ('{product,service,mixed}')),
     CONSTRAINT ck_orders_currency CHECK (currency ~ '^[A-Z]{3}$'),
     CONSTRAINT ck_orders_created_at CHECK (created_at = uuid_v7_time(id)),
-    CONSTRAINT ck_orders_order_number CHECK (substr(order_number, 5, 8) = to_char(uuid_v7_time(id) AT TIME ZONE
-        'UTC', 'YYYYMMDD')),
+    CONSTRAINT ck_orders_order_number CHECK (substr(order_number, 5, 8) = to_char(created_at AT TIME ZONE 'UTC',
+        'YYYYMMDD')),
     CONSTRAINT ck_orders_amounts CHECK (LEAST(subtotal_amount, shipping_amount, tax_amount, total_amount,
         discount_amount, subtotal_amount - discount_amount) >= 0.0 AND GREATEST(subtotal_amount, shipping_amount,
         tax_amount, total_amount, discount_amount) < 'NaN'),
@@ -347,9 +347,8 @@ CREATE TABLE payments (
         expired,failed,disputed,overcharged}')),
     CONSTRAINT ck_payments_method_type CHECK (method_type IS NULL OR method_type = ANY (
         '{card,bank_account,paypal,apple_pay,google_pay,crypto}')),
-    CONSTRAINT ck_payments_amount CHECK (amount >= 0.0),
-    CONSTRAINT ck_payments_captured_amount CHECK (captured_amount >= 0.0),
-    CONSTRAINT ck_payments_refunded_amount CHECK (refunded_amount BETWEEN 0.0 AND captured_amount)
+    CONSTRAINT ck_payments_amounts CHECK (LEAST(amount, authorized_amount, refunded_amount, captured_amount -
+        refunded_amount) >= 0.0 AND GREATEST(amount, authorized_amount, refunded_amount, captured_amount) < 'NaN')
 );
 CREATE UNIQUE INDEX uq_payments_order_id ON payments (order_id, tender);
 CREATE INDEX idx_payments_order_id ON payments (order_id);

@@ -63,7 +63,7 @@ CREATE TABLE subscription_plans (
         subscription_plans (id),
     CONSTRAINT ck_subscription_plans_billing_interval CHECK (billing_interval = ANY ('{day,week,month,year}')),
     CONSTRAINT ck_subscription_plans_slug CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'),
-    CONSTRAINT ck_subscription_plans_price CHECK (price >= 0.0),
+    CONSTRAINT ck_subscription_plans_price CHECK (price >= 0.0 AND price < 'NaN'),
     CONSTRAINT ck_subscription_plans_interval_count CHECK (interval_count > 0),
     CONSTRAINT ck_subscription_plans_trial_days CHECK (trial_days >= 0)
 );
@@ -191,9 +191,9 @@ CREATE TABLE coupons (
         = 2 * (type = 'buy_x_get_y')::int),
     CONSTRAINT ck_coupons_buy_quantity CHECK (buy_quantity > 0),
     CONSTRAINT ck_coupons_get_quantity CHECK (get_quantity > 0),
-    CONSTRAINT ck_coupons_amount CHECK (amount >= 0.0),
+    CONSTRAINT ck_coupons_amount CHECK (amount >= 0.0 AND amount < 'NaN'),
     CONSTRAINT ck_coupons_percentage CHECK (percentage BETWEEN 0 AND 100),
-    CONSTRAINT ck_coupons_minimum_amount CHECK (minimum_amount >= 0.0),
+    CONSTRAINT ck_coupons_minimum_amount CHECK (minimum_amount >= 0.0 AND minimum_amount < 'NaN'),
     CONSTRAINT ck_coupons_ends_at CHECK (ends_at > starts_at),
     CONSTRAINT ck_coupons_usage_limit CHECK (usage_limit > 0),
     CONSTRAINT ck_coupons_usage_limit_per_customer CHECK (usage_limit_per_customer > 0),
@@ -233,7 +233,7 @@ CREATE TABLE coupon_usages (
         (coupon_id, id),
     CONSTRAINT fk_coupon_usages_users FOREIGN KEY (user_id) REFERENCES users (id),
     CONSTRAINT ck_coupon_usages_status CHECK (status = ANY ('{held,redeemed,released}')),
-    CONSTRAINT ck_coupon_usages_amount CHECK (amount >= 0.0)
+    CONSTRAINT ck_coupon_usages_amount CHECK (amount >= 0.0 AND amount < 'NaN')
 );
 CREATE UNIQUE INDEX uq_coupon_usages_order_id ON coupon_usages (order_id, coupon_id);
 CREATE UNIQUE INDEX uq_coupon_usages_coupon_code_id ON coupon_usages (coupon_code_id) WHERE status <> 'released';

@@ -21,10 +21,14 @@ ADD = """
 CREATE FUNCTION public.add_audit(action text, resource text, resource_id text, changes jsonb) RETURNS uuid
 LANGUAGE plpgsql AS $$
 DECLARE
-    microseconds bigint := floor(extract(epoch FROM clock_timestamp()) * 1000000);
+    microseconds bigint := date_part('epoch', clock_timestamp()) * 1000000;
     entry uuid := lpad(to_hex(microseconds / 1000 << 16 | 28672 | microseconds % 1000 * 4096 / 1000), 16, '0')
         || to_hex(2147483648 + (random() * 1073741823)::bigint)
         || lpad(to_hex((random() * 4294967295)::bigint), 8, '0');
+    instant timestamptz := to_timestamp(microseconds / 1000 / 1000::double precision);
+    person uuid := nullif(current_setting('lex.user_id', true), '');
+    acting uuid := nullif(current_setting('lex.acted_by', true), '');
+    address inet := nullif(current_setting('lex.ip_address', true), '');
     role text := nullif(current_setting('lex.role', true), '');
     request text := nullif(current_setting('lex.request_id', true), '');
 BEGIN
@@ -38,19 +42,7 @@ BEGIN
     END IF;
     INSERT INTO audit_logs
         (id, created_at, user_id, acted_by, role, request_id, ip_address, action, resource, resource_id, changes)
-    VALUES (
-        entry,
-        to_timestamp(microseconds / 1000 / 1000.0),
-        nullif(current_setting('lex.user_id', true), '')::uuid,
-        nullif(current_setting('lex.acted_by', true), '')::uuid,
-        role,
-        request,
-        nullif(current_setting('lex.ip_address', true), '')::inet,
-        action,
-        resource,
-        resource_id,
-        changes
-    );
+    VALUES (entry, instant, person, acting, role, request, address, action, resource, resource_id, changes);
     RETURN entry;
 END
 $$;

@@ -67,9 +67,11 @@ $$;
 COMMENT ON FUNCTION public.move_held_stock IS
     'Moves the counters with the holds and writes it down; a hold goes as its order is paid, canceled or expired.';
 CREATE TRIGGER tr_stock_holds_insert AFTER INSERT ON stock_holds
-    FOR EACH ROW WHEN (current_user IN ('lex_app', 'lex_staff', 'lex_worker')) EXECUTE FUNCTION move_held_stock();
+    FOR EACH ROW WHEN (current_user = ANY ('{{lex_app,lex_staff,lex_worker}}'::text[]))
+    EXECUTE FUNCTION move_held_stock();
 CREATE TRIGGER tr_stock_holds_delete AFTER DELETE ON stock_holds
-    FOR EACH ROW WHEN (current_user IN ('lex_app', 'lex_staff', 'lex_worker')) EXECUTE FUNCTION move_held_stock();
+    FOR EACH ROW WHEN (current_user = ANY ('{{lex_app,lex_staff,lex_worker}}'::text[]))
+    EXECUTE FUNCTION move_held_stock();
 
 CREATE FUNCTION public.guard_hold() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
@@ -187,12 +189,12 @@ $$;
 COMMENT ON FUNCTION public.check_stock_told IS
     'Refuses counters without their movements, and movements without theirs.';
 CREATE TRIGGER tr_products_told_insert AFTER INSERT ON products FOR EACH ROW
-    WHEN (current_user IN ('lex_staff', 'lex_worker') AND NEW.stock_quantity <> 0)
+    WHEN (current_user = ANY ('{lex_staff,lex_worker}'::text[]) AND NEW.stock_quantity <> 0)
     EXECUTE FUNCTION check_stock_told('id');
 CREATE TRIGGER tr_products_told AFTER UPDATE OF stock_quantity, reserved_quantity ON products FOR EACH ROW
-    WHEN (current_user IN ('lex_staff', 'lex_worker')) EXECUTE FUNCTION check_stock_told('id');
+    WHEN (current_user = ANY ('{lex_staff,lex_worker}'::text[])) EXECUTE FUNCTION check_stock_told('id');
 CREATE TRIGGER tr_stock_movements_told AFTER INSERT OR DELETE ON stock_movements FOR EACH ROW
-    WHEN (current_user IN ('lex_staff', 'lex_worker')) EXECUTE FUNCTION check_stock_told('product_id');
+    WHEN (current_user = ANY ('{lex_staff,lex_worker}'::text[])) EXECUTE FUNCTION check_stock_told('product_id');
 """
 
 DROP = """

@@ -102,7 +102,6 @@ LIMITS = {
     "ck_invoices_amounts": ("invoices", "net_amount >= 0.0 AND tax_amount >= 0.0"),
     "ck_invoices_total_amount": ("invoices", "net_amount + tax_amount = total_amount"),
     "ck_invoices_number": ("invoices", "number > 0"),
-    "ck_payments_authorized_amount": ("payments", "authorized_amount >= 0.0"),
     "ck_payment_attempts_captured_amount": ("payment_attempts", "captured_amount >= 0.0"),
     "ck_reviews_moderated_by": ("reviews", "moderated_by <> user_id"),
 }
@@ -198,17 +197,16 @@ BEGINNINGS = {
 }
 BEGIN = """
 CREATE TRIGGER tr_{0}_start BEFORE INSERT ON {0}
-    FOR EACH ROW WHEN (({1}) AND NOT public.works_as('lex_owner')) EXECUTE FUNCTION forbid('{0}', '{2}');
+    FOR EACH ROW WHEN ({1}) EXECUTE FUNCTION forbid_others('{0}', '{2}', '{{lex_owner}}');
 """
 
 # What a customer's connection says of a payment is that another try begins; what became of it Lex says, who asked the
 # provider. A payment for less than is due would be captured in full and leave the order unpaid.
 WORD = """
 CREATE TRIGGER tr_payments_word BEFORE UPDATE ON payments
-    FOR EACH ROW WHEN (
-        (NEW.status <> 'pending' OR num_nonnulls(NEW.provider_payment_id, NEW.failure_code) > 0)
-        AND current_user <> 'lex_worker' AND NOT public.works_as('lex_owner', 'lex_worker')
-    ) EXECUTE FUNCTION forbid('payments', 'what becomes of a payment is the word of its provider');
+    FOR EACH ROW WHEN (NEW.status <> 'pending' OR num_nonnulls(NEW.provider_payment_id, NEW.failure_code) > 0)
+    EXECUTE FUNCTION forbid_others(
+        'payments', 'what becomes of a payment is the word of its provider', '{lex_worker,lex_owner}');
 
 CREATE FUNCTION public.check_tender() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
