@@ -31,8 +31,10 @@ def connect_as(
 
 
 def act(connection: psycopg.Connection[Any], user_id: UUID | str | None = None, tokens: Iterable[bytes] = ()) -> None:
-    """From now on the connection is this person's, with these tokens and what they open."""
-    connection.execute("SELECT set_config('lex.user_id', %s, false)", (str(user_id or ""),))
+    """From now on the connection is this person's, with these tokens and what they open, and no idempotency keys."""
+    connection.execute(
+        "SELECT set_config('lex.user_id', %s, false), set_config('lex.actor_key', '', false)", (str(user_id or ""),)
+    )
     held = list(tokens)
     if held:
         connection.execute(_OPEN, (held, held))
