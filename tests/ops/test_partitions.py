@@ -73,6 +73,7 @@ def described(rows: Rows, table: str) -> list[str]:
             WHERE conrelid = %(t)s::regclass
             UNION ALL SELECT concat(tgname, tgenabled, tgtype) FROM pg_trigger
             WHERE tgrelid = %(t)s::regclass AND tgname !~ '^RI_'
+            UNION ALL SELECT unnest(reloptions) FROM pg_class WHERE oid = %(t)s::regclass
             """.replace("%(t)s", f"'{table}'")
         )
     )

@@ -16,7 +16,8 @@ TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
 
 # The settings of the transaction say who acts: actor, role, request and address. Whoever sends SQL may set them to
 # anything, so they are looked at here; CHECKs of the table, read anew by every statement, would cost a third of it
-# again. The id is made as uuid_v7() makes it, here because created_at is made of the same number.
+# again. The id is made as uuid_v7() makes it, here because created_at is made of the same number. All is computed in
+# variables, which are prepared once a transaction; what an INSERT computes is prepared at each row.
 ADD = """
 CREATE FUNCTION public.add_audit(action text, resource text, resource_id text, changes jsonb) RETURNS uuid
 LANGUAGE plpgsql AS $$

@@ -171,7 +171,7 @@ GRANT EXECUTE ON FUNCTION public.api_key_holder TO lex_app, lex_worker;
 # stands in a SELECT of its own, which is read once a statement. What tokens open, what hangs on an order or a cart, and
 # what is written is a row or a few, found by an id: there a SELECT is one more thing to set up, which costs more than
 # it saves.
-ME = "(SELECT nullif(current_setting('lex.user_id', true), '')::uuid)"
+ME = "nullif(current_setting('lex.user_id', true), '')::uuid"
 ACTOR = "nullif(current_setting('lex.actor_key', true), '')"
 CARTS, ORDERS, OWNERS = (
     f"nullif(current_setting('lex.{name}', true), '')::uuid[]" for name in ("carts", "orders", "owners")
@@ -365,9 +365,9 @@ def grants() -> list[str]:
     return made
 
 
-def bare(rows: str) -> str:
-    """The same rows, the settings read in place."""
-    return rows.replace("(SELECT nullif(", "(nullif(")
+def seen(table: str) -> str:
+    """The rows that are seen of a table of `OWN`."""
+    return OWN[table].replace(ME, f"(SELECT {ME})") if table in LISTED else OWN[table]
 
 
 def run(*statements: str) -> None:
@@ -381,8 +381,7 @@ def upgrade() -> None:
     definers = (f"ALTER FUNCTION {name} SECURITY DEFINER SET search_path = public, pg_temp" for name in DEFINERS)
     hidden = (HIDE.format(table, ",".join(columns)) for table, columns in HIDDEN.items())
     run(TIMEOUTS, *grants(), *hidden, SEQUENCES, *definers, API_KEYS, OPENED, LOOKUPS, EXECUTED, JOBS)
-    seen = {table: rows if table in LISTED else bare(rows) for table, rows in OWN.items()}
-    run(*(POLICIES.format(table, rows, bare(rows)) for table, rows in seen.items()), PUBLISHED)
+    run(*(POLICIES.format(table, seen(table), written) for table, written in OWN.items()), PUBLISHED)
 
 
 def downgrade() -> None:
