@@ -8,7 +8,19 @@ from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConst
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lex.db.base import Amount, Base, Document, Keyed, SoftDelete, Touched, one_of, owned_by, reference
+from lex.db.base import (
+    Amount,
+    Base,
+    CountryCode,
+    CurrencyCode,
+    Document,
+    Keyed,
+    SoftDelete,
+    Touched,
+    owned_by,
+    reference,
+)
+from lex.db.domains import one_of
 
 
 class Cart(Keyed, Touched, SoftDelete, Base):
@@ -20,10 +32,7 @@ class Cart(Keyed, Touched, SoftDelete, Base):
 
     __tablename__ = "carts"
     __table_args__ = (
-        one_of("status", "open", "placed", "merged", "expired"),
         CheckConstraint("user_id IS NOT NULL OR token_hash IS NOT NULL", name="owner"),
-        CheckConstraint("country ~ '^[A-Z]{2}$'", name="country"),
-        CheckConstraint("billing_country ~ '^[A-Z]{2}$'", name="billing_country"),
         CheckConstraint("(status = 'placed') = (order_id IS NOT NULL)", name="order_id"),
         UniqueConstraint("id", "user_id"),
         UniqueConstraint("token_hash"),
@@ -42,10 +51,12 @@ class Cart(Keyed, Touched, SoftDelete, Base):
 
     user_id: Mapped[UUID | None] = reference("users", nullable=True)
     token_hash: Mapped[bytes | None]
-    status: Mapped[str] = mapped_column(server_default=text("'open'"))
-    currency: Mapped[str]
-    country: Mapped[str | None]
-    billing_country: Mapped[str | None]
+    status: Mapped[str] = mapped_column(
+        one_of("cart_status", "open", "placed", "merged", "expired"), server_default=text("'open'")
+    )
+    currency: Mapped[CurrencyCode]
+    country: Mapped[CountryCode | None]
+    billing_country: Mapped[CountryCode | None]
     shipping_method_id: Mapped[UUID | None] = reference("shipping_methods", nullable=True)
     seen_shipping: Mapped[Any | None] = mapped_column(JSONB)
     coupon_codes: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=text("'{}'::text[]"))
@@ -59,9 +70,7 @@ class CartItem(Keyed, Touched, Base):
 
     __tablename__ = "cart_items"
     __table_args__ = (
-        one_of("item_type", "product", "service", "plan"),
         CheckConstraint("quantity BETWEEN 1 AND 9999", name="quantity"),
-        CheckConstraint("seen_price >= 0.0", name="seen_price"),
         CheckConstraint("num_nonnulls(product_id, service_id, subscription_plan_id) = 1", name="item"),
         ForeignKeyConstraint(
             ["cart_id", "user_id"],
@@ -86,7 +95,7 @@ class CartItem(Keyed, Touched, Base):
 
     cart_id: Mapped[UUID] = reference("carts")
     user_id: Mapped[UUID | None]
-    item_type: Mapped[str]
+    item_type: Mapped[str] = mapped_column(one_of("cart_item_type", "product", "service", "plan"))
     product_id: Mapped[UUID | None] = reference("products", nullable=True)
     service_id: Mapped[UUID | None] = reference("services", nullable=True)
     subscription_plan_id: Mapped[UUID | None] = reference("subscription_plans", nullable=True)

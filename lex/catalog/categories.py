@@ -16,12 +16,13 @@ from lex.db.session import Session
 # `path` is written by tr_categories_path; the column only needs a value to pass NOT NULL.
 _INSERT: LiteralString = """
 INSERT INTO categories (id, parent_id, slug, name, description, image, path, "order", is_active)
-VALUES (%(id)s, %(parent_id)s, %(slug)s, %(name)s, %(description)s, %(image)s, %(slug)s, %(order)s, %(is_active)s)
+VALUES (%(id)s, %(parent_id)s, %(slug)s::text, %(name)s, %(description)s, %(image)s, %(slug)s::text, %(order)s,
+    %(is_active)s)
 """
 
 _UPDATE: LiteralString = """
-UPDATE categories SET parent_id = %(parent_id)s, slug = %(slug)s, name = %(name)s, description = %(description)s,
-    image = %(image)s, "order" = %(order)s, is_active = %(is_active)s
+UPDATE categories SET parent_id = %(parent_id)s, slug = %(slug)s::text, name = %(name)s,
+    description = %(description)s, image = %(image)s, "order" = %(order)s, is_active = %(is_active)s
 WHERE id = %(id)s AND deleted_at IS NULL AND (parent_id, slug, name, description, image, "order", is_active)
     IS DISTINCT FROM (%(parent_id)s::uuid, %(slug)s::text, %(name)s::text, %(description)s::text, %(image)s::jsonb,
                       %(order)s::integer, %(is_active)s::boolean)

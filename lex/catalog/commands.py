@@ -29,14 +29,15 @@ INSERT INTO products (
 # A family's prices are kept by a trigger, so its own are not compared. A row that is already so stays untouched.
 _UPDATE: LiteralString = """
 UPDATE products SET
-    category_id = %(category_id)s, product_type = %(product_type)s, sku = %(sku)s, slug = %(slug)s, name = %(name)s,
-    description = %(description)s, brand = %(brand)s,
+    category_id = %(category_id)s, product_type = %(product_type)s::text, sku = %(sku)s, slug = %(slug)s::text,
+    name = %(name)s, description = %(description)s, brand = %(brand)s,
     price = CASE WHEN variant_count = 0 THEN %(price)s::numeric ELSE price END,
     compare_at_price = CASE WHEN variant_count = 0 THEN %(compare_at_price)s::numeric ELSE compare_at_price END,
     tax_class = %(tax_class)s, track_inventory = %(track_inventory)s,
     "order" = %(order)s, images = %(images)s, options = %(options)s, attributes = %(attributes)s, tags = %(tags)s,
-    weight_grams = %(weight_grams)s, barcode = %(barcode)s, is_active = %(is_active)s, is_featured = %(is_featured)s,
-    seo_title = %(seo_title)s, seo_description = %(seo_description)s, imported_from = %(imported_from)s
+    weight_grams = %(weight_grams)s::integer, barcode = %(barcode)s, is_active = %(is_active)s,
+    is_featured = %(is_featured)s, seo_title = %(seo_title)s, seo_description = %(seo_description)s,
+    imported_from = %(imported_from)s
 WHERE id = %(id)s AND deleted_at IS NULL AND (
     category_id, product_type, sku, slug, name, description, brand,
     CASE WHEN variant_count = 0 THEN price END, CASE WHEN variant_count = 0 THEN compare_at_price END, tax_class,

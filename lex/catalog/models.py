@@ -1,7 +1,6 @@
 """Categories, products and the files of digital goods."""
 
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +10,6 @@ from sqlalchemy import (
     FetchedValue,
     ForeignKey,
     Index,
-    Numeric,
     SmallInteger,
     UniqueConstraint,
     text,
@@ -27,12 +25,15 @@ from lex.db.base import (
     Documents,
     Keyed,
     No,
+    NonNegativeInteger,
+    Rating,
+    Slug,
     SoftDelete,
     Touched,
     Yes,
-    one_of,
     reference,
 )
+from lex.db.domains import one_of
 
 LIVING = text("deleted_at IS NULL")
 #: What the product list shows; each of its sorts has an index over just these, so that a page reads 25 rows.
@@ -44,7 +45,6 @@ class Category(Keyed, Touched, SoftDelete, Base):
 
     __tablename__ = "categories"
     __table_args__ = (
-        CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug"),
         CheckConstraint("parent_id <> id", name="parent_id"),
         Index("uq_categories_slug", "slug", unique=True, postgresql_where=LIVING),
         Index("idx_categories_slug", "slug"),
@@ -54,7 +54,7 @@ class Category(Keyed, Touched, SoftDelete, Base):
     )
 
     parent_id: Mapped[UUID | None] = reference("categories", nullable=True)
-    slug: Mapped[str]
+    slug: Mapped[Slug]
     name: Mapped[str]
     description: Mapped[str | None]
     image: Mapped[Document]
@@ -74,19 +74,8 @@ class Product(Keyed, Touched, SoftDelete, Base):
 
     __tablename__ = "products"
     __table_args__ = (
-        CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug"),
-        CheckConstraint(
-            "LEAST(price, compare_at_price, lowest_price_30_days) >= 0.0 AND "
-            "GREATEST(price, compare_at_price, lowest_price_30_days) < 'NaN'",
-            name="prices",
-        ),
-        CheckConstraint("stock_quantity >= 0", name="stock_quantity"),
         CheckConstraint("reserved_quantity BETWEEN 0 AND stock_quantity", name="reserved_quantity"),
-        CheckConstraint("weight_grams >= 0", name="weight_grams"),
         CheckConstraint("variant_of <> id", name="variant_of"),
-        one_of("product_type", "physical", "digital"),
-        CheckConstraint("rating_average BETWEEN 1.0 AND 5.0", name="rating_average"),
-        CheckConstraint("rating_count >= 0 AND variant_count >= 0", name="counts"),
         Index("uq_products_sku", "sku", unique=True, postgresql_where=LIVING),
         Index("uq_products_slug", "slug", unique=True, postgresql_where=LIVING),
         Index("idx_products_slug", "slug"),
@@ -124,9 +113,11 @@ class Product(Keyed, Touched, SoftDelete, Base):
 
     variant_of: Mapped[UUID | None] = reference("products", nullable=True)
     category_id: Mapped[UUID | None] = reference("categories", nullable=True)
-    product_type: Mapped[str] = mapped_column(server_default=text("'physical'"))
+    product_type: Mapped[str] = mapped_column(
+        one_of("product_type", "physical", "digital"), server_default=text("'physical'")
+    )
     sku: Mapped[str]
-    slug: Mapped[str]
+    slug: Mapped[Slug]
     name: Mapped[str]
     description: Mapped[str | None]
     brand: Mapped[str | None]
@@ -135,22 +126,22 @@ class Product(Keyed, Touched, SoftDelete, Base):
     lowest_price_30_days: Mapped[Amount | None]
     tax_class: Mapped[str] = mapped_column(server_default=text("'standard'"))
     track_inventory: Mapped[Yes]
-    stock_quantity: Mapped[Counter]
+    stock_quantity: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
     reserved_quantity: Mapped[Counter]
-    variant_count: Mapped[Counter]
+    variant_count: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
     order: Mapped[Counter]
     images: Mapped[Documents]
     options: Mapped[Document]
     attributes: Mapped[Document]
     tags: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=text("'{}'::text[]"))
-    weight_grams: Mapped[int | None]
+    weight_grams: Mapped[NonNegativeInteger | None]
     barcode: Mapped[str | None]
     is_active: Mapped[Yes]
     is_featured: Mapped[No]
     seo_title: Mapped[str | None]
     seo_description: Mapped[str | None]
-    rating_average: Mapped[Decimal | None] = mapped_column(Numeric(3, 2))
-    rating_count: Mapped[Counter]
+    rating_average: Mapped[Rating | None]
+    rating_count: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
     imported_from: Mapped[Document]
     #: Set by the trigger `tr_products_search`: name weighs most, then brand and tags, options, and the description.
     search: Mapped[Any] = mapped_column(TSVECTOR, FetchedValue())
@@ -161,7 +152,6 @@ class ProductPrice(Base):
 
     __tablename__ = "product_prices"
     __table_args__ = (
-        CheckConstraint("price >= 0.0", name="price"),
         CheckConstraint("valid_to > valid_from", name="valid_to"),
         Index("uq_product_prices_product_id", "product_id", unique=True, postgresql_where=text("valid_to IS NULL")),
     )
@@ -194,14 +184,13 @@ class Picture(Base):
     """A product's picture on another host, by its address, and what became of it. The id follows from the address."""
 
     __tablename__ = "pictures"
-    __table_args__ = (
-        one_of("status", "waiting", "stored", "failed"),
-        CheckConstraint("(status = 'stored') = (num_nonnulls(src, width, height) = 3)", name="src"),
-    )
+    __table_args__ = (CheckConstraint("(status = 'stored') = (num_nonnulls(src, width, height) = 3)", name="src"),)
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     source: Mapped[str]
-    status: Mapped[str] = mapped_column(server_default=text("'waiting'"))
+    status: Mapped[str] = mapped_column(
+        one_of("picture_status", "waiting", "stored", "failed"), server_default=text("'waiting'")
+    )
     attempts: Mapped[Counter]
     src: Mapped[str | None]
     width: Mapped[int | None]

@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, mapped_column
 
 from lex.db.base import (
     Amount,
@@ -15,13 +15,14 @@ from lex.db.base import (
     Keyed,
     No,
     Percentage,
+    PositiveInteger,
     SoftDelete,
     Touched,
     Yes,
-    one_of,
     owned_by,
     reference,
 )
+from lex.db.domains import one_of
 
 CODE = "code ~ '^[A-Z0-9][A-Z0-9_-]{0,63}$'"
 
@@ -34,21 +35,13 @@ class Coupon(Keyed, Touched, SoftDelete, Base):
 
     __tablename__ = "coupons"
     __table_args__ = (
-        one_of("type", "fixed", "percentage", "free_shipping", "buy_x_get_y"),
         CheckConstraint(CODE, name="code"),
         CheckConstraint("(type = 'fixed') = (amount IS NOT NULL)", name="type_amount"),
         CheckConstraint("(type = 'percentage') = (percentage IS NOT NULL)", name="type_percentage"),
         CheckConstraint(
             "num_nonnulls(buy_quantity, get_quantity) = 2 * (type = 'buy_x_get_y')::int", name="type_quantity"
         ),
-        CheckConstraint("buy_quantity > 0", name="buy_quantity"),
-        CheckConstraint("get_quantity > 0", name="get_quantity"),
-        CheckConstraint("amount >= 0.0 AND amount < 'NaN'", name="amount"),
-        CheckConstraint("percentage BETWEEN 0 AND 100", name="percentage"),
-        CheckConstraint("minimum_amount >= 0.0 AND minimum_amount < 'NaN'", name="minimum_amount"),
         CheckConstraint("ends_at > starts_at", name="ends_at"),
-        CheckConstraint("usage_limit > 0", name="usage_limit"),
-        CheckConstraint("usage_limit_per_customer > 0", name="usage_limit_per_customer"),
         CheckConstraint("used_count >= 0 AND used_count <= usage_limit", name="used_count"),
         Index("uq_coupons_code", "code", unique=True, postgresql_where=text("deleted_at IS NULL")),
         Index("idx_coupons_code", "code"),
@@ -58,16 +51,16 @@ class Coupon(Keyed, Touched, SoftDelete, Base):
 
     code: Mapped[str]
     name: Mapped[str | None]
-    type: Mapped[str]
+    type: Mapped[str] = mapped_column(one_of("coupon_type", "fixed", "percentage", "free_shipping", "buy_x_get_y"))
     amount: Mapped[Amount | None]
     percentage: Mapped[Percentage | None]
-    buy_quantity: Mapped[int | None]
-    get_quantity: Mapped[int | None]
+    buy_quantity: Mapped[PositiveInteger | None]
+    get_quantity: Mapped[PositiveInteger | None]
     minimum_amount: Mapped[Amount | None]
     starts_at: Mapped[datetime | None]
     ends_at: Mapped[datetime | None]
-    usage_limit: Mapped[int | None]
-    usage_limit_per_customer: Mapped[int | None]
+    usage_limit: Mapped[PositiveInteger | None]
+    usage_limit_per_customer: Mapped[PositiveInteger | None]
     used_count: Mapped[Counter]
     is_stackable: Mapped[No]
     is_exclusive: Mapped[No]
@@ -96,8 +89,6 @@ class CouponUsage(Keyed, Base):
 
     __tablename__ = "coupon_usages"
     __table_args__ = (
-        one_of("status", "held", "redeemed", "released"),
-        CheckConstraint("amount >= 0.0 AND amount < 'NaN'", name="amount"),
         owned_by("orders", "order_id", "coupon_usages"),
         ForeignKeyConstraint(
             ["coupon_id", "coupon_code_id"],
@@ -122,4 +113,4 @@ class CouponUsage(Keyed, Base):
     order_id: Mapped[UUID]
     email_blind_index: Mapped[BlindIndex | None]
     amount: Mapped[Amount]
-    status: Mapped[str]
+    status: Mapped[str] = mapped_column(one_of("coupon_usage_status", "held", "redeemed", "released"))

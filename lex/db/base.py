@@ -9,14 +9,12 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from sqlalchemy import (
-    CheckConstraint,
     Date,
     DateTime,
     ForeignKey,
     ForeignKeyConstraint,
     LargeBinary,
     MetaData,
-    Numeric,
     Text,
     Uuid,
     func,
@@ -26,6 +24,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from lex.core import ids
+from lex.db import domains
 
 NAMING = {
     "ix": "idx_%(table_name)s_%(column_0_N_name)s",
@@ -35,10 +34,14 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
-#: numeric(10,2) in major units; code works in minor units (core/money.py).
-Amount = Annotated[Decimal, mapped_column(Numeric(10, 2))]
-#: Percent, 0 to 100.
-Percentage = Annotated[Decimal, mapped_column(Numeric(6, 3))]
+Amount = Annotated[Decimal, mapped_column(domains.AMOUNT)]
+Percentage = Annotated[Decimal, mapped_column(domains.PERCENTAGE)]
+Rating = Annotated[Decimal, mapped_column(domains.RATING)]
+PositiveInteger = Annotated[int, mapped_column(domains.POSITIVE_INTEGER)]
+NonNegativeInteger = Annotated[int, mapped_column(domains.NON_NEGATIVE_INTEGER)]
+Slug = Annotated[str, mapped_column(domains.SLUG)]
+CurrencyCode = Annotated[str, mapped_column(domains.CURRENCY_CODE)]
+CountryCode = Annotated[str, mapped_column(domains.COUNTRY_CODE)]
 #: AES-256-GCM ciphertext under the key of the person it belongs to (identity/ciphers.py).
 Ciphertext = Annotated[bytes, mapped_column(LargeBinary)]
 #: HMAC of a normalised value: found by equality, never read back.
@@ -81,15 +84,6 @@ class SoftDelete:
     """`deleted_at`: hidden from every query unless asked for; unique keys leave deleted rows out."""
 
     deleted_at: Mapped[datetime | None] = mapped_column(sort_order=902)
-
-
-def one_of(column: str, *values: str, nullable: bool = False) -> CheckConstraint:
-    """A status column: text with a CHECK. An enum's comparison is not leakproof and blocks indexes under policies.
-
-    The values are one constant: PostgreSQL reads a CHECK anew in each statement, and an IN costs it twice as much.
-    """
-    allowed = f"{column} = ANY ('{{{','.join(values)}}}')"
-    return CheckConstraint(f"{column} IS NULL OR {allowed}" if nullable else allowed, name=column)
 
 
 def reference(table: str, *, nullable: bool = False, column: str = "id", ondelete: str | None = None) -> Any:

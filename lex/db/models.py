@@ -6,10 +6,11 @@ Facts of the shop: what its data are to be read by. The ways statuses may go.
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from lex.db.base import Base, Keyed
+from lex.db.domains import one_of
 
 
 class IdempotencyKey(Keyed, Base):
@@ -58,9 +59,8 @@ class ShopFact(Base):
     """What holds for the whole shop: the currency its prices and orders are in."""
 
     __tablename__ = "shop_facts"
-    __table_args__ = (CheckConstraint("name = ANY ('{currency}')", name="name"),)
 
-    name: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(one_of("shop_fact_name", "currency"), primary_key=True)
     value: Mapped[str]
 
 
@@ -68,8 +68,7 @@ class StatusTransition(Base):
     """A way a status may go; the guards of orders, payments and refunds refuse every other. A migration fills it."""
 
     __tablename__ = "status_transitions"
-    __table_args__ = (CheckConstraint("subject = ANY ('{order,payment,refund}')", name="subject"),)
 
-    subject: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(one_of("transition_subject", "order", "payment", "refund"), primary_key=True)
     from_status: Mapped[str] = mapped_column(primary_key=True)
     to_status: Mapped[str] = mapped_column(primary_key=True)

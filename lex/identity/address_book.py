@@ -48,8 +48,8 @@ WHERE user_id = %(user_id)s AND id <> %(id)s AND deleted_at IS NULL
 _ADD: LiteralString = """
 INSERT INTO addresses (id, user_id, type, recipient_name, company, line1, line2, phone, city, region, postal_code,
     country, is_default_billing, is_default_shipping)
-SELECT %(id)s, %(user_id)s, %(type)s, %(recipient_name)s, %(company)s, %(line1)s, %(line2)s, %(phone)s, %(city)s,
-    %(region)s, %(postal_code)s, %(country)s,
+SELECT %(id)s, %(user_id)s, %(type)s::text, %(recipient_name)s, %(company)s, %(line1)s, %(line2)s, %(phone)s,
+    %(city)s, %(region)s, %(postal_code)s, %(country)s,
     %(is_default_billing)s OR %(type)s <> 'shipping' AND NOT coalesce(bool_or(a.is_default_billing), false),
     %(is_default_shipping)s OR %(type)s <> 'billing' AND NOT coalesce(bool_or(a.is_default_shipping), false)
 FROM addresses a WHERE a.user_id = %(user_id)s AND a.deleted_at IS NULL

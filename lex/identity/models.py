@@ -12,16 +12,17 @@ from lex.db.base import (
     BlindIndex,
     Ciphertext,
     Counter,
+    CountryCode,
     Document,
     Keyed,
     No,
     SoftDelete,
     Touched,
     Yes,
-    one_of,
     owned_by,
     reference,
 )
+from lex.db.domains import one_of
 
 _LIVING_ACCOUNT = text("deleted_at IS NULL AND role <> 'guest'")
 
@@ -31,7 +32,6 @@ class User(Keyed, Touched, SoftDelete, Base):
 
     __tablename__ = "users"
     __table_args__ = (
-        one_of("role", "super_admin", "admin", "moderator", "user", "guest"),
         CheckConstraint("role <> 'guest' OR password IS NULL", name="guest_password"),
         CheckConstraint(r"password ~ '^\$2[aby]\$\d\d\$.{53}$'", name="password"),
         Index("uq_users_email", "email_blind_index", unique=True, postgresql_where=_LIVING_ACCOUNT),
@@ -44,7 +44,7 @@ class User(Keyed, Touched, SoftDelete, Base):
 
     email: Mapped[Ciphertext | None]
     email_blind_index: Mapped[BlindIndex | None]
-    role: Mapped[str]
+    role: Mapped[str] = mapped_column(one_of("user_role", "super_admin", "admin", "moderator", "user", "guest"))
     password: Mapped[str | None]
     two_factor_enabled: Mapped[No]
     two_factor_secret: Mapped[Ciphertext | None]
@@ -96,8 +96,6 @@ class Address(Keyed, Touched, SoftDelete, Base):
 
     __tablename__ = "addresses"
     __table_args__ = (
-        one_of("type", "billing", "shipping", "both"),
-        CheckConstraint("country ~ '^[A-Z]{2}$'", name="country"),
         CheckConstraint(
             "NOT (is_default_billing AND type = 'shipping' OR is_default_shipping AND type = 'billing')", name="default"
         ),
@@ -118,7 +116,9 @@ class Address(Keyed, Touched, SoftDelete, Base):
     )
 
     user_id: Mapped[UUID] = reference("users")
-    type: Mapped[str] = mapped_column(server_default=text("'both'"))
+    type: Mapped[str] = mapped_column(
+        one_of("address_type", "billing", "shipping", "both"), server_default=text("'both'")
+    )
     recipient_name: Mapped[Ciphertext]
     company: Mapped[Ciphertext | None]
     line1: Mapped[Ciphertext]
@@ -127,7 +127,7 @@ class Address(Keyed, Touched, SoftDelete, Base):
     city: Mapped[str]
     region: Mapped[str | None]
     postal_code: Mapped[str | None]
-    country: Mapped[str]
+    country: Mapped[CountryCode]
     is_default_billing: Mapped[No]
     is_default_shipping: Mapped[No]
 
@@ -139,13 +139,14 @@ class ApiKey(Keyed, Base):
     __tablename__ = "api_keys"
     __table_args__ = (
         UniqueConstraint("token_hash"),
-        CheckConstraint("kind = ANY ('{personal,application}')", name="kind"),
         CheckConstraint("kind = 'application' OR expires_at IS NOT NULL", name="expires_at"),
         Index("idx_api_keys_user_id", "user_id"),
     )
 
     user_id: Mapped[UUID] = reference("users")
-    kind: Mapped[str] = mapped_column(server_default=text("'application'"))
+    kind: Mapped[str] = mapped_column(
+        one_of("api_key_kind", "personal", "application"), server_default=text("'application'")
+    )
     name: Mapped[str]
     prefix: Mapped[str]
     token_hash: Mapped[bytes]
@@ -182,7 +183,6 @@ class AccountToken(Keyed, Base):
     __table_args__ = (
         UniqueConstraint("token_hash"),
         owned_by("email_changes", "email_change_id", "account_tokens"),
-        one_of("purpose", "verify_email", "reset_password", "unlock", "confirm_old_email", "confirm_new_email"),
         CheckConstraint(
             "(email_change_id IS NOT NULL) = (purpose = ANY ('{confirm_old_email,confirm_new_email}'))",
             name="email_change_id",
@@ -193,7 +193,16 @@ class AccountToken(Keyed, Base):
 
     user_id: Mapped[UUID] = reference("users")
     email_change_id: Mapped[UUID | None]
-    purpose: Mapped[str]
+    purpose: Mapped[str] = mapped_column(
+        one_of(
+            "account_token_purpose",
+            "verify_email",
+            "reset_password",
+            "unlock",
+            "confirm_old_email",
+            "confirm_new_email",
+        )
+    )
     token_hash: Mapped[bytes]
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
@@ -248,7 +257,6 @@ class DataExport(Keyed, Touched, Base):
     __tablename__ = "data_exports"
     __table_args__ = (
         UniqueConstraint("storage_key"),
-        one_of("status", "waiting", "working", "ready", "removed"),
         CheckConstraint("done_parts BETWEEN 0 AND all_parts", name="parts"),
         CheckConstraint("status <> 'ready' OR num_nulls(size_bytes, ready_at) = 0", name="ready"),
         Index("idx_data_exports_user_id", "user_id"),
@@ -262,7 +270,9 @@ class DataExport(Keyed, Touched, Base):
     )
 
     user_id: Mapped[UUID] = reference("users")
-    status: Mapped[str] = mapped_column(server_default=text("'waiting'"))
+    status: Mapped[str] = mapped_column(
+        one_of("data_export_status", "waiting", "working", "ready", "removed"), server_default=text("'waiting'")
+    )
     storage_key: Mapped[str]
     done_parts: Mapped[Counter]
     all_parts: Mapped[Counter]
@@ -276,7 +286,6 @@ class ErasureRequest(Keyed, Touched, Base):
 
     __tablename__ = "erasure_requests"
     __table_args__ = (
-        one_of("status", "waiting", "canceled", "done"),
         CheckConstraint("(status = 'waiting') = (ended_at IS NULL)", name="ended_at"),
         Index("idx_erasure_requests_user_id", "user_id"),
         Index("uq_erasure_requests_open", "user_id", unique=True, postgresql_where=text("status = 'waiting'")),
@@ -284,6 +293,8 @@ class ErasureRequest(Keyed, Touched, Base):
     )
 
     user_id: Mapped[UUID] = reference("users")
-    status: Mapped[str] = mapped_column(server_default=text("'waiting'"))
+    status: Mapped[str] = mapped_column(
+        one_of("erasure_request_status", "waiting", "canceled", "done"), server_default=text("'waiting'")
+    )
     due_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]

@@ -40,7 +40,7 @@ FROM notice
 """
 
 _MARK: LiteralString = """
-UPDATE notifications SET status = %(status)s, last_error = %(error)s,
+UPDATE notifications SET status = %(status)s::text, last_error = %(error)s,
        sent_at = CASE WHEN %(status)s = 'sent' THEN %(now)s::timestamptz END
 WHERE id = %(id)s AND status IN ('pending', 'failed')
 """

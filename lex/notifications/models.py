@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lex.db.base import Base, Counter, Document, Keyed, No, SoftDelete, Touched, one_of, owned_by, reference
+from lex.db.base import Base, Counter, Document, Keyed, No, SoftDelete, Touched, owned_by, reference
+from lex.db.domains import one_of
 
 
 class Notification(Keyed, Touched, SoftDelete, Base):
@@ -14,9 +15,6 @@ class Notification(Keyed, Touched, SoftDelete, Base):
 
     __tablename__ = "notifications"
     __table_args__ = (
-        one_of("channel", "in_app", "email", "sms", "push"),
-        one_of("priority", "low", "normal", "high", "urgent"),
-        one_of("status", "pending", "sent", "failed", "expired"),
         owned_by("orders", "order_id", "notifications"),
         Index("idx_notifications_user_id", "user_id", "is_read", "created_at"),
         Index("idx_notifications_order_id", "order_id"),
@@ -25,12 +23,16 @@ class Notification(Keyed, Touched, SoftDelete, Base):
 
     user_id: Mapped[UUID] = reference("users")
     order_id: Mapped[UUID | None]
-    channel: Mapped[str]
+    channel: Mapped[str] = mapped_column(one_of("notification_channel", "in_app", "email", "sms", "push"))
     template: Mapped[str]
-    priority: Mapped[str] = mapped_column(server_default=text("'normal'"))
+    priority: Mapped[str] = mapped_column(
+        one_of("notification_priority", "low", "normal", "high", "urgent"), server_default=text("'normal'")
+    )
     data: Mapped[Document]
     is_marketing: Mapped[No]
-    status: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    status: Mapped[str] = mapped_column(
+        one_of("notification_status", "pending", "sent", "failed", "expired"), server_default=text("'pending'")
+    )
     attempts: Mapped[Counter]
     last_error: Mapped[str | None]
     is_read: Mapped[No]

@@ -1,9 +1,9 @@
 """Where a migrated database and the models differ.
 
 The models are built in a schema of their own inside a transaction that is rolled back, and both catalogues are read
-through the same server: types, defaults, generated columns, CHECKs, exclusions, foreign keys and index predicates are
-compared as PostgreSQL understood them, not as somebody wrote them. Partitions follow their parents and are left out,
-and so are the job queue's tables, which the models do not describe.
+through the same server: domains, types, defaults, generated columns, CHECKs, exclusions, foreign keys and index
+predicates are compared as PostgreSQL understood them, not as somebody wrote them. Partitions follow their parents and
+are left out, and so are the job queue's tables, which the models do not describe.
 """
 
 from sqlalchemy import Connection, text
@@ -15,6 +15,11 @@ _SCRATCH = "lex_models"
 _OURS = """c.relnamespace = CAST(:schema AS regnamespace) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
     AND c.relname !~ '^(procrastinate_|alembic_version$)'"""
 _CATALOGUE = {
+    "domain": """
+        SELECT t.typname, format_type(t.typbasetype, t.typtypmod) || ' ' || o.conname || ' '
+                              || pg_get_constraintdef(o.oid)
+        FROM pg_type t JOIN pg_constraint o ON o.contypid = t.oid AND o.contype = 'c'
+        WHERE t.typnamespace = CAST(:schema AS regnamespace) AND t.typtype = 'd'""",
     "table": f"""
         SELECT c.relname, coalesce(pg_get_partkeydef(c.oid), 'not partitioned') FROM pg_class c WHERE {_OURS}""",
     "column": f"""

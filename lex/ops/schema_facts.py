@@ -35,6 +35,11 @@ _TRIGGERS: LiteralString = f"""
 SELECT c.relname, t.tgname, pg_get_triggerdef(t.oid), obj_description(t.tgfoid, 'pg_proc')
 FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid AND NOT t.tgisinternal
 WHERE {_OURS} ORDER BY c.relname, t.tgname"""
+_DOMAINS: LiteralString = """
+SELECT t.typname, format_type(t.typbasetype, t.typtypmod), pg_get_constraintdef(o.oid),
+       coalesce(obj_description(t.oid, 'pg_type'), '')
+FROM pg_type t JOIN pg_constraint o ON o.contypid = t.oid AND o.contype = 'c'
+WHERE t.typtype = 'd' AND t.typnamespace = 'public'::regnamespace ORDER BY t.typname"""
 _FUNCTIONS: LiteralString = """
 SELECT p.proname, obj_description(p.oid, 'pg_proc') FROM pg_proc p
 WHERE p.pronamespace = 'public'::regnamespace AND p.proname !~ '^procrastinate_'
@@ -60,15 +65,24 @@ class Key:
     required: bool
 
 
+@dataclass(frozen=True, slots=True)
+class DomainFacts:
+    """A domain: the type it is over, what it checks of `VALUE`, what it is for, and the values it lists, if it does."""
+
+    type: str
+    check: str
+    about: str
+    allowed: list[str]
+
+
 @dataclass(slots=True)
 class TableFacts:
-    """One table. `allowed` are the values a CHECK lists for a column."""
+    """One table."""
 
     partitioned: str
     columns: list[Column] = field(default_factory=list)
     primary: list[str] = field(default_factory=list)
     references: dict[str, str] = field(default_factory=dict)
-    allowed: dict[str, list[str]] = field(default_factory=dict)
     keys: list[Key] = field(default_factory=list)
     indexes: dict[str, str] = field(default_factory=dict)
     constraints: dict[str, str] = field(default_factory=dict)
@@ -80,11 +94,12 @@ class Facts:
     """The whole schema."""
 
     tables: dict[str, TableFacts]
+    domains: dict[str, DomainFacts]
     functions: dict[str, str]
 
 
 def read(database_url: str) -> Facts:
-    """Everything the pages need, in six queries."""
+    """Everything the pages need, in seven queries."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("SET search_path = public")
         tables = {name: TableFacts(key or "") for name, key in connection.execute(_TABLES)}
@@ -96,15 +111,16 @@ def read(database_url: str) -> Facts:
             _constrain(tables[row[0]], *row[1:])
         for table, name, text, about in connection.execute(_TRIGGERS):
             tables[table].triggers[name] = f"`{_when(text)}` {about or ''}".strip()
+        domains = {name: _domain(*row) for name, *row in connection.execute(_DOMAINS)}
         functions = {name: about or "" for name, about in connection.execute(_FUNCTIONS)}
-    return Facts(tables, functions)
+    return Facts(tables, domains, functions)
 
 
 def annotated(model: type[Base], column: str) -> str:
-    """The name of the annotation a model gives a column in lex.db.base (`Ciphertext`, `Amount` …), or nothing."""
+    """The name of the annotation a model gives a column in lex.db.base (`Ciphertext` or `BlindIndex`), or nothing."""
     hints = get_type_hints(model, include_extras=True)
     inner = get_args(hints[column])[0] if column in hints else None
-    for name in ("Amount", "Percentage", "Ciphertext", "BlindIndex"):
+    for name in ("Ciphertext", "BlindIndex"):
         alias = getattr(base, name)
         if inner == alias or alias in get_args(inner):
             return name
@@ -120,9 +136,11 @@ def _constrain(table: TableFacts, name: str, kind: str, text: str, parent: str |
         table.references.setdefault(lead, parent)
         if not any(key.column == lead and key.parent == parent for key in table.keys):
             table.keys.append(Key(lead, parent, set(names) <= required))
-    listed = re.search(r"\((\w+) = ANY \('{(.+?)}'", text)
-    if kind == "c" and listed and name.endswith(f"_{listed[1]}"):
-        table.allowed[listed[1]] = listed[2].split(",")
+
+
+def _domain(kind: str, check: str, about: str) -> DomainFacts:
+    listed = re.search(r"VALUE = ANY \('{(.+?)}'", check)
+    return DomainFacts(kind, _plain(check), about, listed[1].split(",") if listed else [])
 
 
 def _when(trigger: str) -> str:

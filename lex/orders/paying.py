@@ -103,7 +103,7 @@ _RECORD: LiteralString = (
     + """, event AS (
     INSERT INTO payment_events (id, payment_id, order_id, user_id, provider_reference, kind, amount, currency, data,
         occurred_at)
-    SELECT %(event_id)s, %(payment_id)s, %(order_id)s, %(user_id)s, %(reference)s, %(event)s, %(new_money)s,
+    SELECT %(event_id)s, %(payment_id)s, %(order_id)s, %(user_id)s, %(reference)s, %(event)s::text, %(new_money)s,
         %(currency)s, %(data)s, %(occurred_at)s WHERE %(event)s::text IS NOT NULL
     ON CONFLICT (payment_id, provider_reference, kind) DO NOTHING
 ), reference AS (

@@ -33,7 +33,7 @@ RETURNING id, payment_id, order_id, user_id, amount, currency,
 
 _SETTLE: LiteralString = """
 WITH refund AS (
-    UPDATE refunds SET status = %(status)s, provider_refund_id = %(provider_refund_id)s,
+    UPDATE refunds SET status = %(status)s::text, provider_refund_id = %(provider_refund_id)s,
         failure_code = %(failure_code)s, processed_at = CASE WHEN %(status)s <> 'pending' THEN %(now)s::timestamptz END
     WHERE id = %(id)s AND user_id = %(user_id)s AND status = 'pending'
     RETURNING id, amount

@@ -13,16 +13,17 @@ from lex.db.base import (
     Base,
     Ciphertext,
     Counter,
+    CurrencyCode,
     Document,
     Documents,
     Keyed,
     No,
     SoftDelete,
     Touched,
-    one_of,
     owned_by,
     reference,
 )
+from lex.db.domains import one_of
 
 PROVIDERS = ("stripe", "paypal", "square", "razorpay", "sandbox")
 METHODS = ("card", "bank_account", "paypal", "apple_pay", "google_pay", "crypto")
@@ -33,18 +34,7 @@ class Payment(Keyed, Touched, Base):
 
     __tablename__ = "payments"
     __table_args__ = (
-        one_of("provider", *PROVIDERS),
-        one_of(
-            "status",
-            *("pending", "requires_action", "processing", "authorized", "captured", "partially_captured"),
-            *("partially_refunded", "refunded", "voided", "expired", "failed", "disputed", "overcharged"),
-        ),
-        one_of("method_type", *METHODS, nullable=True),
-        CheckConstraint(
-            "LEAST(amount, authorized_amount, refunded_amount, captured_amount - refunded_amount) >= 0.0 AND "
-            "GREATEST(amount, authorized_amount, refunded_amount, captured_amount) < 'NaN'",
-            name="amounts",
-        ),
+        CheckConstraint("refunded_amount <= captured_amount", name="refunded_amount"),
         UniqueConstraint("id", "user_id"),
         UniqueConstraint("id", "user_id", "order_id", "currency"),
         owned_by("orders", "order_id", "payments", "currency"),
@@ -61,12 +51,30 @@ class Payment(Keyed, Touched, Base):
     order_id: Mapped[UUID]
     user_id: Mapped[UUID] = reference("users")
     tender: Mapped[int] = mapped_column(server_default=text("1"))
-    provider: Mapped[str]
+    provider: Mapped[str] = mapped_column(one_of("payment_provider", *PROVIDERS))
     provider_payment_id: Mapped[str | None]
     payment_method_id: Mapped[UUID | None]
-    method_type: Mapped[str | None]
-    status: Mapped[str] = mapped_column(server_default=text("'pending'"))
-    currency: Mapped[str]
+    method_type: Mapped[str | None] = mapped_column(one_of("payment_method_type", *METHODS))
+    status: Mapped[str] = mapped_column(
+        one_of(
+            "payment_status",
+            "pending",
+            "requires_action",
+            "processing",
+            "authorized",
+            "captured",
+            "partially_captured",
+            "partially_refunded",
+            "refunded",
+            "voided",
+            "expired",
+            "failed",
+            "disputed",
+            "overcharged",
+        ),
+        server_default=text("'pending'"),
+    )
+    currency: Mapped[CurrencyCode]
     amount: Mapped[Amount]
     authorized_amount: Mapped[Amount] = mapped_column(server_default=text("0"))
     captured_amount: Mapped[Amount] = mapped_column(server_default=text("0"))
@@ -81,8 +89,6 @@ class PaymentAttempt(Keyed, Touched, Base):
 
     __tablename__ = "payment_attempts"
     __table_args__ = (
-        one_of("status", "sending", "unknown", "requires_action", "processing", "succeeded", "failed", "abandoned"),
-        CheckConstraint("captured_amount >= 0.0", name="captured_amount"),
         owned_by("payments", "payment_id", "payment_attempts"),
         owned_by("orders", "order_id", "payment_attempts"),
         UniqueConstraint("payment_id", "number"),
@@ -108,7 +114,19 @@ class PaymentAttempt(Keyed, Touched, Base):
     user_id: Mapped[UUID]
     tender: Mapped[int] = mapped_column(server_default=text("1"))
     number: Mapped[int]
-    status: Mapped[str] = mapped_column(server_default=text("'sending'"))
+    status: Mapped[str] = mapped_column(
+        one_of(
+            "payment_attempt_status",
+            "sending",
+            "unknown",
+            "requires_action",
+            "processing",
+            "succeeded",
+            "failed",
+            "abandoned",
+        ),
+        server_default=text("'sending'"),
+    )
     provider_payment_id: Mapped[str | None]
     captured_amount: Mapped[Amount] = mapped_column(server_default=text("0"))
     action: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
@@ -123,12 +141,6 @@ class PaymentEvent(Keyed, Base):
 
     __tablename__ = "payment_events"
     __table_args__ = (
-        one_of(
-            "kind",
-            *("authorized", "captured", "failed", "requires_action", "processing", "voided", "expired"),
-            *("refund_pending", "refunded", "refund_failed", "disputed", "dispute_won", "dispute_lost"),
-        ),
-        CheckConstraint("amount >= 0.0", name="amount"),
         owned_by("payments", "payment_id", "payment_events", "order_id", "currency"),
         UniqueConstraint("payment_id", "provider_reference", "kind"),
         Index("idx_payment_events_user_id", "user_id"),
@@ -138,9 +150,26 @@ class PaymentEvent(Keyed, Base):
     order_id: Mapped[UUID]
     user_id: Mapped[UUID]
     provider_reference: Mapped[str]
-    kind: Mapped[str]
+    kind: Mapped[str] = mapped_column(
+        one_of(
+            "payment_event_kind",
+            "authorized",
+            "captured",
+            "failed",
+            "requires_action",
+            "processing",
+            "voided",
+            "expired",
+            "refund_pending",
+            "refunded",
+            "refund_failed",
+            "disputed",
+            "dispute_won",
+            "dispute_lost",
+        )
+    )
     amount: Mapped[Amount] = mapped_column(server_default=text("0"))
-    currency: Mapped[str]
+    currency: Mapped[CurrencyCode]
     data: Mapped[Document]
     occurred_at: Mapped[datetime]
 
@@ -184,8 +213,6 @@ class PaymentMethod(Keyed, Touched, SoftDelete, Base):
 
     __tablename__ = "payment_methods"
     __table_args__ = (
-        one_of("type", *METHODS),
-        one_of("provider", *PROVIDERS),
         UniqueConstraint("id", "user_id"),
         CheckConstraint("provider_token IS NOT NULL OR deleted_at IS NOT NULL", name="provider_token"),
         CheckConstraint("last4 ~ '^[0-9]{4}$'", name="last4"),
@@ -199,8 +226,8 @@ class PaymentMethod(Keyed, Touched, SoftDelete, Base):
     )
 
     user_id: Mapped[UUID] = reference("users")
-    type: Mapped[str]
-    provider: Mapped[str]
+    type: Mapped[str] = mapped_column(one_of("payment_method_type", *METHODS))
+    provider: Mapped[str] = mapped_column(one_of("payment_provider", *PROVIDERS))
     provider_customer_id: Mapped[Ciphertext | None]
     provider_token: Mapped[Ciphertext | None]
     fingerprint: Mapped[bytes | None]
@@ -216,7 +243,6 @@ class Refund(Keyed, Touched, Base):
 
     __tablename__ = "refunds"
     __table_args__ = (
-        one_of("status", "pending", "succeeded", "failed", "canceled"),
         CheckConstraint("amount > 0.0", name="amount"),
         owned_by("payments", "payment_id", "refunds", "order_id", "currency"),
         owned_by("orders", "order_id", "refunds"),
@@ -230,8 +256,10 @@ class Refund(Keyed, Touched, Base):
     order_id: Mapped[UUID]
     user_id: Mapped[UUID]
     amount: Mapped[Amount]
-    currency: Mapped[str]
-    status: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    currency: Mapped[CurrencyCode]
+    status: Mapped[str] = mapped_column(
+        one_of("refund_status", "pending", "succeeded", "failed", "canceled"), server_default=text("'pending'")
+    )
     reason: Mapped[str | None]
     lines: Mapped[Documents]
     provider_refund_id: Mapped[str | None]

@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lex.db.base import Base, Keyed, No, SoftDelete, Touched, one_of, owned_by, reference
+from lex.db.base import Base, Keyed, No, SoftDelete, Touched, owned_by, reference
+from lex.db.domains import one_of
 
 
 class Review(Keyed, Touched, SoftDelete, Base):
@@ -14,7 +15,6 @@ class Review(Keyed, Touched, SoftDelete, Base):
 
     __tablename__ = "reviews"
     __table_args__ = (
-        one_of("status", "pending", "approved", "rejected"),
         CheckConstraint("rating BETWEEN 1 AND 5", name="rating"),
         CheckConstraint("num_nonnulls(product_id, service_id) = 1", name="item"),
         CheckConstraint("moderated_by <> user_id", name="moderated_by"),
@@ -52,7 +52,9 @@ class Review(Keyed, Touched, SoftDelete, Base):
     rating: Mapped[int] = mapped_column(SmallInteger)
     title: Mapped[str | None]
     body: Mapped[str | None]
-    status: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    status: Mapped[str] = mapped_column(
+        one_of("review_status", "pending", "approved", "rejected"), server_default=text("'pending'")
+    )
     is_verified_purchase: Mapped[No]
     moderated_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", name="fk_reviews_moderators"))
     moderated_at: Mapped[datetime | None]

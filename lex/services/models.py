@@ -1,11 +1,10 @@
 """Services, the resources that perform them and the bookings made."""
 
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, Numeric, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import TSTZRANGE, TSVECTOR, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -18,14 +17,18 @@ from lex.db.base import (
     Documents,
     Keyed,
     No,
+    NonNegativeInteger,
     Percentage,
+    PositiveInteger,
+    Rating,
+    Slug,
     SoftDelete,
     Touched,
     Yes,
-    one_of,
     owned_by,
     reference,
 )
+from lex.db.domains import one_of
 from lex.db.searching import weighted
 
 _LIVING = text("deleted_at IS NULL")
@@ -37,7 +40,6 @@ class ServiceCategory(Keyed, Touched, SoftDelete, Base):
 
     __tablename__ = "service_categories"
     __table_args__ = (
-        CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug"),
         CheckConstraint("parent_id <> id", name="parent_id"),
         Index("uq_service_categories_slug", "slug", unique=True, postgresql_where=_LIVING),
         Index("idx_service_categories_slug", "slug"),
@@ -46,7 +48,7 @@ class ServiceCategory(Keyed, Touched, SoftDelete, Base):
     )
 
     parent_id: Mapped[UUID | None] = reference("service_categories", nullable=True)
-    slug: Mapped[str]
+    slug: Mapped[Slug]
     name: Mapped[str]
     description: Mapped[str | None]
     order: Mapped[Counter]
@@ -58,19 +60,6 @@ class Service(Keyed, Touched, SoftDelete, Base):
 
     __tablename__ = "services"
     __table_args__ = (
-        one_of("service_type", "one_time", "recurring", "subscription", "consultation"),
-        CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug"),
-        CheckConstraint("price >= 0.0 AND price < 'NaN'", name="price"),
-        CheckConstraint("duration_minutes > 0", name="duration_minutes"),
-        CheckConstraint("step_minutes > 0", name="step_minutes"),
-        CheckConstraint(
-            "buffer_before_minutes >= 0 AND buffer_after_minutes >= 0 AND notice_minutes >= 0", name="buffers"
-        ),
-        CheckConstraint("capacity > 0", name="capacity"),
-        CheckConstraint("max_bookings_per_day > 0", name="max_bookings_per_day"),
-        CheckConstraint("cancellation_fee_percentage BETWEEN 0 AND 100", name="cancellation_fee_percentage"),
-        CheckConstraint("rating_average BETWEEN 1.0 AND 5.0", name="rating_average"),
-        CheckConstraint("rating_count >= 0", name="rating_count"),
         Index("uq_services_slug", "slug", unique=True, postgresql_where=_LIVING),
         Index("idx_services_slug", "slug"),
         Index("idx_services_service_type", "service_type"),
@@ -87,20 +76,22 @@ class Service(Keyed, Touched, SoftDelete, Base):
     )
 
     category_id: Mapped[UUID | None] = reference("service_categories", nullable=True)
-    service_type: Mapped[str]
-    slug: Mapped[str]
+    service_type: Mapped[str] = mapped_column(
+        one_of("service_type", "one_time", "recurring", "subscription", "consultation")
+    )
+    slug: Mapped[Slug]
     name: Mapped[str]
     description: Mapped[str | None]
     price: Mapped[Amount]
     tax_class: Mapped[str] = mapped_column(server_default=text("'standard'"))
-    duration_minutes: Mapped[int | None]
+    duration_minutes: Mapped[PositiveInteger | None]
     is_duration_custom: Mapped[No]
-    step_minutes: Mapped[int] = mapped_column(server_default=text("30"))
-    buffer_before_minutes: Mapped[Counter]
-    buffer_after_minutes: Mapped[Counter]
-    notice_minutes: Mapped[Counter]
-    capacity: Mapped[int] = mapped_column(server_default=text("1"))
-    max_bookings_per_day: Mapped[int | None]
+    step_minutes: Mapped[PositiveInteger] = mapped_column(server_default=text("30"))
+    buffer_before_minutes: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
+    buffer_after_minutes: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
+    notice_minutes: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
+    capacity: Mapped[PositiveInteger] = mapped_column(server_default=text("1"))
+    max_bookings_per_day: Mapped[PositiveInteger | None]
     availability: Mapped[Document]
     timezone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
     cancellation_window_minutes: Mapped[int] = mapped_column(server_default=text("1440"))
@@ -109,8 +100,8 @@ class Service(Keyed, Touched, SoftDelete, Base):
     attributes: Mapped[Document]
     is_active: Mapped[Yes]
     is_featured: Mapped[No]
-    rating_average: Mapped[Decimal | None] = mapped_column(Numeric(3, 2))
-    rating_count: Mapped[Counter]
+    rating_average: Mapped[Rating | None]
+    rating_count: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
     search: Mapped[Any] = mapped_column(TSVECTOR, Computed(_SEARCH, persisted=True))
 
 
@@ -118,14 +109,11 @@ class Resource(Keyed, Touched, SoftDelete, Base):
     """Somebody or something that is busy while a service is performed: a mechanic, a chair, a stand."""
 
     __tablename__ = "resources"
-    __table_args__ = (
-        one_of("kind", "person", "room", "equipment"),
-        Index("uq_resources_slug", "slug", unique=True, postgresql_where=_LIVING),
-    )
+    __table_args__ = (Index("uq_resources_slug", "slug", unique=True, postgresql_where=_LIVING),)
 
-    slug: Mapped[str]
+    slug: Mapped[Slug]
     name: Mapped[str]
-    kind: Mapped[str]
+    kind: Mapped[str] = mapped_column(one_of("resource_kind", "person", "room", "equipment"))
     timezone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
     availability: Mapped[Document]
     is_active: Mapped[Yes]
@@ -163,7 +151,6 @@ class Occupancy(Keyed, Base):
 
     __tablename__ = "occupancies"
     __table_args__ = (
-        one_of("status", "held", "pending", "confirmed", "released"),
         CheckConstraint("NOT isempty(occupied)", name="occupied"),
         ExcludeConstraint(
             ("resource_id", "="),
@@ -179,7 +166,7 @@ class Occupancy(Keyed, Base):
 
     resource_id: Mapped[UUID] = reference("resources")
     occupied: Mapped[Any] = mapped_column(TSTZRANGE)
-    status: Mapped[str]
+    status: Mapped[str] = mapped_column(one_of("occupancy_status", "held", "pending", "confirmed", "released"))
     booking_id: Mapped[UUID | None]
     expires_at: Mapped[datetime | None]
 
@@ -216,9 +203,7 @@ class Booking(Keyed, Touched, SoftDelete, Base):
 
     __tablename__ = "bookings"
     __table_args__ = (
-        one_of("status", "held", "pending", "confirmed", "completed", "no_show", "canceled"),
         CheckConstraint("ends_at > starts_at", name="ends_at"),
-        CheckConstraint("seats > 0", name="seats"),
         UniqueConstraint("id", "user_id"),
         owned_by("orders", "order_id", "bookings"),
         owned_by("order_items", "order_item_id", "bookings"),
@@ -237,11 +222,13 @@ class Booking(Keyed, Touched, SoftDelete, Base):
     service_id: Mapped[UUID] = reference("services")
     resource_id: Mapped[UUID | None] = reference("resources", nullable=True)
     service_slot_id: Mapped[UUID | None] = reference("service_slots", nullable=True)
-    status: Mapped[str]
+    status: Mapped[str] = mapped_column(
+        one_of("booking_status", "held", "pending", "confirmed", "completed", "no_show", "canceled")
+    )
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime]
     timezone: Mapped[str]
-    seats: Mapped[int] = mapped_column(server_default=text("1"))
+    seats: Mapped[PositiveInteger] = mapped_column(server_default=text("1"))
     uid: Mapped[str] = mapped_column(unique=True)
     sequence: Mapped[Counter]
     notes: Mapped[Ciphertext | None]

@@ -1,10 +1,11 @@
 """Shipping methods."""
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import Index, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
-from lex.db.base import Amount, Base, Counter, Keyed, SoftDelete, Touched, Yes, one_of
+from lex.db.base import Amount, Base, Counter, Keyed, SoftDelete, Touched, Yes
+from lex.db.domains import one_of
 
 
 class ShippingMethod(Keyed, Touched, SoftDelete, Base):
@@ -15,16 +16,13 @@ class ShippingMethod(Keyed, Touched, SoftDelete, Base):
 
     __tablename__ = "shipping_methods"
     __table_args__ = (
-        one_of("kind", "flat", "pickup"),
-        CheckConstraint("price >= 0.0 AND price < 'NaN'", name="price"),
-        CheckConstraint("free_from >= 0.0 AND free_from < 'NaN'", name="free_from"),
         Index("uq_shipping_methods_code", "code", unique=True, postgresql_where=text("deleted_at IS NULL")),
     )
 
     code: Mapped[str]
     name: Mapped[str]
     description: Mapped[str | None]
-    kind: Mapped[str]
+    kind: Mapped[str] = mapped_column(one_of("shipping_method_kind", "flat", "pickup"))
     price: Mapped[Amount]
     free_from: Mapped[Amount | None]
     countries: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default=text("'{}'::text[]"))

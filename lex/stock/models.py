@@ -4,9 +4,10 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, mapped_column
 
-from lex.db.base import Base, Counter, Keyed, one_of, reference
+from lex.db.base import Base, Counter, Keyed, PositiveInteger, reference
+from lex.db.domains import one_of
 
 
 class StockHold(Keyed, Base):
@@ -17,7 +18,6 @@ class StockHold(Keyed, Base):
 
     __tablename__ = "stock_holds"
     __table_args__ = (
-        CheckConstraint("quantity > 0", name="quantity"),
         UniqueConstraint("order_id", "product_id"),
         Index("idx_stock_holds_product_id", "product_id"),
         Index("idx_stock_holds_expires_at", "expires_at"),
@@ -25,7 +25,7 @@ class StockHold(Keyed, Base):
 
     product_id: Mapped[UUID] = reference("products")
     order_id: Mapped[UUID]
-    quantity: Mapped[int]
+    quantity: Mapped[PositiveInteger]
     expires_at: Mapped[datetime]
 
 
@@ -34,7 +34,6 @@ class StockMovement(Keyed, Base):
 
     __tablename__ = "stock_movements"
     __table_args__ = (
-        one_of("kind", "receive", "adjust", "hold", "release", "sale", "return"),
         CheckConstraint("on_hand_change <> 0 OR reserved_change <> 0", name="change"),
         Index("idx_stock_movements_product_id", "product_id", "id"),
         Index("idx_stock_movements_order_id", "order_id"),
@@ -42,7 +41,9 @@ class StockMovement(Keyed, Base):
 
     product_id: Mapped[UUID] = reference("products")
     order_id: Mapped[UUID | None]
-    kind: Mapped[str]
+    kind: Mapped[str] = mapped_column(
+        one_of("stock_movement_kind", "receive", "adjust", "hold", "release", "sale", "return")
+    )
     on_hand_change: Mapped[Counter]
     reserved_change: Mapped[Counter]
     reason: Mapped[str | None]

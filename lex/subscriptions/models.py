@@ -16,13 +16,16 @@ from lex.db.base import (
     Documents,
     Keyed,
     No,
+    NonNegativeInteger,
+    PositiveInteger,
+    Slug,
     SoftDelete,
     Touched,
     Yes,
-    one_of,
     owned_by,
     reference,
 )
+from lex.db.domains import one_of
 from lex.db.searching import weighted
 
 _LIVING = text("deleted_at IS NULL")
@@ -39,11 +42,6 @@ class SubscriptionPlan(Keyed, Touched, SoftDelete, Base):
 
     __tablename__ = "subscription_plans"
     __table_args__ = (
-        one_of("billing_interval", "day", "week", "month", "year"),
-        CheckConstraint("slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'", name="slug"),
-        CheckConstraint("price >= 0.0 AND price < 'NaN'", name="price"),
-        CheckConstraint("interval_count > 0", name="interval_count"),
-        CheckConstraint("trial_days >= 0", name="trial_days"),
         Index(
             "uq_subscription_plans_slug",
             "slug",
@@ -62,14 +60,14 @@ class SubscriptionPlan(Keyed, Touched, SoftDelete, Base):
         ),
     )
 
-    slug: Mapped[str]
+    slug: Mapped[Slug]
     name: Mapped[str]
     description: Mapped[str | None]
     price: Mapped[Amount]
     tax_class: Mapped[str] = mapped_column(server_default=text("'standard'"))
-    billing_interval: Mapped[str]
-    interval_count: Mapped[int] = mapped_column(server_default=text("1"))
-    trial_days: Mapped[Counter]
+    billing_interval: Mapped[str] = mapped_column(one_of("billing_interval", "day", "week", "month", "year"))
+    interval_count: Mapped[PositiveInteger] = mapped_column(server_default=text("1"))
+    trial_days: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
     features: Mapped[Documents]
     images: Mapped[Documents]
     version: Mapped[int] = mapped_column(server_default=text("1"))
@@ -85,9 +83,7 @@ class Subscription(Keyed, Touched, SoftDelete, Base):
 
     __tablename__ = "subscriptions"
     __table_args__ = (
-        one_of("status", *_STATES),
         CheckConstraint("current_period_end > current_period_start", name="current_period_end"),
-        CheckConstraint("cycle >= 0", name="cycle"),
         UniqueConstraint("id", "user_id"),
         owned_by("payment_methods", "payment_method_id", "subscriptions"),
         Index("idx_subscriptions_user_id", "user_id"),
@@ -103,10 +99,10 @@ class Subscription(Keyed, Touched, SoftDelete, Base):
     user_id: Mapped[UUID] = reference("users")
     plan_id: Mapped[UUID] = reference("subscription_plans")
     payment_method_id: Mapped[UUID | None]
-    status: Mapped[str]
+    status: Mapped[str] = mapped_column(one_of("subscription_status", *_STATES))
     timezone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
     anchor_at: Mapped[datetime]
-    cycle: Mapped[Counter]
+    cycle: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
     current_period_start: Mapped[datetime]
     current_period_end: Mapped[datetime]
     trial_start: Mapped[datetime | None]
@@ -128,7 +124,6 @@ class SubscriptionPeriod(Keyed, Base):
 
     __tablename__ = "subscription_periods"
     __table_args__ = (
-        one_of("kind", "renewal", "trial", "proration"),
         UniqueConstraint("subscription_id", "period_start", "kind"),
         owned_by("subscriptions", "subscription_id", "subscription_periods"),
         owned_by("orders", "order_id", "subscription_periods"),
@@ -139,7 +134,7 @@ class SubscriptionPeriod(Keyed, Base):
     subscription_id: Mapped[UUID]
     user_id: Mapped[UUID]
     order_id: Mapped[UUID | None]
-    kind: Mapped[str]
+    kind: Mapped[str] = mapped_column(one_of("subscription_period_kind", "renewal", "trial", "proration"))
     period_start: Mapped[datetime]
     period_end: Mapped[datetime]
 

@@ -1,9 +1,9 @@
 """Tax rates."""
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped
 
-from lex.db.base import Base, Keyed, Percentage, SoftDelete, Touched
+from lex.db.base import Base, CountryCode, Keyed, Percentage, SoftDelete, Touched
 
 
 class TaxRate(Keyed, Touched, SoftDelete, Base):
@@ -11,8 +11,6 @@ class TaxRate(Keyed, Touched, SoftDelete, Base):
 
     __tablename__ = "tax_rates"
     __table_args__ = (
-        CheckConstraint("rate BETWEEN 0.0 AND 100.0", name="rate"),
-        CheckConstraint("country ~ '^[A-Z]{2}$'", name="country"),
         Index(
             "uq_tax_rates_country",
             "country",
@@ -22,7 +20,7 @@ class TaxRate(Keyed, Touched, SoftDelete, Base):
         ),
     )
 
-    country: Mapped[str]
+    country: Mapped[CountryCode]
     tax_class: Mapped[str]
     rate: Mapped[Percentage]
     name: Mapped[str]

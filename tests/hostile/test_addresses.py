@@ -64,7 +64,7 @@ def test_there_is_one_default_of_each_kind_that_fits_its_use(people: tuple[str, 
         (", is_default_shipping", ", true", "uq_addresses_default_shipping"),
         (", is_default_shipping, type", ", true, 'billing'", "ck_addresses_default"),
         (", is_default_billing, type", ", true, 'shipping'", "ck_addresses_default"),
-        (", type", ", 'castle'", "ck_addresses_type"),
+        (", type", ", 'castle'", "ck_address_type"),
     ):
         statement = _NEW.format(user=ada["user_id"], more=more, values=values)
         with connect_as(role, url, ada["user_id"]) as connection, pytest.raises(psycopg.Error) as refused:

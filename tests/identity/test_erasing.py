@@ -230,7 +230,7 @@ async def test_no_mail_goes_out_any_more(shop: Shop, sold: Order, database_url: 
     address = blind_index("email", normal_email(EMAIL)).hex()
     await mail_order_link(system(), number=sold.data["order_number"], address=address)
     await work(database_url)
-    assert shop.one("SELECT array_agg(DISTINCT status) AS s FROM notifications") == {"s": ["expired"]}
+    assert shop.one("SELECT array_agg(DISTINCT status::text) AS s FROM notifications") == {"s": ["expired"]}
     assert {path.name for path in (web_home / "mail").glob("*.eml")} == mails
     assert shop.one("SELECT count(*) AS n FROM procrastinate_jobs WHERE status = 'failed'") == {"n": 0}
 

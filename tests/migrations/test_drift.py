@@ -9,10 +9,16 @@ def test_models_and_migrations_agree(database_url: str) -> None:
 CHANGES = [
     ("ALTER TABLE users ADD COLUMN nickname text", "column users.nickname is in the database only: text"),
     ("ALTER TABLE orders ALTER COLUMN phone SET NOT NULL", "column orders.phone is bytea in the models"),
-    ("ALTER TABLE orders ALTER COLUMN status DROP DEFAULT", "column orders.status is text NOT NULL DEFAULT"),
+    ("ALTER TABLE orders ALTER COLUMN status DROP DEFAULT", "column orders.status is order_status NOT NULL DEFAULT"),
     (
-        "ALTER TABLE products DROP CONSTRAINT ck_products_prices",
-        "constraint products.ck_products_prices is in the models",
+        "ALTER DOMAIN amount DROP CONSTRAINT ck_amount; "
+        "ALTER DOMAIN amount ADD CONSTRAINT ck_amount CHECK (VALUE >= 0)",
+        "domain amount is numeric(10,2) ck_amount CHECK (((VALUE >= ",
+    ),
+    ("ALTER DOMAIN order_status DROP CONSTRAINT ck_order_status", "domain order_status is in the models only"),
+    (
+        "ALTER TABLE orders DROP CONSTRAINT ck_orders_total_amount",
+        "constraint orders.ck_orders_total_amount is in the models",
     ),
     (
         "ALTER TABLE reviews DROP CONSTRAINT ck_reviews_rating, "

@@ -210,24 +210,3 @@ def test_guards_fire_in_replication_sessions_too(rows: Rows) -> None:
         """
     )
     assert sleeping == []
-
-
-@pytest.mark.parametrize(("table", "column"), [("orders", "discount_amount"), ("order_items", "net_amount")])
-def test_what_is_no_number_is_no_amount(rows: Rows, table: str, column: str) -> None:
-    with pytest.raises(CheckViolation, match=f"ck_{table}_amounts"):
-        rows.add(table, **{column: "NaN", "total_amount": "NaN"})
-
-
-@pytest.mark.parametrize(
-    ("table", "column"),
-    [
-        *(("products", column) for column in ("price", "compare_at_price")),
-        *(("payments", column) for column in ("amount", "authorized_amount", "captured_amount", "refunded_amount")),
-        *(("services", "price"), ("subscription_plans", "price")),
-        *(("shipping_methods", "price"), ("shipping_methods", "free_from")),
-        *(("coupons", "amount"), ("coupons", "minimum_amount")),
-    ],
-)
-def test_what_is_no_number_is_no_price(rows: Rows, table: str, column: str) -> None:
-    with pytest.raises(CheckViolation, match=f"ck_{table}_"):
-        rows.add(table, **{column: "NaN"})

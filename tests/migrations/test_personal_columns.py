@@ -13,8 +13,10 @@ _TOO = ("users", "webhook_events", "sandbox_payments", "audit_logs", "job_errors
 _COLUMNS = """
 SELECT c.relname || '.' || a.attname FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_type t ON t.oid = a.atttypid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-  AND a.atttypid::regtype::text IN ('text', 'text[]', 'jsonb', 'json', 'bytea', 'inet', 'character varying', 'xml')
+  AND coalesce(nullif(t.typbasetype, 0), t.oid)::regtype::text IN (
+      'text', 'text[]', 'jsonb', 'json', 'bytea', 'inet', 'character varying', 'xml')
   AND (c.relname = ANY (%s) OR EXISTS (
       SELECT FROM pg_attribute u WHERE u.attrelid = c.oid AND u.attname = 'user_id' AND NOT u.attisdropped))
 """

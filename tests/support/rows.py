@@ -15,7 +15,8 @@ from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from psycopg.types.range import Range
-from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Table
+from sqlalchemy import Column, ForeignKeyConstraint, Table
+from sqlalchemy.dialects.postgresql import DOMAIN
 
 from lex.core import ids
 from lex.ops.models import metadata
@@ -144,12 +145,11 @@ def _legal(table: Table, column: Column[Any], values: Row) -> Any:
         return ids.instant_of(values["id"])
     if column.name in LEGAL:
         return LEGAL[column.name]
-    for check in table.constraints:
-        if isinstance(check, CheckConstraint):
-            allowed = re.match(rf"{column.name} = ANY \('{{(\w+)", str(check.sqltext))
-            if allowed:
-                return allowed[1]
-    kind = type(column.type).__name__
+    if isinstance(column.type, DOMAIN):
+        allowed = re.match(r"VALUE = ANY \('{(\w+)", str(column.type.check))
+        if allowed:
+            return allowed[1]
+    kind = type(column.type.data_type if isinstance(column.type, DOMAIN) else column.type).__name__
     if kind == "Uuid":
         return ids.new_id()
     if kind == "TSTZRANGE":

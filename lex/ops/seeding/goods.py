@@ -39,7 +39,7 @@ _COLUMNS: LiteralString = (
 )
 _CONDITIONS: LiteralString = """
 INSERT INTO tax_rates (id, country, tax_class, rate, name)
-SELECT uuid_v7(), %(country)s, 'standard', 19, 'VAT' WHERE NOT EXISTS (SELECT FROM tax_rates);
+SELECT uuid_v7(), %(country)s::text, 'standard', 19, 'VAT' WHERE NOT EXISTS (SELECT FROM tax_rates);
 INSERT INTO shipping_methods (id, code, name, kind, price, free_from, countries, "order")
 SELECT uuid_v7(), m.* FROM (VALUES
     ('parcel', 'Parcel', 'flat', 4.90, 75, ARRAY[%(country)s]::text[], 1),

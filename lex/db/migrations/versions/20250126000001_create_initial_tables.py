@@ -19,6 +19,24 @@ TOUCH = "CREATE TRIGGER tr_{0}_touch BEFORE UPDATE ON {0} FOR EACH ROW EXECUTE F
 
 EXTENSIONS = "CREATE EXTENSION IF NOT EXISTS pg_trgm; CREATE EXTENSION IF NOT EXISTS btree_gist"
 
+# What a value must be, wherever it stands: lex/db/domains.py says why these are no CHECKs of tables.
+DOMAINS = """
+CREATE DOMAIN public.amount AS numeric(10, 2) CONSTRAINT ck_amount CHECK (VALUE >= 0 AND VALUE < 'NaN');
+COMMENT ON DOMAIN public.amount IS 'money in major units, never negative';
+CREATE DOMAIN public.percentage AS numeric(6, 3) CONSTRAINT ck_percentage CHECK (VALUE BETWEEN 0 AND 100);
+COMMENT ON DOMAIN public.percentage IS 'percent, 0 to 100';
+CREATE DOMAIN public.rating AS numeric(3, 2) CONSTRAINT ck_rating CHECK (VALUE BETWEEN 1 AND 5);
+COMMENT ON DOMAIN public.rating IS 'a mean of stars, 1 to 5';
+CREATE DOMAIN public.positive_integer AS integer CONSTRAINT ck_positive_integer CHECK (VALUE > 0);
+CREATE DOMAIN public.non_negative_integer AS integer CONSTRAINT ck_non_negative_integer CHECK (VALUE >= 0);
+CREATE DOMAIN public.slug AS text CONSTRAINT ck_slug CHECK (VALUE ~ '^[a-z0-9]+(-[a-z0-9]+)*$');
+COMMENT ON DOMAIN public.slug IS 'small letters and digits, words joined by dashes';
+CREATE DOMAIN public.currency_code AS text CONSTRAINT ck_currency_code CHECK (VALUE ~ '^[A-Z]{3}$');
+COMMENT ON DOMAIN public.currency_code IS 'ISO 4217';
+CREATE DOMAIN public.country_code AS text CONSTRAINT ck_country_code CHECK (VALUE ~ '^[A-Z]{2}$');
+COMMENT ON DOMAIN public.country_code IS 'ISO 3166-1 alpha-2';
+"""
+
 # In plpgsql, not sql: a check constraint that calls an sql function parses its body anew in every statement.
 FUNCTIONS = """
 CREATE FUNCTION public.uuid_v7_time(id uuid) RETURNS timestamptz LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
@@ -55,11 +73,13 @@ COMMENT ON FUNCTION public.touch_updated_at IS 'Keeps the time of the last chang
 """
 
 PEOPLE = """
+CREATE DOMAIN user_role AS text CONSTRAINT ck_user_role CHECK (VALUE = ANY (
+    '{super_admin,admin,moderator,user,guest}'));
 CREATE TABLE users (
     id uuid NOT NULL,
     email bytea,
     email_blind_index bytea,
-    role text NOT NULL,
+    role user_role NOT NULL,
     password text,
     two_factor_enabled boolean DEFAULT false NOT NULL,
     two_factor_secret bytea,
@@ -80,7 +100,6 @@ CREATE TABLE users (
     updated_at timestamptz DEFAULT now() NOT NULL,
     deleted_at timestamptz,
     CONSTRAINT pk_users PRIMARY KEY (id),
-    CONSTRAINT ck_users_role CHECK (role = ANY ('{super_admin,admin,moderator,user,guest}')),
     CONSTRAINT ck_users_guest_password CHECK (role <> 'guest' OR password IS NULL)
 );
 CREATE UNIQUE INDEX uq_users_email ON users (email_blind_index) WHERE deleted_at IS NULL AND role <> 'guest';
@@ -111,10 +130,11 @@ CREATE TABLE blind_tokens (
 );
 CREATE INDEX idx_blind_tokens_token ON blind_tokens (token);
 
+CREATE DOMAIN api_key_kind AS text CONSTRAINT ck_api_key_kind CHECK (VALUE = ANY ('{personal,application}'));
 CREATE TABLE api_keys (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
-    kind text DEFAULT 'application' NOT NULL CONSTRAINT ck_api_keys_kind CHECK (kind = ANY ('{personal,application}')),
+    kind api_key_kind DEFAULT 'application' NOT NULL,
     name text NOT NULL,
     prefix text NOT NULL,
     token_hash bytea NOT NULL,
@@ -134,7 +154,7 @@ CATALOGUE = """
 CREATE TABLE categories (
     id uuid NOT NULL,
     parent_id uuid,
-    slug text NOT NULL,
+    slug slug NOT NULL,
     name text NOT NULL,
     description text,
     image jsonb DEFAULT '{}'::jsonb NOT NULL,
@@ -146,7 +166,6 @@ CREATE TABLE categories (
     deleted_at timestamptz,
     CONSTRAINT pk_categories PRIMARY KEY (id),
     CONSTRAINT fk_categories_categories FOREIGN KEY (parent_id) REFERENCES categories (id),
-    CONSTRAINT ck_categories_slug CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'),
     CONSTRAINT ck_categories_parent_id CHECK (parent_id <> id)
 );
 CREATE UNIQUE INDEX uq_categories_slug ON categories (slug) WHERE deleted_at IS NULL;
@@ -155,54 +174,49 @@ CREATE INDEX idx_categories_parent_id ON categories (parent_id);
 CREATE INDEX idx_categories_path ON categories (path text_pattern_ops);
 CREATE INDEX idx_categories_slug ON categories (slug);
 
+CREATE DOMAIN product_type AS text CONSTRAINT ck_product_type CHECK (VALUE = ANY ('{physical,digital}'));
 CREATE TABLE products (
     -- What lists and searches look at in every row stands first: reaching a column costs all those before it.
     id uuid NOT NULL,
     is_active boolean DEFAULT true NOT NULL,
     is_featured boolean DEFAULT false NOT NULL,
     track_inventory boolean DEFAULT true NOT NULL,
-    variant_count integer DEFAULT 0 NOT NULL,
-    stock_quantity integer DEFAULT 0 NOT NULL,
+    variant_count non_negative_integer DEFAULT 0 NOT NULL,
+    stock_quantity non_negative_integer DEFAULT 0 NOT NULL,
     reserved_quantity integer DEFAULT 0 NOT NULL,
     "order" integer DEFAULT 0 NOT NULL,
-    rating_count integer DEFAULT 0 NOT NULL,
-    price numeric(10, 2) NOT NULL,
+    rating_count non_negative_integer DEFAULT 0 NOT NULL,
+    price amount NOT NULL,
     search tsvector NOT NULL,
     deleted_at timestamptz,
     variant_of uuid,
     category_id uuid,
-    product_type text DEFAULT 'physical' NOT NULL,
+    product_type product_type DEFAULT 'physical' NOT NULL,
     sku text NOT NULL,
-    slug text NOT NULL,
+    slug slug NOT NULL,
     name text NOT NULL,
     description text,
     brand text,
-    compare_at_price numeric(10, 2),
-    lowest_price_30_days numeric(10, 2),
+    compare_at_price amount,
+    lowest_price_30_days amount,
     tax_class text DEFAULT 'standard' NOT NULL,
     images jsonb DEFAULT '[]'::jsonb NOT NULL,
     options jsonb DEFAULT '{}'::jsonb NOT NULL,
     attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
     tags text[] DEFAULT '{}'::text[] NOT NULL,
-    weight_grams integer,
+    weight_grams non_negative_integer,
     barcode text,
     seo_title text,
     seo_description text,
-    rating_average numeric(3, 2),
+    rating_average rating,
     imported_from jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_products PRIMARY KEY (id),
     CONSTRAINT fk_products_products FOREIGN KEY (variant_of) REFERENCES products (id),
     CONSTRAINT fk_products_categories FOREIGN KEY (category_id) REFERENCES categories (id),
-    CONSTRAINT ck_products_slug CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'),
-    CONSTRAINT ck_products_prices CHECK (LEAST(price, compare_at_price, lowest_price_30_days) >= 0.0 AND
-        GREATEST(price, compare_at_price, lowest_price_30_days) < 'NaN'),
-    CONSTRAINT ck_products_stock_quantity CHECK (stock_quantity >= 0),
     CONSTRAINT ck_products_reserved_quantity CHECK (reserved_quantity BETWEEN 0 AND stock_quantity),
-    CONSTRAINT ck_products_weight_grams CHECK (weight_grams >= 0),
-    CONSTRAINT ck_products_variant_of CHECK (variant_of <> id),
-    CONSTRAINT ck_products_product_type CHECK (product_type = ANY ('{physical,digital}'))
+    CONSTRAINT ck_products_variant_of CHECK (variant_of <> id)
 );
 CREATE UNIQUE INDEX uq_products_sku ON products (sku) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX uq_products_slug ON products (slug) WHERE deleted_at IS NULL;
@@ -249,7 +263,7 @@ SERVICES = """
 CREATE TABLE service_categories (
     id uuid NOT NULL,
     parent_id uuid,
-    slug text NOT NULL,
+    slug slug NOT NULL,
     name text NOT NULL,
     description text,
     "order" integer DEFAULT 0 NOT NULL,
@@ -259,7 +273,6 @@ CREATE TABLE service_categories (
     deleted_at timestamptz,
     CONSTRAINT pk_service_categories PRIMARY KEY (id),
     CONSTRAINT fk_service_categories_service_categories FOREIGN KEY (parent_id) REFERENCES service_categories (id),
-    CONSTRAINT ck_service_categories_slug CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'),
     CONSTRAINT ck_service_categories_parent_id CHECK (parent_id <> id)
 );
 CREATE UNIQUE INDEX uq_service_categories_slug ON service_categories (slug) WHERE deleted_at IS NULL;
@@ -267,50 +280,42 @@ CREATE INDEX idx_service_categories_order ON service_categories ("order");
 CREATE INDEX idx_service_categories_parent_id ON service_categories (parent_id);
 CREATE INDEX idx_service_categories_slug ON service_categories (slug);
 
+CREATE DOMAIN service_type AS text CONSTRAINT ck_service_type CHECK (VALUE = ANY (
+    '{one_time,recurring,subscription,consultation}'));
 CREATE TABLE services (
     id uuid NOT NULL,
     category_id uuid,
-    service_type text NOT NULL,
-    slug text NOT NULL,
+    service_type service_type NOT NULL,
+    slug slug NOT NULL,
     name text NOT NULL,
     description text,
-    price numeric(10, 2) NOT NULL,
+    price amount NOT NULL,
     tax_class text DEFAULT 'standard' NOT NULL,
-    duration_minutes integer,
+    duration_minutes positive_integer,
     is_duration_custom boolean DEFAULT false NOT NULL,
-    step_minutes integer DEFAULT 30 NOT NULL,
-    buffer_before_minutes integer DEFAULT 0 NOT NULL,
-    buffer_after_minutes integer DEFAULT 0 NOT NULL,
-    notice_minutes integer DEFAULT 0 NOT NULL,
-    capacity integer DEFAULT 1 NOT NULL,
-    max_bookings_per_day integer,
+    step_minutes positive_integer DEFAULT 30 NOT NULL,
+    buffer_before_minutes non_negative_integer DEFAULT 0 NOT NULL,
+    buffer_after_minutes non_negative_integer DEFAULT 0 NOT NULL,
+    notice_minutes non_negative_integer DEFAULT 0 NOT NULL,
+    capacity positive_integer DEFAULT 1 NOT NULL,
+    max_bookings_per_day positive_integer,
     availability jsonb DEFAULT '{}'::jsonb NOT NULL,
     timezone text DEFAULT 'UTC' NOT NULL,
     cancellation_window_minutes integer DEFAULT 1440 NOT NULL,
-    cancellation_fee_percentage numeric(6, 3) DEFAULT 0 NOT NULL,
+    cancellation_fee_percentage percentage DEFAULT 0 NOT NULL,
     images jsonb DEFAULT '[]'::jsonb NOT NULL,
     attributes jsonb DEFAULT '{}'::jsonb NOT NULL,
     is_active boolean DEFAULT true NOT NULL,
     is_featured boolean DEFAULT false NOT NULL,
-    rating_average numeric(3, 2),
-    rating_count integer DEFAULT 0 NOT NULL,
+    rating_average rating,
+    rating_count non_negative_integer DEFAULT 0 NOT NULL,
     search tsvector GENERATED ALWAYS AS (setweight(to_tsvector('public.lex_text'::regconfig, name), 'A') ||
         setweight(to_tsvector('public.lex_text'::regconfig, coalesce(description, '')), 'D')) STORED NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
     deleted_at timestamptz,
     CONSTRAINT pk_services PRIMARY KEY (id),
-    CONSTRAINT fk_services_service_categories FOREIGN KEY (category_id) REFERENCES service_categories (id),
-    CONSTRAINT ck_services_service_type CHECK (service_type = ANY ('{one_time,recurring,subscription,consultation}')),
-    CONSTRAINT ck_services_slug CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'),
-    CONSTRAINT ck_services_price CHECK (price >= 0.0 AND price < 'NaN'),
-    CONSTRAINT ck_services_duration_minutes CHECK (duration_minutes > 0),
-    CONSTRAINT ck_services_step_minutes CHECK (step_minutes > 0),
-    CONSTRAINT ck_services_buffers CHECK (buffer_before_minutes >= 0 AND buffer_after_minutes >= 0 AND
-        notice_minutes >= 0),
-    CONSTRAINT ck_services_capacity CHECK (capacity > 0),
-    CONSTRAINT ck_services_max_bookings_per_day CHECK (max_bookings_per_day > 0),
-    CONSTRAINT ck_services_cancellation_fee_percentage CHECK (cancellation_fee_percentage BETWEEN 0 AND 100)
+    CONSTRAINT fk_services_service_categories FOREIGN KEY (category_id) REFERENCES service_categories (id)
 );
 CREATE UNIQUE INDEX uq_services_slug ON services (slug) WHERE deleted_at IS NULL;
 CREATE INDEX idx_services_availability ON services USING gin (availability jsonb_path_ops);
@@ -321,19 +326,19 @@ CREATE INDEX idx_services_search ON services USING gin (search);
 CREATE INDEX idx_services_service_type ON services (service_type);
 CREATE INDEX idx_services_slug ON services (slug);
 
+CREATE DOMAIN resource_kind AS text CONSTRAINT ck_resource_kind CHECK (VALUE = ANY ('{person,room,equipment}'));
 CREATE TABLE resources (
     id uuid NOT NULL,
-    slug text NOT NULL,
+    slug slug NOT NULL,
     name text NOT NULL,
-    kind text NOT NULL,
+    kind resource_kind NOT NULL,
     timezone text DEFAULT 'UTC' NOT NULL,
     availability jsonb DEFAULT '{}'::jsonb NOT NULL,
     is_active boolean DEFAULT true NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
     deleted_at timestamptz,
-    CONSTRAINT pk_resources PRIMARY KEY (id),
-    CONSTRAINT ck_resources_kind CHECK (kind = ANY ('{person,room,equipment}'))
+    CONSTRAINT pk_resources PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX uq_resources_slug ON resources (slug) WHERE deleted_at IS NULL;
 
@@ -368,22 +373,23 @@ CREATE TABLE stock_holds (
     id uuid NOT NULL,
     product_id uuid NOT NULL,
     order_id uuid NOT NULL,
-    quantity integer NOT NULL,
+    quantity positive_integer NOT NULL,
     expires_at timestamptz NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_stock_holds PRIMARY KEY (id),
     CONSTRAINT uq_stock_holds_order_id_product_id UNIQUE (order_id, product_id),
-    CONSTRAINT fk_stock_holds_products FOREIGN KEY (product_id) REFERENCES products (id),
-    CONSTRAINT ck_stock_holds_quantity CHECK (quantity > 0)
+    CONSTRAINT fk_stock_holds_products FOREIGN KEY (product_id) REFERENCES products (id)
 );
 CREATE INDEX idx_stock_holds_expires_at ON stock_holds (expires_at);
 CREATE INDEX idx_stock_holds_product_id ON stock_holds (product_id);
 
+CREATE DOMAIN stock_movement_kind AS text CONSTRAINT ck_stock_movement_kind CHECK (VALUE = ANY (
+    '{receive,adjust,hold,release,sale,return}'));
 CREATE TABLE stock_movements (
     id uuid NOT NULL,
     product_id uuid NOT NULL,
     order_id uuid,
-    kind text NOT NULL,
+    kind stock_movement_kind NOT NULL,
     on_hand_change integer DEFAULT 0 NOT NULL,
     reserved_change integer DEFAULT 0 NOT NULL,
     reason text,
@@ -391,7 +397,6 @@ CREATE TABLE stock_movements (
     created_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_stock_movements PRIMARY KEY (id),
     CONSTRAINT fk_stock_movements_products FOREIGN KEY (product_id) REFERENCES products (id),
-    CONSTRAINT ck_stock_movements_kind CHECK (kind = ANY ('{receive,adjust,hold,release,sale,return}')),
     CONSTRAINT ck_stock_movements_change CHECK (on_hand_change <> 0 OR reserved_change <> 0)
 );
 CREATE INDEX idx_stock_movements_order_id ON stock_movements (order_id);
@@ -399,14 +404,15 @@ CREATE INDEX idx_stock_movements_product_id ON stock_movements (product_id, id);
 """
 
 CHARGES = """
+CREATE DOMAIN shipping_method_kind AS text CONSTRAINT ck_shipping_method_kind CHECK (VALUE = ANY ('{flat,pickup}'));
 CREATE TABLE shipping_methods (
     id uuid NOT NULL,
     code text NOT NULL,
     name text NOT NULL,
     description text,
-    kind text NOT NULL,
-    price numeric(10, 2) NOT NULL,
-    free_from numeric(10, 2),
+    kind shipping_method_kind NOT NULL,
+    price amount NOT NULL,
+    free_from amount,
     countries text[] DEFAULT '{}'::text[] NOT NULL,
     tax_class text DEFAULT 'standard' NOT NULL,
     "order" integer DEFAULT 0 NOT NULL,
@@ -414,25 +420,20 @@ CREATE TABLE shipping_methods (
     created_at timestamptz DEFAULT now() NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
     deleted_at timestamptz,
-    CONSTRAINT pk_shipping_methods PRIMARY KEY (id),
-    CONSTRAINT ck_shipping_methods_kind CHECK (kind = ANY ('{flat,pickup}')),
-    CONSTRAINT ck_shipping_methods_price CHECK (price >= 0.0 AND price < 'NaN'),
-    CONSTRAINT ck_shipping_methods_free_from CHECK (free_from >= 0.0 AND free_from < 'NaN')
+    CONSTRAINT pk_shipping_methods PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX uq_shipping_methods_code ON shipping_methods (code) WHERE deleted_at IS NULL;
 
 CREATE TABLE tax_rates (
     id uuid NOT NULL,
-    country text NOT NULL,
+    country country_code NOT NULL,
     tax_class text NOT NULL,
-    rate numeric(6, 3) NOT NULL,
+    rate percentage NOT NULL,
     name text NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
     deleted_at timestamptz,
-    CONSTRAINT pk_tax_rates PRIMARY KEY (id),
-    CONSTRAINT ck_tax_rates_rate CHECK (rate BETWEEN 0.0 AND 100.0),
-    CONSTRAINT ck_tax_rates_country CHECK (country ~ '^[A-Z]{2}$')
+    CONSTRAINT pk_tax_rates PRIMARY KEY (id)
 );
 CREATE UNIQUE INDEX uq_tax_rates_country ON tax_rates (country, tax_class) WHERE deleted_at IS NULL;
 """
@@ -474,6 +475,8 @@ DROP = """
 DROP TABLE webhook_events, idempotency_keys, tax_rates, shipping_methods, stock_movements, stock_holds,
     schedule_exceptions, service_resources, resources, services, service_categories, digital_files, products,
     categories, api_keys, blind_tokens, person_keys, users;
+DROP DOMAIN amount, percentage, currency_code, country_code, rating, slug, positive_integer, non_negative_integer,
+    user_role, api_key_kind, product_type, service_type, resource_kind, stock_movement_kind, shipping_method_kind;
 DROP FUNCTION touch_updated_at(), uuid_v7(), uuid_v7_floor(timestamptz), uuid_v7_time(uuid);
 """
 
@@ -487,7 +490,7 @@ def run(*statements: str) -> None:
 
 def upgrade() -> None:
     run(
-        *(TIMEOUTS, EXTENSIONS, FUNCTIONS, PEOPLE, CATALOGUE, SERVICES, STOCK, CHARGES, REPEATED_REQUESTS),
+        *(TIMEOUTS, EXTENSIONS, DOMAINS, FUNCTIONS, PEOPLE, CATALOGUE, SERVICES, STOCK, CHARGES, REPEATED_REQUESTS),
         *(TOUCH.format(table) for table in TOUCHED.split()),
     )
 

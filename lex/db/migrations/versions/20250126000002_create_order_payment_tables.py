@@ -41,27 +41,34 @@ $$;
 """
 
 ORDERS = """
+CREATE DOMAIN order_status AS text CONSTRAINT ck_order_status CHECK (VALUE = ANY (
+    '{pending,confirmed,processing,completed,canceled}'));
+CREATE DOMAIN order_payment_status AS text CONSTRAINT ck_order_payment_status CHECK (VALUE = ANY (
+    '{unpaid,pending,authorized,partially_paid,paid,partially_refunded,refunded,failed,voided}'));
+CREATE DOMAIN order_fulfilment_status AS text CONSTRAINT ck_order_fulfilment_status CHECK (VALUE = ANY (
+    '{unfulfilled,partially_fulfilled,fulfilled,not_needed}'));
+CREATE DOMAIN order_type AS text CONSTRAINT ck_order_type CHECK (VALUE = ANY ('{product,service,mixed}'));
 CREATE TABLE orders (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
     order_number text NOT NULL,
-    order_type text NOT NULL,
-    status text DEFAULT 'pending' NOT NULL,
-    payment_status text DEFAULT 'unpaid' NOT NULL,
-    fulfilment_status text DEFAULT 'unfulfilled' NOT NULL,
-    currency text NOT NULL,
+    order_type order_type NOT NULL,
+    status order_status DEFAULT 'pending' NOT NULL,
+    payment_status order_payment_status DEFAULT 'unpaid' NOT NULL,
+    fulfilment_status order_fulfilment_status DEFAULT 'unfulfilled' NOT NULL,
+    currency currency_code NOT NULL,
     prices_include_tax boolean NOT NULL,
-    subtotal_amount numeric(10, 2) NOT NULL,
-    discount_amount numeric(10, 2) NOT NULL,
-    shipping_amount numeric(10, 2) NOT NULL,
-    tax_amount numeric(10, 2) NOT NULL,
-    total_amount numeric(10, 2) NOT NULL,
+    subtotal_amount amount NOT NULL,
+    discount_amount amount NOT NULL,
+    shipping_amount amount NOT NULL,
+    tax_amount amount NOT NULL,
+    total_amount amount NOT NULL,
     taxes jsonb DEFAULT '[]'::jsonb NOT NULL,
     email bytea,
     phone bytea,
     billing_address bytea,
     shipping_address bytea,
-    shipping_country text,
+    shipping_country country_code,
     shipping_region text,
     shipping_city text,
     shipping_postal_code text,
@@ -79,19 +86,10 @@ CREATE TABLE orders (
     CONSTRAINT pk_orders PRIMARY KEY (id),
     CONSTRAINT uq_orders_id_user_id UNIQUE (id, user_id),
     CONSTRAINT fk_orders_users FOREIGN KEY (user_id) REFERENCES users (id),
-    CONSTRAINT ck_orders_status CHECK (status = ANY ('{pending,confirmed,processing,completed,canceled}')),
-    CONSTRAINT ck_orders_payment_status CHECK (payment_status = ANY (
-        '{unpaid,pending,authorized,partially_paid,paid,partially_refunded,refunded,failed,voided}')),
-    CONSTRAINT ck_orders_fulfilment_status CHECK (fulfilment_status = ANY (
-        '{unfulfilled,partially_fulfilled,fulfilled,not_needed}')),
-    CONSTRAINT ck_orders_order_type CHECK (order_type = ANY ('{product,service,mixed}')),
-    CONSTRAINT ck_orders_currency CHECK (currency ~ '^[A-Z]{3}$'),
     CONSTRAINT ck_orders_created_at CHECK (created_at = uuid_v7_time(id)),
     CONSTRAINT ck_orders_order_number CHECK (substr(order_number, 5, 8) = to_char(created_at AT TIME ZONE 'UTC',
         'YYYYMMDD')),
-    CONSTRAINT ck_orders_amounts CHECK (LEAST(subtotal_amount, shipping_amount, tax_amount, total_amount,
-        discount_amount, subtotal_amount - discount_amount) >= 0.0 AND GREATEST(subtotal_amount, shipping_amount,
-        tax_amount, total_amount, discount_amount) < 'NaN'),
+    CONSTRAINT ck_orders_discount_amount CHECK (discount_amount <= subtotal_amount),
     CONSTRAINT ck_orders_total_amount CHECK (total_amount = subtotal_amount - discount_amount + shipping_amount +
         CASE WHEN prices_include_tax THEN 0 ELSE tax_amount END)
 ) PARTITION BY RANGE (id);
@@ -106,12 +104,14 @@ CREATE INDEX idx_orders_user_id ON orders (user_id, id DESC);
 """
 
 ORDER_LINES = """
+CREATE DOMAIN order_item_type AS text CONSTRAINT ck_order_item_type CHECK (VALUE = ANY (
+    '{product,service,plan,shipping}'));
 CREATE TABLE order_items (
     id uuid NOT NULL,
     order_id uuid NOT NULL,
     user_id uuid NOT NULL,
     position integer NOT NULL,
-    item_type text NOT NULL,
+    item_type order_item_type NOT NULL,
     product_id uuid,
     service_id uuid,
     subscription_plan_id uuid,
@@ -119,17 +119,17 @@ CREATE TABLE order_items (
     sku text,
     options jsonb DEFAULT '{}'::jsonb NOT NULL,
     image text,
-    quantity integer NOT NULL,
-    unit_price numeric(10, 2) NOT NULL,
-    discounted_unit_price numeric(10, 2) NOT NULL,
-    discount_amount numeric(10, 2) NOT NULL,
+    quantity positive_integer NOT NULL,
+    unit_price amount NOT NULL,
+    discounted_unit_price amount NOT NULL,
+    discount_amount amount NOT NULL,
     discounts jsonb DEFAULT '[]'::jsonb NOT NULL,
     tax_class text NOT NULL,
-    tax_rate numeric(6, 3) NOT NULL,
-    net_amount numeric(10, 2) NOT NULL,
-    tax_amount numeric(10, 2) NOT NULL,
-    total_amount numeric(10, 2) NOT NULL,
-    currency text NOT NULL,
+    tax_rate percentage NOT NULL,
+    net_amount amount NOT NULL,
+    tax_amount amount NOT NULL,
+    total_amount amount NOT NULL,
+    currency currency_code NOT NULL,
     requires_shipping boolean DEFAULT false NOT NULL,
     is_digital boolean DEFAULT false NOT NULL,
     is_stock_tracked boolean DEFAULT false NOT NULL,
@@ -142,15 +142,9 @@ CREATE TABLE order_items (
     CONSTRAINT fk_order_items_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
     CONSTRAINT fk_order_items_products FOREIGN KEY (product_id) REFERENCES products (id),
     CONSTRAINT fk_order_items_services FOREIGN KEY (service_id) REFERENCES services (id),
-    CONSTRAINT ck_order_items_item_type CHECK (item_type = ANY ('{product,service,plan,shipping}')),
-    CONSTRAINT ck_order_items_quantity CHECK (quantity > 0),
     CONSTRAINT ck_order_items_fulfilled_quantity CHECK (fulfilled_quantity BETWEEN 0 AND quantity),
     CONSTRAINT ck_order_items_refunded_quantity CHECK (refunded_quantity BETWEEN 0 AND quantity),
-    CONSTRAINT ck_order_items_amounts CHECK (LEAST(unit_price, discounted_unit_price, discount_amount, net_amount,
-        tax_amount) >= 0.0 AND GREATEST(unit_price, discounted_unit_price, discount_amount, net_amount,
-        tax_amount) < 'NaN'),
     CONSTRAINT ck_order_items_total_amount CHECK (net_amount + tax_amount = total_amount),
-    CONSTRAINT ck_order_items_tax_rate CHECK (tax_rate BETWEEN 0.0 AND 100.0),
     CONSTRAINT ck_order_items_item CHECK (num_nonnulls(product_id, service_id, subscription_plan_id) = (item_type <>
         'shipping')::int)
 );
@@ -196,11 +190,13 @@ CREATE INDEX idx_order_tokens_user_id ON order_tokens (user_id);
 """
 
 FULFILMENT = """
+CREATE DOMAIN fulfilment_kind AS text CONSTRAINT ck_fulfilment_kind CHECK (VALUE = ANY (
+    '{ship,pickup,attend,activate}'));
 CREATE TABLE fulfilments (
     id uuid NOT NULL,
     order_id uuid NOT NULL,
     user_id uuid NOT NULL,
-    kind text NOT NULL,
+    kind fulfilment_kind NOT NULL,
     carrier text,
     tracking_number text,
     tracking_url text,
@@ -209,8 +205,7 @@ CREATE TABLE fulfilments (
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_fulfilments PRIMARY KEY (id),
     CONSTRAINT uq_fulfilments_id_user_id UNIQUE (id, user_id),
-    CONSTRAINT fk_fulfilments_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
-    CONSTRAINT ck_fulfilments_kind CHECK (kind = ANY ('{ship,pickup,attend,activate}'))
+    CONSTRAINT fk_fulfilments_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id)
 );
 CREATE INDEX idx_fulfilments_order_id ON fulfilments (order_id);
 CREATE INDEX idx_fulfilments_user_id ON fulfilments (user_id);
@@ -220,15 +215,14 @@ CREATE TABLE fulfilment_items (
     fulfilment_id uuid NOT NULL,
     order_item_id uuid NOT NULL,
     user_id uuid NOT NULL,
-    quantity integer NOT NULL,
+    quantity positive_integer NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_fulfilment_items PRIMARY KEY (id),
     CONSTRAINT uq_fulfilment_items_fulfilment_id_order_item_id UNIQUE (fulfilment_id, order_item_id),
     CONSTRAINT fk_fulfilment_items_fulfilments FOREIGN KEY (fulfilment_id, user_id) REFERENCES fulfilments (id,
         user_id),
     CONSTRAINT fk_fulfilment_items_order_items FOREIGN KEY (order_item_id, user_id) REFERENCES order_items (id,
-        user_id),
-    CONSTRAINT ck_fulfilment_items_quantity CHECK (quantity > 0)
+        user_id)
 );
 CREATE INDEX idx_fulfilment_items_order_item_id ON fulfilment_items (order_item_id);
 CREATE INDEX idx_fulfilment_items_user_id ON fulfilment_items (user_id);
@@ -258,25 +252,25 @@ CREATE INDEX idx_downloads_user_id ON downloads (user_id);
 """
 
 INVOICES = """
+CREATE DOMAIN invoice_kind AS text CONSTRAINT ck_invoice_kind CHECK (VALUE = ANY ('{invoice,credit_note}'));
 CREATE TABLE invoices (
     id uuid NOT NULL,
     order_id uuid NOT NULL,
     user_id uuid NOT NULL,
-    kind text NOT NULL,
+    kind invoice_kind NOT NULL,
     series text NOT NULL,
     number integer NOT NULL,
     issued_on date NOT NULL,
-    currency text NOT NULL,
-    net_amount numeric(10, 2) NOT NULL,
-    tax_amount numeric(10, 2) NOT NULL,
-    total_amount numeric(10, 2) NOT NULL,
+    currency currency_code NOT NULL,
+    net_amount amount NOT NULL,
+    tax_amount amount NOT NULL,
+    total_amount amount NOT NULL,
     lines jsonb NOT NULL,
     recipient bytea,
     created_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_invoices PRIMARY KEY (id),
     CONSTRAINT uq_invoices_series_number UNIQUE (series, number),
-    CONSTRAINT fk_invoices_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
-    CONSTRAINT ck_invoices_kind CHECK (kind = ANY ('{invoice,credit_note}'))
+    CONSTRAINT fk_invoices_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id)
 );
 CREATE INDEX idx_invoices_order_id ON invoices (order_id);
 CREATE INDEX idx_invoices_user_id ON invoices (user_id);
@@ -289,11 +283,15 @@ CREATE TABLE invoice_counters (
 """
 
 PAYMENTS = """
+CREATE DOMAIN payment_method_type AS text CONSTRAINT ck_payment_method_type CHECK (VALUE = ANY (
+    '{card,bank_account,paypal,apple_pay,google_pay,crypto}'));
+CREATE DOMAIN payment_provider AS text CONSTRAINT ck_payment_provider CHECK (VALUE = ANY (
+    '{stripe,paypal,square,razorpay,sandbox}'));
 CREATE TABLE payment_methods (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
-    type text NOT NULL,
-    provider text NOT NULL,
+    type payment_method_type NOT NULL,
+    provider payment_provider NOT NULL,
     provider_customer_id bytea,
     provider_token bytea,
     fingerprint bytea,
@@ -308,29 +306,30 @@ CREATE TABLE payment_methods (
     CONSTRAINT pk_payment_methods PRIMARY KEY (id),
     CONSTRAINT uq_payment_methods_id_user_id UNIQUE (id, user_id),
     CONSTRAINT fk_payment_methods_users FOREIGN KEY (user_id) REFERENCES users (id),
-    CONSTRAINT ck_payment_methods_type CHECK (type = ANY ('{card,bank_account,paypal,apple_pay,google_pay,crypto}')),
-    CONSTRAINT ck_payment_methods_provider CHECK (provider = ANY ('{stripe,paypal,square,razorpay,sandbox}')),
     CONSTRAINT ck_payment_methods_provider_token CHECK (provider_token IS NOT NULL OR deleted_at IS NOT NULL),
     CONSTRAINT ck_payment_methods_last4 CHECK (last4 ~ '^[0-9]{4}$')
 );
 CREATE UNIQUE INDEX uq_payment_methods_default ON payment_methods (user_id) WHERE is_default AND deleted_at IS NULL;
 CREATE INDEX idx_payment_methods_user_id ON payment_methods (user_id);
 
+CREATE DOMAIN payment_status AS text CONSTRAINT ck_payment_status CHECK (VALUE = ANY (
+    '{pending,requires_action,processing,authorized,captured,partially_captured,partially_refunded,
+    refunded,voided,expired,failed,disputed,overcharged}'));
 CREATE TABLE payments (
     id uuid NOT NULL,
     order_id uuid NOT NULL,
     user_id uuid NOT NULL,
     tender integer DEFAULT 1 NOT NULL,
-    provider text NOT NULL,
+    provider payment_provider NOT NULL,
     provider_payment_id text,
     payment_method_id uuid,
-    method_type text,
-    status text DEFAULT 'pending' NOT NULL,
-    currency text NOT NULL,
-    amount numeric(10, 2) NOT NULL,
-    authorized_amount numeric(10, 2) DEFAULT 0 NOT NULL,
-    captured_amount numeric(10, 2) DEFAULT 0 NOT NULL,
-    refunded_amount numeric(10, 2) DEFAULT 0 NOT NULL,
+    method_type payment_method_type,
+    status payment_status DEFAULT 'pending' NOT NULL,
+    currency currency_code NOT NULL,
+    amount amount NOT NULL,
+    authorized_amount amount DEFAULT 0 NOT NULL,
+    captured_amount amount DEFAULT 0 NOT NULL,
+    refunded_amount amount DEFAULT 0 NOT NULL,
     failure_code text,
     failure_message text,
     processed_at timestamptz,
@@ -341,14 +340,7 @@ CREATE TABLE payments (
     CONSTRAINT fk_payments_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
     CONSTRAINT fk_payments_users FOREIGN KEY (user_id) REFERENCES users (id),
     CONSTRAINT fk_payments_payment_methods FOREIGN KEY (payment_method_id) REFERENCES payment_methods (id),
-    CONSTRAINT ck_payments_provider CHECK (provider = ANY ('{stripe,paypal,square,razorpay,sandbox}')),
-    CONSTRAINT ck_payments_status CHECK (status = ANY (
-        '{pending,requires_action,processing,authorized,captured,partially_captured,partially_refunded,refunded,voided,
-        expired,failed,disputed,overcharged}')),
-    CONSTRAINT ck_payments_method_type CHECK (method_type IS NULL OR method_type = ANY (
-        '{card,bank_account,paypal,apple_pay,google_pay,crypto}')),
-    CONSTRAINT ck_payments_amounts CHECK (LEAST(amount, authorized_amount, refunded_amount, captured_amount -
-        refunded_amount) >= 0.0 AND GREATEST(amount, authorized_amount, refunded_amount, captured_amount) < 'NaN')
+    CONSTRAINT ck_payments_refunded_amount CHECK (refunded_amount <= captured_amount)
 );
 CREATE UNIQUE INDEX uq_payments_order_id ON payments (order_id, tender);
 CREATE INDEX idx_payments_order_id ON payments (order_id);
@@ -358,6 +350,8 @@ CREATE INDEX idx_payments_provider_payment_id ON payments (provider_payment_id);
 CREATE INDEX idx_payments_status ON payments (status);
 CREATE INDEX idx_payments_user_id ON payments (user_id, status);
 
+CREATE DOMAIN payment_attempt_status AS text CONSTRAINT ck_payment_attempt_status CHECK (VALUE = ANY (
+    '{sending,unknown,requires_action,processing,succeeded,failed,abandoned}'));
 CREATE TABLE payment_attempts (
     id uuid NOT NULL,
     payment_id uuid NOT NULL,
@@ -365,9 +359,9 @@ CREATE TABLE payment_attempts (
     user_id uuid NOT NULL,
     tender integer DEFAULT 1 NOT NULL,
     number integer NOT NULL,
-    status text DEFAULT 'sending' NOT NULL,
+    status payment_attempt_status DEFAULT 'sending' NOT NULL,
     provider_payment_id text,
-    captured_amount numeric(10, 2) DEFAULT 0 NOT NULL,
+    captured_amount amount DEFAULT 0 NOT NULL,
     action jsonb,
     failure_code text,
     failure_message text,
@@ -378,9 +372,7 @@ CREATE TABLE payment_attempts (
     CONSTRAINT pk_payment_attempts PRIMARY KEY (id),
     CONSTRAINT uq_payment_attempts_payment_id_number UNIQUE (payment_id, number),
     CONSTRAINT fk_payment_attempts_payments FOREIGN KEY (payment_id, user_id) REFERENCES payments (id, user_id),
-    CONSTRAINT fk_payment_attempts_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
-    CONSTRAINT ck_payment_attempts_status CHECK (status = ANY (
-        '{sending,unknown,requires_action,processing,succeeded,failed,abandoned}'))
+    CONSTRAINT fk_payment_attempts_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id)
 );
 CREATE UNIQUE INDEX uq_payment_attempts_open ON payment_attempts (order_id, tender) WHERE status IN ('sending',
     'unknown', 'requires_action', 'processing');
@@ -389,25 +381,24 @@ CREATE INDEX idx_payment_attempts_status ON payment_attempts (status, created_at
     'unknown', 'requires_action', 'processing');
 CREATE INDEX idx_payment_attempts_user_id ON payment_attempts (user_id);
 
+CREATE DOMAIN payment_event_kind AS text CONSTRAINT ck_payment_event_kind CHECK (VALUE = ANY (
+    '{authorized,captured,failed,requires_action,processing,voided,expired,refund_pending,refunded,
+    refund_failed,disputed,dispute_won,dispute_lost}'));
 CREATE TABLE payment_events (
     id uuid NOT NULL,
     payment_id uuid NOT NULL,
     order_id uuid NOT NULL,
     user_id uuid NOT NULL,
     provider_reference text NOT NULL,
-    kind text NOT NULL,
-    amount numeric(10, 2) DEFAULT 0 NOT NULL,
-    currency text NOT NULL,
+    kind payment_event_kind NOT NULL,
+    amount amount DEFAULT 0 NOT NULL,
+    currency currency_code NOT NULL,
     data jsonb DEFAULT '{}'::jsonb NOT NULL,
     occurred_at timestamptz NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_payment_events PRIMARY KEY (id),
     CONSTRAINT uq_payment_events_payment_id_provider_reference_kind UNIQUE (payment_id, provider_reference, kind),
-    CONSTRAINT fk_payment_events_payments FOREIGN KEY (payment_id, user_id) REFERENCES payments (id, user_id),
-    CONSTRAINT ck_payment_events_kind CHECK (kind = ANY (
-        '{authorized,captured,failed,requires_action,processing,voided,expired,refund_pending,refunded,refund_failed,
-        disputed,dispute_won,dispute_lost}')),
-    CONSTRAINT ck_payment_events_amount CHECK (amount >= 0.0)
+    CONSTRAINT fk_payment_events_payments FOREIGN KEY (payment_id, user_id) REFERENCES payments (id, user_id)
 );
 CREATE INDEX idx_payment_events_user_id ON payment_events (user_id);
 
@@ -422,14 +413,16 @@ CREATE TABLE payment_references (
 );
 CREATE INDEX idx_payment_references_payment_id ON payment_references (payment_id);
 
+CREATE DOMAIN refund_status AS text CONSTRAINT ck_refund_status CHECK (VALUE = ANY (
+    '{pending,succeeded,failed,canceled}'));
 CREATE TABLE refunds (
     id uuid NOT NULL,
     payment_id uuid NOT NULL,
     order_id uuid NOT NULL,
     user_id uuid NOT NULL,
-    amount numeric(10, 2) NOT NULL,
-    currency text NOT NULL,
-    status text DEFAULT 'pending' NOT NULL,
+    amount amount NOT NULL,
+    currency currency_code NOT NULL,
+    status refund_status DEFAULT 'pending' NOT NULL,
     reason text,
     lines jsonb DEFAULT '[]'::jsonb NOT NULL,
     provider_refund_id text,
@@ -440,7 +433,6 @@ CREATE TABLE refunds (
     CONSTRAINT pk_refunds PRIMARY KEY (id),
     CONSTRAINT fk_refunds_payments FOREIGN KEY (payment_id, user_id) REFERENCES payments (id, user_id),
     CONSTRAINT fk_refunds_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
-    CONSTRAINT ck_refunds_status CHECK (status = ANY ('{pending,succeeded,failed,canceled}')),
     CONSTRAINT ck_refunds_amount CHECK (amount > 0.0)
 );
 CREATE INDEX idx_refunds_order_id ON refunds (order_id);
@@ -472,6 +464,9 @@ DROP = """
 DROP TABLE sandbox_payments, refunds, payment_references, payment_events, payment_attempts, payments,
     payment_methods, invoice_counters, invoices, downloads, fulfilment_items, fulfilments, order_tokens,
     order_events, order_items, orders;
+DROP DOMAIN order_status, order_payment_status, order_fulfilment_status, order_type, order_item_type,
+    fulfilment_kind, invoice_kind, payment_method_type, payment_provider, payment_status, payment_attempt_status,
+    payment_event_kind, refund_status;
 """
 
 

@@ -39,10 +39,11 @@ $$;
 """
 
 ADDRESSES = """
+CREATE DOMAIN address_type AS text CONSTRAINT ck_address_type CHECK (VALUE = ANY ('{billing,shipping,both}'));
 CREATE TABLE addresses (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
-    type text DEFAULT 'both' NOT NULL,
+    type address_type DEFAULT 'both' NOT NULL,
     recipient_name bytea NOT NULL,
     company bytea,
     line1 bytea NOT NULL,
@@ -51,7 +52,7 @@ CREATE TABLE addresses (
     city text NOT NULL,
     region text,
     postal_code text,
-    country text NOT NULL,
+    country country_code NOT NULL,
     is_default_billing boolean DEFAULT false NOT NULL,
     is_default_shipping boolean DEFAULT false NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
@@ -60,8 +61,6 @@ CREATE TABLE addresses (
     CONSTRAINT pk_addresses PRIMARY KEY (id),
     CONSTRAINT uq_addresses_id_user_id UNIQUE (id, user_id),
     CONSTRAINT fk_addresses_users FOREIGN KEY (user_id) REFERENCES users (id),
-    CONSTRAINT ck_addresses_type CHECK (type = ANY ('{billing,shipping,both}')),
-    CONSTRAINT ck_addresses_country CHECK (country ~ '^[A-Z]{2}$'),
     CONSTRAINT ck_addresses_default CHECK (NOT (is_default_billing AND type = 'shipping'
         OR is_default_shipping AND type = 'billing'))
 );
@@ -73,14 +72,15 @@ CREATE INDEX idx_addresses_user_id ON addresses (user_id);
 """
 
 CARTS = """
+CREATE DOMAIN cart_status AS text CONSTRAINT ck_cart_status CHECK (VALUE = ANY ('{open,placed,merged,expired}'));
 CREATE TABLE carts (
     id uuid NOT NULL,
     user_id uuid,
     token_hash bytea,
-    status text DEFAULT 'open' NOT NULL,
-    currency text NOT NULL,
-    country text,
-    billing_country text,
+    status cart_status DEFAULT 'open' NOT NULL,
+    currency currency_code NOT NULL,
+    country country_code,
+    billing_country country_code,
     shipping_method_id uuid,
     seen_shipping jsonb,
     coupon_codes text[] DEFAULT '{}'::text[] NOT NULL,
@@ -96,10 +96,7 @@ CREATE TABLE carts (
     CONSTRAINT fk_carts_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
     CONSTRAINT fk_carts_users FOREIGN KEY (user_id) REFERENCES users (id),
     CONSTRAINT fk_carts_shipping_methods FOREIGN KEY (shipping_method_id) REFERENCES shipping_methods (id),
-    CONSTRAINT ck_carts_status CHECK (status = ANY ('{open,placed,merged,expired}')),
     CONSTRAINT ck_carts_owner CHECK (user_id IS NOT NULL OR token_hash IS NOT NULL),
-    CONSTRAINT ck_carts_country CHECK (country ~ '^[A-Z]{2}$'),
-    CONSTRAINT ck_carts_billing_country CHECK (billing_country ~ '^[A-Z]{2}$'),
     CONSTRAINT ck_carts_order_id CHECK ((status = 'placed') = (order_id IS NOT NULL))
 );
 CREATE UNIQUE INDEX uq_carts_user_id ON carts (user_id) WHERE status = 'open' AND deleted_at IS NULL;
@@ -108,16 +105,17 @@ CREATE INDEX idx_carts_order_id ON carts (order_id);
 CREATE INDEX idx_carts_shipping_method_id ON carts (shipping_method_id);
 CREATE INDEX idx_carts_user_id ON carts (user_id);
 
+CREATE DOMAIN cart_item_type AS text CONSTRAINT ck_cart_item_type CHECK (VALUE = ANY ('{product,service,plan}'));
 CREATE TABLE cart_items (
     id uuid NOT NULL,
     cart_id uuid NOT NULL,
     user_id uuid,
-    item_type text NOT NULL,
+    item_type cart_item_type NOT NULL,
     product_id uuid,
     service_id uuid,
     subscription_plan_id uuid,
     quantity integer NOT NULL,
-    seen_price numeric(10, 2) NOT NULL,
+    seen_price amount NOT NULL,
     options jsonb DEFAULT '{}'::jsonb NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
@@ -127,9 +125,7 @@ CREATE TABLE cart_items (
     CONSTRAINT fk_cart_items_carts FOREIGN KEY (cart_id) REFERENCES carts (id),
     CONSTRAINT fk_cart_items_products FOREIGN KEY (product_id) REFERENCES products (id),
     CONSTRAINT fk_cart_items_services FOREIGN KEY (service_id) REFERENCES services (id),
-    CONSTRAINT ck_cart_items_item_type CHECK (item_type = ANY ('{product,service,plan}')),
     CONSTRAINT ck_cart_items_quantity CHECK (quantity BETWEEN 1 AND 9999),
-    CONSTRAINT ck_cart_items_seen_price CHECK (seen_price >= 0.0),
     CONSTRAINT ck_cart_items_item CHECK (num_nonnulls(product_id, service_id, subscription_plan_id) = 1)
 );
 CREATE UNIQUE INDEX uq_cart_items_product_id ON cart_items (cart_id, product_id) WHERE product_id IS NOT NULL;
@@ -164,17 +160,18 @@ CREATE TABLE service_days (
     CONSTRAINT ck_service_days_booked CHECK (booked BETWEEN 0 AND capacity)
 );
 
+CREATE DOMAIN occupancy_status AS text CONSTRAINT ck_occupancy_status CHECK (VALUE = ANY (
+    '{held,pending,confirmed,released}'));
 CREATE TABLE occupancies (
     id uuid NOT NULL,
     resource_id uuid NOT NULL,
     occupied tstzrange NOT NULL,
-    status text NOT NULL,
+    status occupancy_status NOT NULL,
     booking_id uuid,
     expires_at timestamptz,
     created_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_occupancies PRIMARY KEY (id),
     CONSTRAINT fk_occupancies_resources FOREIGN KEY (resource_id) REFERENCES resources (id),
-    CONSTRAINT ck_occupancies_status CHECK (status = ANY ('{held,pending,confirmed,released}')),
     CONSTRAINT ck_occupancies_occupied CHECK (NOT isempty(occupied)),
     CONSTRAINT ex_occupancies_resource_id_occupied EXCLUDE USING gist (resource_id WITH =, occupied WITH &&) WHERE
         (status IN ('held', 'pending', 'confirmed'))
@@ -183,6 +180,8 @@ CREATE INDEX idx_occupancies_booking_id ON occupancies (booking_id);
 CREATE INDEX idx_occupancies_expires_at ON occupancies (expires_at) WHERE status = 'held';
 CREATE INDEX idx_occupancies_resource_id ON occupancies (resource_id);
 
+CREATE DOMAIN booking_status AS text CONSTRAINT ck_booking_status CHECK (VALUE = ANY (
+    '{held,pending,confirmed,completed,no_show,canceled}'));
 CREATE TABLE bookings (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -191,11 +190,11 @@ CREATE TABLE bookings (
     service_id uuid NOT NULL,
     resource_id uuid,
     service_slot_id uuid,
-    status text NOT NULL,
+    status booking_status NOT NULL,
     starts_at timestamptz NOT NULL,
     ends_at timestamptz NOT NULL,
     timezone text NOT NULL,
-    seats integer DEFAULT 1 NOT NULL,
+    seats positive_integer DEFAULT 1 NOT NULL,
     uid text NOT NULL,
     sequence integer DEFAULT 0 NOT NULL,
     notes bytea,
@@ -213,9 +212,7 @@ CREATE TABLE bookings (
     CONSTRAINT fk_bookings_services FOREIGN KEY (service_id) REFERENCES services (id),
     CONSTRAINT fk_bookings_resources FOREIGN KEY (resource_id) REFERENCES resources (id),
     CONSTRAINT fk_bookings_service_slots FOREIGN KEY (service_slot_id) REFERENCES service_slots (id),
-    CONSTRAINT ck_bookings_status CHECK (status = ANY ('{held,pending,confirmed,completed,no_show,canceled}')),
-    CONSTRAINT ck_bookings_ends_at CHECK (ends_at > starts_at),
-    CONSTRAINT ck_bookings_seats CHECK (seats > 0)
+    CONSTRAINT ck_bookings_ends_at CHECK (ends_at > starts_at)
 );
 CREATE INDEX idx_bookings_order_id ON bookings (order_id);
 CREATE INDEX idx_bookings_order_item_id ON bookings (order_item_id);
@@ -227,6 +224,7 @@ CREATE INDEX idx_bookings_user_id ON bookings (user_id, starts_at);
 """
 
 REVIEWS = """
+CREATE DOMAIN review_status AS text CONSTRAINT ck_review_status CHECK (VALUE = ANY ('{pending,approved,rejected}'));
 CREATE TABLE reviews (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -236,7 +234,7 @@ CREATE TABLE reviews (
     rating smallint NOT NULL,
     title text,
     body text,
-    status text DEFAULT 'pending' NOT NULL,
+    status review_status DEFAULT 'pending' NOT NULL,
     is_verified_purchase boolean DEFAULT false NOT NULL,
     moderated_by uuid,
     moderated_at timestamptz,
@@ -249,7 +247,6 @@ CREATE TABLE reviews (
     CONSTRAINT fk_reviews_products FOREIGN KEY (product_id) REFERENCES products (id),
     CONSTRAINT fk_reviews_services FOREIGN KEY (service_id) REFERENCES services (id),
     CONSTRAINT fk_reviews_moderators FOREIGN KEY (moderated_by) REFERENCES users (id),
-    CONSTRAINT ck_reviews_status CHECK (status = ANY ('{pending,approved,rejected}')),
     CONSTRAINT ck_reviews_rating CHECK (rating BETWEEN 1 AND 5),
     CONSTRAINT ck_reviews_item CHECK (num_nonnulls(product_id, service_id) = 1),
     CONSTRAINT ck_reviews_moderated_at CHECK ((status = 'pending') = (moderated_at IS NULL) AND
@@ -268,16 +265,22 @@ CREATE INDEX idx_reviews_user_id ON reviews (user_id);
 """
 
 NOTIFICATIONS = """
+CREATE DOMAIN notification_channel AS text CONSTRAINT ck_notification_channel CHECK (VALUE = ANY (
+    '{in_app,email,sms,push}'));
+CREATE DOMAIN notification_priority AS text CONSTRAINT ck_notification_priority CHECK (VALUE = ANY (
+    '{low,normal,high,urgent}'));
+CREATE DOMAIN notification_status AS text CONSTRAINT ck_notification_status CHECK (VALUE = ANY (
+    '{pending,sent,failed,expired}'));
 CREATE TABLE notifications (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
     order_id uuid,
-    channel text NOT NULL,
+    channel notification_channel NOT NULL,
     template text NOT NULL,
-    priority text DEFAULT 'normal' NOT NULL,
+    priority notification_priority DEFAULT 'normal' NOT NULL,
     data jsonb DEFAULT '{}'::jsonb NOT NULL,
     is_marketing boolean DEFAULT false NOT NULL,
-    status text DEFAULT 'pending' NOT NULL,
+    status notification_status DEFAULT 'pending' NOT NULL,
     attempts integer DEFAULT 0 NOT NULL,
     last_error text,
     is_read boolean DEFAULT false NOT NULL,
@@ -289,10 +292,7 @@ CREATE TABLE notifications (
     deleted_at timestamptz,
     CONSTRAINT pk_notifications PRIMARY KEY (id),
     CONSTRAINT fk_notifications_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
-    CONSTRAINT fk_notifications_users FOREIGN KEY (user_id) REFERENCES users (id),
-    CONSTRAINT ck_notifications_channel CHECK (channel = ANY ('{in_app,email,sms,push}')),
-    CONSTRAINT ck_notifications_priority CHECK (priority = ANY ('{low,normal,high,urgent}')),
-    CONSTRAINT ck_notifications_status CHECK (status = ANY ('{pending,sent,failed,expired}'))
+    CONSTRAINT fk_notifications_users FOREIGN KEY (user_id) REFERENCES users (id)
 );
 CREATE INDEX idx_notifications_order_id ON notifications (order_id);
 CREATE INDEX idx_notifications_status ON notifications (created_at) WHERE status = 'pending';
@@ -331,6 +331,9 @@ DROP = """
 DROP TABLE IF EXISTS audit_seals, audit_archives;
 DROP TABLE audit_logs, notifications, reviews, bookings, occupancies, service_days, service_slots, cart_items,
     carts, addresses;
+DROP DOMAIN
+    address_type, cart_status, cart_item_type, occupancy_status, booking_status, review_status,
+    notification_channel, notification_priority, notification_status;
 """
 
 

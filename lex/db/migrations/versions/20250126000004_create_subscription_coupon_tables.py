@@ -36,16 +36,17 @@ DELETE FROM order_items WHERE subscription_plan_id IS NOT NULL;
 """
 
 PLANS = """
+CREATE DOMAIN billing_interval AS text CONSTRAINT ck_billing_interval CHECK (VALUE = ANY ('{day,week,month,year}'));
 CREATE TABLE subscription_plans (
     id uuid NOT NULL,
-    slug text NOT NULL,
+    slug slug NOT NULL,
     name text NOT NULL,
     description text,
-    price numeric(10, 2) NOT NULL,
+    price amount NOT NULL,
     tax_class text DEFAULT 'standard' NOT NULL,
-    billing_interval text NOT NULL,
-    interval_count integer DEFAULT 1 NOT NULL,
-    trial_days integer DEFAULT 0 NOT NULL,
+    billing_interval billing_interval NOT NULL,
+    interval_count positive_integer DEFAULT 1 NOT NULL,
+    trial_days non_negative_integer DEFAULT 0 NOT NULL,
     features jsonb DEFAULT '[]'::jsonb NOT NULL,
     images jsonb DEFAULT '[]'::jsonb NOT NULL,
     version integer DEFAULT 1 NOT NULL,
@@ -60,12 +61,7 @@ CREATE TABLE subscription_plans (
     deleted_at timestamptz,
     CONSTRAINT pk_subscription_plans PRIMARY KEY (id),
     CONSTRAINT fk_subscription_plans_subscription_plans FOREIGN KEY (previous_version_id) REFERENCES
-        subscription_plans (id),
-    CONSTRAINT ck_subscription_plans_billing_interval CHECK (billing_interval = ANY ('{day,week,month,year}')),
-    CONSTRAINT ck_subscription_plans_slug CHECK (slug ~ '^[a-z0-9]+(-[a-z0-9]+)*$'),
-    CONSTRAINT ck_subscription_plans_price CHECK (price >= 0.0 AND price < 'NaN'),
-    CONSTRAINT ck_subscription_plans_interval_count CHECK (interval_count > 0),
-    CONSTRAINT ck_subscription_plans_trial_days CHECK (trial_days >= 0)
+        subscription_plans (id)
 );
 CREATE UNIQUE INDEX uq_subscription_plans_slug ON subscription_plans (slug) WHERE deleted_at IS NULL AND is_current;
 CREATE INDEX idx_subscription_plans_features ON subscription_plans USING gin (features jsonb_path_ops);
@@ -76,15 +72,17 @@ CREATE INDEX idx_subscription_plans_slug ON subscription_plans (slug);
 """
 
 SUBSCRIPTIONS = """
+CREATE DOMAIN subscription_status AS text CONSTRAINT ck_subscription_status CHECK (VALUE = ANY (
+    '{incomplete,incomplete_expired,trialing,active,past_due,unpaid,paused,canceled}'));
 CREATE TABLE subscriptions (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
     plan_id uuid NOT NULL,
     payment_method_id uuid,
-    status text NOT NULL,
+    status subscription_status NOT NULL,
     timezone text DEFAULT 'UTC' NOT NULL,
     anchor_at timestamptz NOT NULL,
-    cycle integer DEFAULT 0 NOT NULL,
+    cycle non_negative_integer DEFAULT 0 NOT NULL,
     current_period_start timestamptz NOT NULL,
     current_period_end timestamptz NOT NULL,
     trial_start timestamptz,
@@ -108,10 +106,7 @@ CREATE TABLE subscriptions (
         (id, user_id),
     CONSTRAINT fk_subscriptions_users FOREIGN KEY (user_id) REFERENCES users (id),
     CONSTRAINT fk_subscriptions_subscription_plans FOREIGN KEY (plan_id) REFERENCES subscription_plans (id),
-    CONSTRAINT ck_subscriptions_status CHECK (status = ANY (
-        '{incomplete,incomplete_expired,trialing,active,past_due,unpaid,paused,canceled}')),
-    CONSTRAINT ck_subscriptions_current_period_end CHECK (current_period_end > current_period_start),
-    CONSTRAINT ck_subscriptions_cycle CHECK (cycle >= 0)
+    CONSTRAINT ck_subscriptions_current_period_end CHECK (current_period_end > current_period_start)
 );
 CREATE INDEX idx_subscriptions_current_period_end ON subscriptions (current_period_end);
 CREATE INDEX idx_subscriptions_next_action_at ON subscriptions (next_action_at) WHERE next_action_at IS NOT NULL;
@@ -120,12 +115,14 @@ CREATE INDEX idx_subscriptions_plan_id ON subscriptions (plan_id);
 CREATE INDEX idx_subscriptions_status ON subscriptions (status);
 CREATE INDEX idx_subscriptions_user_id ON subscriptions (user_id);
 
+CREATE DOMAIN subscription_period_kind AS text CONSTRAINT ck_subscription_period_kind CHECK (VALUE = ANY (
+    '{renewal,trial,proration}'));
 CREATE TABLE subscription_periods (
     id uuid NOT NULL,
     subscription_id uuid NOT NULL,
     user_id uuid NOT NULL,
     order_id uuid,
-    kind text NOT NULL,
+    kind subscription_period_kind NOT NULL,
     period_start timestamptz NOT NULL,
     period_end timestamptz NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
@@ -134,8 +131,7 @@ CREATE TABLE subscription_periods (
         kind),
     CONSTRAINT fk_subscription_periods_subscriptions FOREIGN KEY (subscription_id, user_id) REFERENCES subscriptions
         (id, user_id),
-    CONSTRAINT fk_subscription_periods_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
-    CONSTRAINT ck_subscription_periods_kind CHECK (kind = ANY ('{renewal,trial,proration}'))
+    CONSTRAINT fk_subscription_periods_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id)
 );
 CREATE INDEX idx_subscription_periods_order_id ON subscription_periods (order_id);
 CREATE INDEX idx_subscription_periods_user_id ON subscription_periods (user_id);
@@ -158,20 +154,22 @@ CREATE INDEX idx_subscription_events_user_id ON subscription_events (user_id);
 """
 
 COUPONS = """
+CREATE DOMAIN coupon_type AS text CONSTRAINT ck_coupon_type CHECK (VALUE = ANY (
+    '{fixed,percentage,free_shipping,buy_x_get_y}'));
 CREATE TABLE coupons (
     id uuid NOT NULL,
     code text NOT NULL,
     name text,
-    type text NOT NULL,
-    amount numeric(10, 2),
-    percentage numeric(6, 3),
-    buy_quantity integer,
-    get_quantity integer,
-    minimum_amount numeric(10, 2),
+    type coupon_type NOT NULL,
+    amount amount,
+    percentage percentage,
+    buy_quantity positive_integer,
+    get_quantity positive_integer,
+    minimum_amount amount,
     starts_at timestamptz,
     ends_at timestamptz,
-    usage_limit integer,
-    usage_limit_per_customer integer,
+    usage_limit positive_integer,
+    usage_limit_per_customer positive_integer,
     used_count integer DEFAULT 0 NOT NULL,
     is_stackable boolean DEFAULT false NOT NULL,
     is_exclusive boolean DEFAULT false NOT NULL,
@@ -183,20 +181,12 @@ CREATE TABLE coupons (
     updated_at timestamptz DEFAULT now() NOT NULL,
     deleted_at timestamptz,
     CONSTRAINT pk_coupons PRIMARY KEY (id),
-    CONSTRAINT ck_coupons_type CHECK (type = ANY ('{fixed,percentage,free_shipping,buy_x_get_y}')),
     CONSTRAINT ck_coupons_code CHECK (code ~ '^[A-Z0-9][A-Z0-9_-]{0,63}$'),
     CONSTRAINT ck_coupons_type_amount CHECK ((type = 'fixed') = (amount IS NOT NULL)),
     CONSTRAINT ck_coupons_type_percentage CHECK ((type = 'percentage') = (percentage IS NOT NULL)),
     CONSTRAINT ck_coupons_type_quantity CHECK (num_nonnulls(buy_quantity, get_quantity)
         = 2 * (type = 'buy_x_get_y')::int),
-    CONSTRAINT ck_coupons_buy_quantity CHECK (buy_quantity > 0),
-    CONSTRAINT ck_coupons_get_quantity CHECK (get_quantity > 0),
-    CONSTRAINT ck_coupons_amount CHECK (amount >= 0.0 AND amount < 'NaN'),
-    CONSTRAINT ck_coupons_percentage CHECK (percentage BETWEEN 0 AND 100),
-    CONSTRAINT ck_coupons_minimum_amount CHECK (minimum_amount >= 0.0 AND minimum_amount < 'NaN'),
     CONSTRAINT ck_coupons_ends_at CHECK (ends_at > starts_at),
-    CONSTRAINT ck_coupons_usage_limit CHECK (usage_limit > 0),
-    CONSTRAINT ck_coupons_usage_limit_per_customer CHECK (usage_limit_per_customer > 0),
     CONSTRAINT ck_coupons_used_count CHECK (used_count >= 0 AND used_count <= usage_limit)
 );
 CREATE UNIQUE INDEX uq_coupons_code ON coupons (code) WHERE deleted_at IS NULL;
@@ -216,6 +206,8 @@ CREATE TABLE coupon_codes (
     CONSTRAINT ck_coupon_codes_code CHECK (code ~ '^[A-Z0-9][A-Z0-9_-]{0,63}$')
 );
 
+CREATE DOMAIN coupon_usage_status AS text CONSTRAINT ck_coupon_usage_status CHECK (VALUE = ANY (
+    '{held,redeemed,released}'));
 CREATE TABLE coupon_usages (
     id uuid NOT NULL,
     coupon_id uuid NOT NULL,
@@ -223,17 +215,15 @@ CREATE TABLE coupon_usages (
     user_id uuid NOT NULL,
     order_id uuid NOT NULL,
     email_blind_index bytea,
-    amount numeric(10, 2) NOT NULL,
-    status text NOT NULL,
+    amount amount NOT NULL,
+    status coupon_usage_status NOT NULL,
     created_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_coupon_usages PRIMARY KEY (id),
     CONSTRAINT fk_coupon_usages_orders FOREIGN KEY (order_id, user_id) REFERENCES orders (id, user_id),
     CONSTRAINT fk_coupon_usages_coupons FOREIGN KEY (coupon_id) REFERENCES coupons (id),
     CONSTRAINT fk_coupon_usages_coupon_codes FOREIGN KEY (coupon_id, coupon_code_id) REFERENCES coupon_codes
         (coupon_id, id),
-    CONSTRAINT fk_coupon_usages_users FOREIGN KEY (user_id) REFERENCES users (id),
-    CONSTRAINT ck_coupon_usages_status CHECK (status = ANY ('{held,redeemed,released}')),
-    CONSTRAINT ck_coupon_usages_amount CHECK (amount >= 0.0 AND amount < 'NaN')
+    CONSTRAINT fk_coupon_usages_users FOREIGN KEY (user_id) REFERENCES users (id)
 );
 CREATE UNIQUE INDEX uq_coupon_usages_order_id ON coupon_usages (order_id, coupon_id);
 CREATE UNIQUE INDEX uq_coupon_usages_coupon_code_id ON coupon_usages (coupon_code_id) WHERE status <> 'released';
@@ -245,6 +235,7 @@ CREATE INDEX idx_coupon_usages_user_id ON coupon_usages (user_id);
 DROP = """
 DROP TABLE coupon_usages, coupon_codes, coupons, subscription_events, subscription_periods, subscriptions,
     subscription_plans;
+DROP DOMAIN billing_interval, subscription_status, subscription_period_kind, coupon_type, coupon_usage_status;
 """
 
 

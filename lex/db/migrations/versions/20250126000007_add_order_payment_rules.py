@@ -81,12 +81,13 @@ $$;
 
 # One table says how statuses may go; the guards read it. It is closed: a new way is a migration.
 TRANSITIONS = """
+CREATE DOMAIN transition_subject AS text CONSTRAINT ck_transition_subject CHECK (VALUE = ANY (
+    '{order,payment,refund}'));
 CREATE TABLE status_transitions (
-    subject text NOT NULL,
+    subject transition_subject NOT NULL,
     from_status text NOT NULL,
     to_status text NOT NULL,
-    CONSTRAINT pk_status_transitions PRIMARY KEY (subject, from_status, to_status),
-    CONSTRAINT ck_status_transitions_subject CHECK (subject = ANY ('{order,payment,refund}'))
+    CONSTRAINT pk_status_transitions PRIMARY KEY (subject, from_status, to_status)
 );
 INSERT INTO status_transitions (subject, from_status, to_status)
 SELECT f.subject, f.status, t.status
@@ -331,6 +332,7 @@ DROP TRIGGER tr_refunds_cap ON refunds;
 DROP TRIGGER tr_payments_guard ON payments;
 DROP TRIGGER tr_orders_guard ON orders;
 DROP TABLE status_transitions;
+DROP DOMAIN transition_subject;
 DROP FUNCTION
     cap_refunds, guard_refund, guard_payment, guard_order, adopt_guest_orders(uuid), may_adopt(uuid, uuid),
     forbid_others, forbid;

@@ -15,10 +15,11 @@ kind = "schema"
 TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
 
 PICTURES = """
+CREATE DOMAIN picture_status AS text CONSTRAINT ck_picture_status CHECK (VALUE = ANY ('{waiting,stored,failed}'));
 CREATE TABLE pictures (
     id uuid NOT NULL,
     source text NOT NULL,
-    status text DEFAULT 'waiting' NOT NULL,
+    status picture_status DEFAULT 'waiting' NOT NULL,
     attempts integer DEFAULT 0 NOT NULL,
     src text,
     width integer,
@@ -27,7 +28,6 @@ CREATE TABLE pictures (
     tried_at timestamptz,
     created_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_pictures PRIMARY KEY (id),
-    CONSTRAINT ck_pictures_status CHECK (status = ANY ('{waiting,stored,failed}')),
     CONSTRAINT ck_pictures_src CHECK ((status = 'stored') = (num_nonnulls(src, width, height) = 3))
 );
 """
@@ -40,4 +40,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(TIMEOUTS)
-    op.execute("DROP TABLE pictures")
+    op.execute("DROP TABLE pictures; DROP DOMAIN picture_status")

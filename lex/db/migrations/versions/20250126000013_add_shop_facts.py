@@ -15,11 +15,11 @@ kind = "schema"
 TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
 
 TABLE = """
+CREATE DOMAIN shop_fact_name AS text CONSTRAINT ck_shop_fact_name CHECK (VALUE = ANY ('{currency}'));
 CREATE TABLE shop_facts (
-    name text NOT NULL,
+    name shop_fact_name NOT NULL,
     value text NOT NULL,
-    CONSTRAINT pk_shop_facts PRIMARY KEY (name),
-    CONSTRAINT ck_shop_facts_name CHECK (name = ANY ('{currency}'))
+    CONSTRAINT pk_shop_facts PRIMARY KEY (name)
 )
 """
 
@@ -31,4 +31,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(TIMEOUTS)
-    op.execute("DROP TABLE shop_facts")
+    op.execute("DROP TABLE shop_facts; DROP DOMAIN shop_fact_name")

@@ -21,7 +21,7 @@ CREATE TABLE product_facets (
     category_id uuid,
     brand text,
     stars smallint,
-    price numeric(10, 2) NOT NULL,
+    price amount NOT NULL,
     options jsonb NOT NULL,
     is_family boolean NOT NULL,
     is_shown boolean NOT NULL,

@@ -20,12 +20,11 @@ TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
 TABLE = """
 CREATE TABLE product_prices (
     product_id uuid NOT NULL,
-    price numeric(10, 2) NOT NULL,
+    price amount NOT NULL,
     valid_from timestamptz NOT NULL,
     valid_to timestamptz,
     CONSTRAINT pk_product_prices PRIMARY KEY (product_id, valid_from),
     CONSTRAINT fk_product_prices_products FOREIGN KEY (product_id) REFERENCES products (id) ON DELETE CASCADE,
-    CONSTRAINT ck_product_prices_price CHECK (price >= 0.0),
     CONSTRAINT ck_product_prices_valid_to CHECK (valid_to > valid_from)
 );
 CREATE UNIQUE INDEX uq_product_prices_product_id ON product_prices (product_id) WHERE valid_to IS NULL;

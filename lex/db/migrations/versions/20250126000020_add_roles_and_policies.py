@@ -150,7 +150,7 @@ $$;
 # Who a request is from is found before anybody is anybody: one key by the hash of its secret, and no other way.
 API_KEYS = """
 CREATE FUNCTION public.api_key_holder(hash bytea, instant timestamptz)
-RETURNS TABLE (key_id uuid, user_id uuid, role text, scopes text[], ended text) LANGUAGE plpgsql STABLE
+RETURNS TABLE (key_id uuid, user_id uuid, role user_role, scopes text[], ended text) LANGUAGE plpgsql STABLE
 SECURITY DEFINER SET search_path = public, pg_temp ROWS 1 AS $$
 BEGIN
     RETURN QUERY SELECT k.id, k.user_id, u.role, k.scopes, CASE

@@ -32,11 +32,13 @@ CREATE TABLE email_changes (
 );
 CREATE INDEX idx_email_changes_user_id ON email_changes (user_id);
 
+CREATE DOMAIN account_token_purpose AS text CONSTRAINT ck_account_token_purpose CHECK (VALUE = ANY (
+    '{verify_email,reset_password,unlock,confirm_old_email,confirm_new_email}'));
 CREATE TABLE account_tokens (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
     email_change_id uuid,
-    purpose text NOT NULL,
+    purpose account_token_purpose NOT NULL,
     token_hash bytea NOT NULL,
     expires_at timestamptz NOT NULL,
     used_at timestamptz,
@@ -46,8 +48,6 @@ CREATE TABLE account_tokens (
     CONSTRAINT fk_account_tokens_users FOREIGN KEY (user_id) REFERENCES users (id),
     CONSTRAINT fk_account_tokens_email_changes FOREIGN KEY (email_change_id, user_id)
         REFERENCES email_changes (id, user_id) ON UPDATE CASCADE DEFERRABLE,
-    CONSTRAINT ck_account_tokens_purpose
-        CHECK (purpose = ANY ('{verify_email,reset_password,unlock,confirm_old_email,confirm_new_email}')),
     CONSTRAINT ck_account_tokens_email_change_id
         CHECK ((email_change_id IS NOT NULL) = (purpose = ANY ('{confirm_old_email,confirm_new_email}')))
 );
@@ -180,6 +180,7 @@ DROP TRIGGER tr_users_sessions ON users;
 DROP FUNCTION end_sessions();
 DROP FUNCTION find_login(bytea[], bytea[], bytea[], bytea[], timestamptz);
 DROP TABLE account_tokens, email_changes, passkeys, recovery_codes, sign_in_attempts;
+DROP DOMAIN account_token_purpose;
 """
 
 

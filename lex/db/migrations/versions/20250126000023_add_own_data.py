@@ -15,10 +15,12 @@ kind = "schema"
 TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
 
 TABLES = """
+CREATE DOMAIN data_export_status AS text CONSTRAINT ck_data_export_status CHECK (VALUE = ANY (
+    '{waiting,working,ready,removed}'));
 CREATE TABLE data_exports (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
-    status text DEFAULT 'waiting' NOT NULL,
+    status data_export_status DEFAULT 'waiting' NOT NULL,
     storage_key text NOT NULL,
     done_parts integer DEFAULT 0 NOT NULL,
     all_parts integer DEFAULT 0 NOT NULL,
@@ -30,7 +32,6 @@ CREATE TABLE data_exports (
     CONSTRAINT pk_data_exports PRIMARY KEY (id),
     CONSTRAINT uq_data_exports_storage_key UNIQUE (storage_key),
     CONSTRAINT fk_data_exports_users FOREIGN KEY (user_id) REFERENCES users (id),
-    CONSTRAINT ck_data_exports_status CHECK (status = ANY ('{waiting,working,ready,removed}')),
     CONSTRAINT ck_data_exports_parts CHECK (done_parts BETWEEN 0 AND all_parts),
     CONSTRAINT ck_data_exports_ready CHECK (status <> 'ready' OR num_nulls(size_bytes, ready_at) = 0)
 );
@@ -38,17 +39,18 @@ CREATE INDEX idx_data_exports_user_id ON data_exports (user_id);
 CREATE UNIQUE INDEX uq_data_exports_open ON data_exports (user_id) WHERE status IN ('waiting', 'working');
 CREATE INDEX idx_data_exports_expires_at ON data_exports (expires_at) WHERE status <> 'removed';
 
+CREATE DOMAIN erasure_request_status AS text CONSTRAINT ck_erasure_request_status CHECK (VALUE = ANY (
+    '{waiting,canceled,done}'));
 CREATE TABLE erasure_requests (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
-    status text DEFAULT 'waiting' NOT NULL,
+    status erasure_request_status DEFAULT 'waiting' NOT NULL,
     due_at timestamptz NOT NULL,
     ended_at timestamptz,
     created_at timestamptz DEFAULT now() NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_erasure_requests PRIMARY KEY (id),
     CONSTRAINT fk_erasure_requests_users FOREIGN KEY (user_id) REFERENCES users (id),
-    CONSTRAINT ck_erasure_requests_status CHECK (status = ANY ('{waiting,canceled,done}')),
     CONSTRAINT ck_erasure_requests_ended_at CHECK ((status = 'waiting') = (ended_at IS NULL))
 );
 CREATE INDEX idx_erasure_requests_user_id ON erasure_requests (user_id);
@@ -99,4 +101,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    run(TIMEOUTS, "DROP TABLE data_exports, erasure_requests")
+    run(TIMEOUTS, "DROP TABLE data_exports, erasure_requests; DROP DOMAIN data_export_status, erasure_request_status")
