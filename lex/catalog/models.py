@@ -126,7 +126,7 @@ class Product(Keyed, Touched, SoftDelete, Base):
     lowest_price_30_days: Mapped[Amount | None]
     tax_class: Mapped[str] = mapped_column(server_default=text("'standard'"))
     track_inventory: Mapped[Yes]
-    stock_quantity: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
+    stock_quantity: Mapped[Counter]
     reserved_quantity: Mapped[Counter]
     variant_count: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
     order: Mapped[Counter]

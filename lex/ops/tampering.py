@@ -107,7 +107,7 @@ SELECT format('%s has the setting %s%s.', rolname, said, ' in ' || d.datname), f
 FROM ours JOIN pg_db_role_setting s ON s.setrole = ours.oid CROSS JOIN unnest(s.setconfig) said
 LEFT JOIN pg_database d ON d.oid = s.setdatabase
 """
-_ENABLED = {"always": "ENABLE ALWAYS", "not in replication": "ENABLE"}
+_ENABLED = {"always": "ENABLE ALWAYS", "not in replication": "ENABLE", "off": "DISABLE"}
 _WORDS = re.compile(r"(?P<kind>\w+)(?: (?:of )?(?P<name>\S+) on)? (?P<on>.+)")
 
 

@@ -15,7 +15,7 @@ _ADJUST: LiteralString = """
 WITH before AS (
     SELECT id, stock_quantity FROM products WHERE id = %(product_id)s AND deleted_at IS NULL FOR NO KEY UPDATE
 ), changed AS (
-    UPDATE products p SET stock_quantity = %(quantity)s::integer
+    UPDATE products p SET stock_quantity = %(quantity)s
     FROM before b WHERE p.id = b.id AND b.stock_quantity <> %(quantity)s
     RETURNING p.id, p.stock_quantity - b.stock_quantity AS change
 ), moved AS (

@@ -150,7 +150,7 @@ ATTEMPTS = [
         "sell more than there is",
         (APP, STAFF, WORKER, OWNER),
         "UPDATE products SET stock_quantity = stock_quantity - 6 WHERE id = {product}",
-        "ck_non_negative_integer|permission denied",
+        "ck_products|permission denied",
     ),
     Attempt(
         "make stock out of nothing",

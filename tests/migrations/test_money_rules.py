@@ -206,7 +206,7 @@ def test_guards_fire_in_replication_sessions_too(rows: Rows) -> None:
     sleeping = rows.column(
         """
         SELECT tgrelid::regclass || ' ' || tgname FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
-        WHERE (f.proname ~ '^guard_' OR f.proname IN ('forbid', 'forbid_others', 'cap_refunds')) AND tgenabled <> 'A'
+        WHERE (f.proname ~ '^(guard|check)_' OR f.proname IN ('forbid', 'cap_refunds')) AND tgenabled <> 'A'
         """
     )
     assert sleeping == []

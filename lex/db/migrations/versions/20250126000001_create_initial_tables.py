@@ -182,7 +182,7 @@ CREATE TABLE products (
     is_featured boolean DEFAULT false NOT NULL,
     track_inventory boolean DEFAULT true NOT NULL,
     variant_count non_negative_integer DEFAULT 0 NOT NULL,
-    stock_quantity non_negative_integer DEFAULT 0 NOT NULL,
+    stock_quantity integer DEFAULT 0 NOT NULL,
     reserved_quantity integer DEFAULT 0 NOT NULL,
     "order" integer DEFAULT 0 NOT NULL,
     rating_count non_negative_integer DEFAULT 0 NOT NULL,

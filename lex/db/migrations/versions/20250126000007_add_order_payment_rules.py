@@ -16,8 +16,7 @@ kind = "schema"
 
 TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
 
-# 23001 is restrict_violation. The constraint name a program sees is the trigger's. Which roles may after all is the
-# third argument and no part of a trigger's WHEN, which every statement reads anew.
+# 23001 is restrict_violation. The constraint name a program sees is the trigger's.
 FORBID = """
 CREATE FUNCTION public.forbid() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -26,17 +25,6 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.forbid IS 'Refuses, whoever asks.';
-
-CREATE FUNCTION public.forbid_others() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF current_user = ANY (TG_ARGV[2]::text[]) OR public.works_as(VARIADIC TG_ARGV[2]::name[]) THEN
-        RETURN NEW;
-    END IF;
-    RAISE EXCEPTION '% on % is forbidden: %', TG_OP, TG_ARGV[0], TG_ARGV[1]
-        USING ERRCODE = '23001', SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_ARGV[0], CONSTRAINT = TG_NAME;
-END
-$$;
-COMMENT ON FUNCTION public.forbid_others IS 'Refuses whoever has the rights of none of the roles named.';
 """
 
 KEPT = {
@@ -335,7 +323,7 @@ DROP TABLE status_transitions;
 DROP DOMAIN transition_subject;
 DROP FUNCTION
     cap_refunds, guard_refund, guard_payment, guard_order, adopt_guest_orders(uuid), may_adopt(uuid, uuid),
-    forbid_others, forbid;
+    forbid;
 """
 
 
