@@ -196,11 +196,7 @@ class AccountToken(Keyed, Base):
     purpose: Mapped[str] = mapped_column(
         one_of(
             "account_token_purpose",
-            "verify_email",
-            "reset_password",
-            "unlock",
-            "confirm_old_email",
-            "confirm_new_email",
+            *("verify_email", "reset_password", "unlock", "confirm_old_email", "confirm_new_email"),
         )
     )
     token_hash: Mapped[bytes]

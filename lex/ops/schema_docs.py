@@ -156,9 +156,11 @@ def _meaning(model: type[Base], column: Column, facts: TableFacts, domains: Mapp
     if kind in _KINDS:
         said.append(_KINDS[kind])
     domain = domains.get(column.type)
-    if domain and (domain.allowed or domain.about):
-        said.append("one of " + ", ".join(map("`{}`".format, domain.allowed)) if domain.allowed else domain.about)
-    about = MEANINGS.get(f"{model.__tablename__}.{column.name}") or (MEANINGS.get(column.name) if not said else None)
+    if domain and domain.allowed:
+        said.append("one of " + ", ".join(f"`{value}`" for value in domain.allowed))
+    about = MEANINGS.get(f"{model.__tablename__}.{column.name}")
+    if not about and not said:
+        about = MEANINGS.get(column.name) or (domain.about if domain else None)
     if about:
         said.append(about)
     return "; ".join(said)

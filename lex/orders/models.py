@@ -70,15 +70,8 @@ class Order(Keyed, Touched, Base):
     payment_status: Mapped[str] = mapped_column(
         one_of(
             "order_payment_status",
-            "unpaid",
-            "pending",
-            "authorized",
-            "partially_paid",
-            "paid",
-            "partially_refunded",
-            "refunded",
-            "failed",
-            "voided",
+            *("unpaid", "pending", "authorized", "partially_paid", "paid"),
+            *("partially_refunded", "refunded", "failed", "voided"),
         ),
         server_default=text("'unpaid'"),
     )

@@ -58,19 +58,8 @@ class Payment(Keyed, Touched, Base):
     status: Mapped[str] = mapped_column(
         one_of(
             "payment_status",
-            "pending",
-            "requires_action",
-            "processing",
-            "authorized",
-            "captured",
-            "partially_captured",
-            "partially_refunded",
-            "refunded",
-            "voided",
-            "expired",
-            "failed",
-            "disputed",
-            "overcharged",
+            *("pending", "requires_action", "processing", "authorized", "captured", "partially_captured"),
+            *("partially_refunded", "refunded", "voided", "expired", "failed", "disputed", "overcharged"),
         ),
         server_default=text("'pending'"),
     )
@@ -117,13 +106,7 @@ class PaymentAttempt(Keyed, Touched, Base):
     status: Mapped[str] = mapped_column(
         one_of(
             "payment_attempt_status",
-            "sending",
-            "unknown",
-            "requires_action",
-            "processing",
-            "succeeded",
-            "failed",
-            "abandoned",
+            *("sending", "unknown", "requires_action", "processing", "succeeded", "failed", "abandoned"),
         ),
         server_default=text("'sending'"),
     )
@@ -153,19 +136,8 @@ class PaymentEvent(Keyed, Base):
     kind: Mapped[str] = mapped_column(
         one_of(
             "payment_event_kind",
-            "authorized",
-            "captured",
-            "failed",
-            "requires_action",
-            "processing",
-            "voided",
-            "expired",
-            "refund_pending",
-            "refunded",
-            "refund_failed",
-            "disputed",
-            "dispute_won",
-            "dispute_lost",
+            *("authorized", "captured", "failed", "requires_action", "processing", "voided", "expired"),
+            *("refund_pending", "refunded", "refund_failed", "disputed", "dispute_won", "dispute_lost"),
         )
     )
     amount: Mapped[Amount] = mapped_column(server_default=text("0"))
