@@ -133,7 +133,7 @@ def one_of_every_table(rows: Rows) -> None:
     rows.add("cart_items", item_type="plan", product_id=None, subscription_plan_id=plan)
     rows.add("order_items", item_type="plan", product_id=None, subscription_plan_id=plan, position=2)
     rows.add("fulfilment_items")
-    rows.run("INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('default', 'any')")
+    rows.run("INSERT INTO procrastinate_jobs (queue_name, task_name, scheduled_at) VALUES ('default', 'any', now())")
     rows.run("INSERT INTO procrastinate_workers DEFAULT VALUES")
     rows.run("INSERT INTO procrastinate_periodic_defers (task_name, defer_timestamp) VALUES ('any', 1)")
 
