@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from lex.cli.main import app
 from lex.core.settings import settings
-from tests.embedded.conftest import processes_of
+from tests.embedded.conftest import left_in
 from tests.support.rows import Rows
 
 
@@ -39,7 +39,7 @@ def test_a_fresh_machine_is_fine_and_stays_untouched(tmp_path: Path) -> None:
     assert code == 0
     assert "starts with lex serve" in str(findings["database"]["detail"])
     assert not (tmp_path / "home").exists()
-    assert processes_of(tmp_path) == []
+    assert left_in(tmp_path) == []
 
 
 def test_servers_that_do_not_answer() -> None:

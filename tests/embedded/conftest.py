@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import pytest
@@ -14,6 +15,8 @@ import pytest
 from lex.embedded import account
 
 PROJECT = Path(__file__).parents[2]
+
+Fact = TypeVar("Fact")
 
 
 class Holder:
@@ -51,6 +54,21 @@ def processes_of(home: Path) -> list[psutil.Process]:
         except (psutil.Error, OSError):  # it ended while it was looked at
             continue
     return found
+
+
+def left_in(home: Path) -> list[psutil.Process]:
+    """What still runs there after the last user has left; a process frees its locks a moment before it is gone."""
+    eventually(lambda: processes_of(home) == [], seconds=2)
+    return processes_of(home)
+
+
+def facts_of(processes: list[psutil.Process], read: Callable[[psutil.Process], Fact]) -> list[Fact]:
+    """What `read` finds of each that lives; PostgreSQL ends processes of its own at any time."""
+    facts = []
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            facts.append(read(process))
+    return facts
 
 
 def kill(processes: list[psutil.Process]) -> None:

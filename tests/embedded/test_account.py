@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
 from lex.embedded import account, programs, servers
-from tests.embedded.conftest import PROJECT, Holder, processes_of
+from tests.embedded.conftest import PROJECT, Holder, facts_of, kill, left_in, processes_of
 
 SITE = [path for path in sys.path if path.endswith("site-packages")]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -43,8 +44,7 @@ def nobodys(as_nobody: list[str]) -> Iterator[Path]:
     if os.geteuid() == 0:
         os.chown(folder, pwd.getpwnam("nobody").pw_uid, -1)
     yield folder
-    for process in processes_of(folder):
-        process.kill()
+    kill(processes_of(folder))
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -57,7 +57,8 @@ def _runtime(home: Path, service: str) -> Path | None:
 def test_root_runs_them_as_somebody_who_cannot_enter_the_home(home: Path) -> None:
     with servers(home, fast=True) as started:
         keepers = {int(lock.read_text()) for lock in home.glob("*/keeper.lock")}
-        users = {process.username() for process in processes_of(home) if process.pid not in keepers}
+        served = [process for process in processes_of(home) if process.pid not in keepers]
+        users = set(facts_of(served, psutil.Process.username))
         assert users
         assert "root" not in users
         assert home.parent.stat().st_mode & 0o077 == 0
@@ -96,7 +97,7 @@ def test_an_ordinary_user_keeps_everything_in_the_home(
     assert psycopg.connect(url).execute("SELECT current_user").fetchone() == ("lex",)
     assert _runtime(home, "postgres") is None
     assert holder.leave() == 0
-    assert processes_of(nobodys) == []
+    assert left_in(nobodys) == []
 
 
 def test_a_long_path_gets_a_short_one_for_its_sockets(

@@ -7,7 +7,7 @@ import pytest
 
 from lex.core.errors import Refusal
 from lex.embedded import files, servers
-from tests.embedded.conftest import processes_of
+from tests.embedded.conftest import left_in
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def made(home: Path) -> Path:
 def _refusal(home: Path) -> Refusal:
     with pytest.raises(Refusal) as caught, servers(home, fast=True):
         pass
-    assert processes_of(home) == []
+    assert left_in(home) == []
     pointers = [Path(pointer.read_text()) for pointer in home.glob("*/runtime")]
     assert not any(folder.exists() for folder in pointers)
     return caught.value

@@ -5,13 +5,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 import redis
 import sqlalchemy
 
 from lex.embedded import find, servers
-from tests.embedded.conftest import Holder, processes_of
+from tests.embedded.conftest import Holder, facts_of, left_in, processes_of
 
 
 def test_start_serves_and_stop_leaves_nothing(home: Path) -> None:
@@ -26,7 +27,7 @@ def test_start_serves_and_stop_leaves_nothing(home: Path) -> None:
         assert find(home) == started
         assert started.version.split(".")[0].isdigit()
     assert find(home) is None
-    assert processes_of(home) == []
+    assert left_in(home) == []
     assert not (home / "postgres/data/postmaster.pid").exists()
 
 
@@ -56,7 +57,7 @@ def test_a_second_program_joins_and_the_last_one_stops(home: Path, hold: Callabl
         assert first.leave() == 0
         assert psycopg.connect(joined.database_url).execute("SELECT 1").fetchone() == (1,)
     assert find(home) is None
-    assert processes_of(home) == []
+    assert left_in(home) == []
 
 
 def test_two_starts_at_once_share_one_server(home: Path, hold: Callable[..., Holder]) -> None:
@@ -65,7 +66,7 @@ def test_two_starts_at_once_share_one_server(home: Path, hold: Callable[..., Hol
     assert {holder.said for holder in holders} == {holders[0].said}
     assert holders[0].said.startswith("ready")
     assert [holder.leave() for holder in holders] == [0, 0, 0, 0]
-    assert processes_of(home) == []
+    assert left_in(home) == []
 
 
 def test_the_owner_makes_databases_roles_and_extensions_but_is_no_superuser(home: Path) -> None:
@@ -96,8 +97,9 @@ def test_nobody_enters_without_the_password(home: Path) -> None:
             redis.Redis.from_url(f"unix://{path}").ping()
         with pytest.raises(redis.AuthenticationError):
             redis.Redis.from_url(f"unix://:wrong@{path}").ping()
-        for process in processes_of(home):
-            assert [at for at in process.net_connections() if at.family != socket.AF_UNIX] == []
+        opened = facts_of(processes_of(home), psutil.Process.net_connections)
+        assert opened
+        assert [at for each in opened for at in each if at.family != socket.AF_UNIX] == []
 
 
 def test_passwords_are_for_their_owner_and_stay_out_of_the_logs(home: Path) -> None:
@@ -105,7 +107,7 @@ def test_passwords_are_for_their_owner_and_stay_out_of_the_logs(home: Path) -> N
         assert (home / "embedded.json").stat().st_mode & 0o777 == 0o600
         password = started.database_url.split(":")[2].partition("@")[0]
         texts = [path.read_text("utf-8", "replace") for path in home.glob("postgres/data/log/*")]
-        texts += [" ".join(process.cmdline()) for process in processes_of(home)]
+        texts += facts_of(processes_of(home), lambda process: " ".join(process.cmdline()))
         assert texts
         assert not any(password in text for text in texts)
 
