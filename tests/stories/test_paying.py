@@ -1,6 +1,7 @@
 """Every way a payment can go: each ends in one capture or none, whoever brings the news and how often."""
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -140,7 +141,7 @@ async def test_card_numbers_and_bad_addresses_are_refused_at_the_edge(shop: Shop
     ]:
         answer = await shop.client.post(f"{order.path}/payments", json=body, headers=order.headers)
         assert (answer.status_code, list(field_codes(answer))) == (422, [field])
-    assert "4242" not in answer.text
+        assert not re.search(r"4242\W?4242", answer.text)
     assert shop.one("SELECT count(*) AS n FROM payment_attempts")["n"] == 0
 
 

@@ -205,7 +205,7 @@ async def test_a_card_number_never_gets_in(browser: Browser, shop: Shop, caplog:
         page = await browser.checkout(**{field: "4242 4242 4242 4242"})
         assert page.status_code == 422, field
         assert "A card number stands in one of the fields" in browser.words
-    assert "4242" not in caplog.text
+    assert not re.search(r"4242\W?4242", caplog.text)
     assert shop.one("SELECT count(*) AS n FROM orders")["n"] == 0
 
 
