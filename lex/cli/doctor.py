@@ -17,6 +17,7 @@ import redis
 import typer
 from rich.console import Console
 
+from lex.cli.ports import holder_of
 from lex.core.clock import real_now
 from lex.core.errors import Refusal
 from lex.core.settings import Settings, settings
@@ -29,7 +30,7 @@ from lex.ops.currency import other_currency
 
 LEAST_SPACE = 1_000  # MB; below half of it nothing starts well
 TOLERANCE = 5.0  # seconds between this machine's clock and the database's
-EXTENSIONS = ("pg_trgm", "btree_gist", "unaccent", "unaccent")
+EXTENSIONS = ("pg_trgm", "btree_gist", "unaccent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,20 +135,10 @@ def _port(config: Settings) -> Finding:
 
 
 def _taken(config: Settings) -> Finding:
-    detail = f"{config.port} is taken by {_holder(config.port)}."
+    detail = f"{config.port} is taken by {holder_of(config.port) or 'another program'}."
     if os.environ.get("LEX_PORT"):
         return Finding("port", False, detail, "Stop that program, or set LEX_PORT to a free port.")
     return Finding("port", True, f"{detail} Lex takes the next free one.")
-
-
-def _holder(port: int) -> str:
-    try:
-        for at in psutil.net_connections("tcp"):
-            if at.laddr and at.laddr.port == port and at.status == psutil.CONN_LISTEN and at.pid:
-                return f"{psutil.Process(at.pid).name()} (process {at.pid})"
-    except psutil.Error:
-        pass
-    return "another program"
 
 
 def _served(home: Path) -> str:

@@ -14,13 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from lex.cli.children import Child, Children
 from lex.cli.exported import exported
+from lex.cli.ports import holder_of
 from lex.core.errors import Refusal
 from lex.core.settings import Settings, settings
 from lex.embedded import find, servers
@@ -103,20 +103,12 @@ def _listening(config: Settings) -> Iterator[socket.socket]:
                 continue
             yield listening
             return
+    holder = holder_of(wanted[0])
     raise Refusal(
-        f"Port {wanted[0]} of {config.host} cannot be used{_holder_of(wanted[0])}. "
+        f"Port {wanted[0]} of {config.host} cannot be used{holder and f', it belongs to {holder}'}. "
         "Set LEX_PORT to a free one, or LEX_HOST to an address of this machine.",
         code="port_taken",
     )
-
-
-def _holder_of(port: int) -> str:
-    try:
-        found = {at.pid for at in psutil.net_connections("tcp") if at.laddr and at.laddr.port == port and at.pid}
-    except psutil.Error:
-        return ""
-    names = ", ".join(f"{psutil.Process(pid).name()} (process {pid})" for pid in found if psutil.pid_exists(pid))
-    return f", it belongs to {names}" if names else ""
 
 
 def _say(line: str) -> None:

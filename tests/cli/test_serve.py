@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from lex.embedded import account
-from tests.embedded.conftest import eventually, processes_of
+from tests.embedded.conftest import eventually, kill, processes_of
 
 PROJECT = Path(__file__).parents[2]
 STARTS_WITHIN = 110  # seconds, on a busy machine
@@ -64,8 +64,7 @@ class Shop:
 def shop_home(tmp_path: Path) -> Iterator[Path]:
     home = tmp_path / "home"
     yield home
-    for process in [*_mentioning(home), *processes_of(home)]:
-        process.kill()
+    kill([*_mentioning(home), *processes_of(home)])
     account.remove_strays()
 
 
