@@ -31,6 +31,7 @@ from lex.db.base import (
     SoftDelete,
     Touched,
     Yes,
+    ZeroOrMore,
     reference,
 )
 from lex.db.domains import one_of
@@ -128,7 +129,7 @@ class Product(Keyed, Touched, SoftDelete, Base):
     track_inventory: Mapped[Yes]
     stock_quantity: Mapped[Counter]
     reserved_quantity: Mapped[Counter]
-    variant_count: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
+    variant_count: Mapped[ZeroOrMore]
     order: Mapped[Counter]
     images: Mapped[Documents]
     options: Mapped[Document]
@@ -141,7 +142,7 @@ class Product(Keyed, Touched, SoftDelete, Base):
     seo_title: Mapped[str | None]
     seo_description: Mapped[str | None]
     rating_average: Mapped[Rating | None]
-    rating_count: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
+    rating_count: Mapped[ZeroOrMore]
     imported_from: Mapped[Document]
     #: Set by the trigger `tr_products_search`: name weighs most, then brand and tags, options, and the description.
     search: Mapped[Any] = mapped_column(TSVECTOR, FetchedValue())

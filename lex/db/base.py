@@ -50,6 +50,8 @@ BlindIndex = Annotated[bytes, mapped_column(LargeBinary)]
 Document = Annotated[dict[str, Any], mapped_column(JSONB, server_default=text("'{}'::jsonb"))]
 Documents = Annotated[list[Any], mapped_column(JSONB, server_default=text("'[]'::jsonb"))]
 Counter = Annotated[int, mapped_column(server_default=text("0"))]
+#: Begins at 0 and never goes below; a `Counter` may.
+ZeroOrMore = Annotated[int, mapped_column(domains.NON_NEGATIVE_INTEGER, server_default=text("0"))]
 No = Annotated[bool, mapped_column(server_default=text("false"))]
 Yes = Annotated[bool, mapped_column(server_default=text("true"))]
 

@@ -17,7 +17,6 @@ from lex.db.base import (
     Documents,
     Keyed,
     No,
-    NonNegativeInteger,
     Percentage,
     PositiveInteger,
     Rating,
@@ -25,6 +24,7 @@ from lex.db.base import (
     SoftDelete,
     Touched,
     Yes,
+    ZeroOrMore,
     owned_by,
     reference,
 )
@@ -87,9 +87,9 @@ class Service(Keyed, Touched, SoftDelete, Base):
     duration_minutes: Mapped[PositiveInteger | None]
     is_duration_custom: Mapped[No]
     step_minutes: Mapped[PositiveInteger] = mapped_column(server_default=text("30"))
-    buffer_before_minutes: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
-    buffer_after_minutes: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
-    notice_minutes: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
+    buffer_before_minutes: Mapped[ZeroOrMore]
+    buffer_after_minutes: Mapped[ZeroOrMore]
+    notice_minutes: Mapped[ZeroOrMore]
     capacity: Mapped[PositiveInteger] = mapped_column(server_default=text("1"))
     max_bookings_per_day: Mapped[PositiveInteger | None]
     availability: Mapped[Document]
@@ -101,7 +101,7 @@ class Service(Keyed, Touched, SoftDelete, Base):
     is_active: Mapped[Yes]
     is_featured: Mapped[No]
     rating_average: Mapped[Rating | None]
-    rating_count: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
+    rating_count: Mapped[ZeroOrMore]
     search: Mapped[Any] = mapped_column(TSVECTOR, Computed(_SEARCH, persisted=True))
 
 

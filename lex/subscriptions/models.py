@@ -16,12 +16,12 @@ from lex.db.base import (
     Documents,
     Keyed,
     No,
-    NonNegativeInteger,
     PositiveInteger,
     Slug,
     SoftDelete,
     Touched,
     Yes,
+    ZeroOrMore,
     owned_by,
     reference,
 )
@@ -67,7 +67,7 @@ class SubscriptionPlan(Keyed, Touched, SoftDelete, Base):
     tax_class: Mapped[str] = mapped_column(server_default=text("'standard'"))
     billing_interval: Mapped[str] = mapped_column(one_of("billing_interval", "day", "week", "month", "year"))
     interval_count: Mapped[PositiveInteger] = mapped_column(server_default=text("1"))
-    trial_days: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
+    trial_days: Mapped[ZeroOrMore]
     features: Mapped[Documents]
     images: Mapped[Documents]
     version: Mapped[int] = mapped_column(server_default=text("1"))
@@ -102,7 +102,7 @@ class Subscription(Keyed, Touched, SoftDelete, Base):
     status: Mapped[str] = mapped_column(one_of("subscription_status", *_STATES))
     timezone: Mapped[str] = mapped_column(server_default=text("'UTC'"))
     anchor_at: Mapped[datetime]
-    cycle: Mapped[NonNegativeInteger] = mapped_column(server_default=text("0"))
+    cycle: Mapped[ZeroOrMore]
     current_period_start: Mapped[datetime]
     current_period_end: Mapped[datetime]
     trial_start: Mapped[datetime | None]

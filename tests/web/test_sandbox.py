@@ -1,5 +1,6 @@
 """The sandbox's card form and bank, as a buyer's browser meets them."""
 
+import re
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ async def test_a_bad_card_is_refused_by_field(client: Client, changed: dict[str,
 async def test_real_cards_are_told_to_stay_away(client: Client) -> None:
     answer = await client.post("/sandbox/tokens", json={**CARD, "number": "4111 1111 1111 1111"})
     assert "Real cards do not belong here" in answer.json()["detail"]
-    assert "4111 1111" not in answer.text
+    assert not re.search(r"4111\W?1111", answer.text)
 
 
 async def test_the_bank_asks_without_a_script(client: Client) -> None:

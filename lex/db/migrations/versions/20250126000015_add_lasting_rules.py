@@ -204,7 +204,10 @@ CREATE TRIGGER tr_{0} BEFORE {2} ON {1} FOR EACH ROW EXECUTE FUNCTION check_{0}(
 
 # What a customer's connection says of a payment is that another try begins; what became of it Lex says, who asked the
 # provider. A payment for less than is due would be captured in full and leave the order unpaid.
-WORD = "NEW.status <> 'pending' OR num_nonnulls(NEW.provider_payment_id, NEW.failure_code) > 0"
+WORD = (
+    "NEW.status <> 'pending' OR num_nonnulls(NEW.provider_payment_id, NEW.failure_code) > 0",
+    "what becomes of a payment is the word of its provider",
+)
 
 TENDER = """
 CREATE FUNCTION public.check_tender() RETURNS trigger LANGUAGE plpgsql
@@ -430,10 +433,7 @@ def upgrade() -> None:
     limits = (f"ALTER TABLE {table} ADD CONSTRAINT {name} CHECK ({limit})" for name, (table, limit) in LIMITS.items())
     keys = (KEY.format(*key) for key in KEYS)
     begin = (_only(f"{table}_start", table, "INSERT", *rule, "lex_owner") for table, rule in BEGINNINGS.items())
-    word = _only(
-        *("payments_word", "payments", "UPDATE", WORD, "what becomes of a payment is the word of its provider"),
-        *("lex_worker", "lex_owner"),
-    )
+    word = _only("payments_word", "payments", "UPDATE", *WORD, "lex_worker", "lex_owner")
     run(TIMEOUTS, UNIQUE, *keys, NUMBERS, FOLLOW, *limits, *keep, MONEY, ROLES, *begin, word, TENDER, PAID, LINES)
     run(BOOKINGS, ALWAYS)
 
