@@ -220,14 +220,6 @@ async def renew(token: str, session: Session, *, factor: str = "", waits_for: st
     return fresh
 
 
-async def restart(token: str, session: Session) -> str:
-    """The same session under another id, as if it had begun just now: those that began before may all be ended."""
-    now = time.time()
-    fresh = await _keep_new(msgspec.structs.replace(session, began_at=now, proven_at=now, seen_at=now))
-    await end(token, session)
-    return fresh
-
-
 async def act_for(own: Session, user_id: UUID, device: str) -> tuple[str, Session]:
     """Begin a session in which the owner of `own` acts as a customer; `own` waits aside, and its id is still good: end
     it. `device` is what the customer reads in their list. Raises `Unavailable`.

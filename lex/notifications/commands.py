@@ -18,7 +18,7 @@ OF_ACCOUNTS = (
     *("confirm_old_email", "confirm_new_email", "email_changed", "account_closed", "token_made"),
     *("export_ready", "erasure_asked", "erasure_canceled"),
     *("two_factor_on", "two_factor_off", "recovery_codes_made", "recovery_code_used", "second_factor_failed"),
-    *("passkey_added", "passkey_removed"),
+    *("passkey_added", "passkey_removed", "closed_by_shop", "account_opened", "role_changed"),
 )
 TEMPLATES = (
     *("order_confirmed", "order_shipped", "order_canceled", "payment_failed", "download_ready", "order_link"),

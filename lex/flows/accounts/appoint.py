@@ -80,6 +80,7 @@ async def change_role(actor: Actor, user_id: UUID, role: str) -> None:
             return False
         await accounts.set_role(session, user_id, role)
         await note(session, Event.ROLE_CHANGED, user_id, was=standing.role, role=role)
+        await notify(session, user_id=user_id, order_id=None, template="role_changed", data={})
         return True
 
     if await transact(actor, work):

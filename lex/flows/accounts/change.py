@@ -30,11 +30,11 @@ async def change_password(actor: Actor, token: str, held: sessions.Session, curr
     async def work(session: Session) -> None:
         await accounts.set_password(session, user_id, kept, instead_of=login.password)
         await note(session, Event.PASSWORD_CHANGED, user_id)
-        await end_ways_in(session, user_id)
+        await end_ways_in(session, user_id, but=held.id)
         await notify(session, user_id=user_id, order_id=None, template="password_changed", data={})
 
     await transact(lex_for(actor), work)
-    fresh = await sessions.restart(token, held)
+    fresh = await sessions.renew(token, held)
     await end_at_once(user_id, but=held.id)
     return fresh
 

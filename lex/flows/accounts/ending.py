@@ -21,12 +21,17 @@ from lex.identity.tokens import revoke_tokens
 _JOB = "end_sessions"
 
 
-async def end_ways_in(session: Session, user_id: UUID) -> None:
+async def end_ways_in(session: Session, user_id: UUID, *, but: UUID | None = None) -> None:
     """With a new password or address: keys mailed before open nothing, and every session that somebody has begun by
-    now ends, once this transaction is committed."""
+    now ends, `but` one, once this transaction is committed."""
     await revoke_tokens(session, user_id)
+    await end_sessions_soon(session, user_id, but=but)
+
+
+async def end_sessions_soon(session: Session, user_id: UUID, *, but: UUID | None) -> None:
+    """Every session that somebody has begun by now ends, `but` one, once this transaction is committed."""
     before = clock.real_now().isoformat()
-    await jobs.defer(session, _JOB, user_id=user_id, before=before, priority=20)
+    await jobs.defer(session, _JOB, user_id=user_id, before=before, but=but or "", priority=20)
 
 
 async def end_at_once(user_id: UUID, *, but: UUID | None = None) -> None:
@@ -36,9 +41,10 @@ async def end_at_once(user_id: UUID, *, but: UUID | None = None) -> None:
 
 
 @jobs.job(_JOB)
-async def end_sessions(_: Actor, *, user_id: UUID, before: str) -> None:
-    """End the sessions of somebody that began before an instant. Tried again until Redis has heard of it."""
-    await sessions.end_all(user_id, before=datetime.fromisoformat(before).timestamp())
+async def end_sessions(_: Actor, *, user_id: UUID, before: str, but: str = "") -> None:
+    """End the sessions of somebody that began before an instant, `but` one. Tried again until Redis has heard of it."""
+    kept = UUID(but) if but else None
+    await sessions.end_all(user_id, before=datetime.fromisoformat(before).timestamp(), but=kept)
 
 
 async def sign_out(actor: Actor, token: str, held: sessions.Session) -> None:

@@ -11,7 +11,7 @@ from lex.core.actor import Actor, Role
 from lex.core.errors import Conflict, Invalid, Unauthenticated
 from lex.db.session import Session, transact
 from lex.flows.accounts.acting import Event, lex_for, note
-from lex.flows.accounts.ending import end_ways_in
+from lex.flows.accounts.ending import end_at_once, end_sessions_soon, end_ways_in
 from lex.flows.accounts.second_factor import wrong_code
 from lex.flows.accounts.sign_in import prove_again
 from lex.identity import accounts, codes, passkeys, pending, sessions
@@ -78,11 +78,12 @@ async def set_up_app(
 
     made = await transact(lex_for(actor, user_id), work)
     await pending.drop_secret(held.id)
-    return await sessions.renew(token, held, factor="totp"), made
+    return await go_on(token, held, "totp", made), made
 
 
 async def turn_on(session: Session, held: sessions.Session, before: Factors, event: Event, template: str) -> list[str]:
-    """A factor was added: sign-in asks for one from here on. Recovery codes come with the first.
+    """A factor was added: sign-in asks for one from here on. Recovery codes come with the first, and every other
+    session, begun without one, ends.
 
     Raises `Unauthenticated` for who comes to set up the first by the password alone when there is one by now.
     """
@@ -92,7 +93,18 @@ async def turn_on(session: Session, held: sessions.Session, before: Factors, eve
     await codes.settle(session, user_id)
     await note(session, event, user_id)
     await notify(session, user_id=user_id, order_id=None, template=template, data={})
-    return [] if before.is_on else await codes.make_recovery_codes(session, user_id)
+    if before.is_on:
+        return []
+    await end_sessions_soon(session, user_id, but=held.id)
+    return await codes.make_recovery_codes(session, user_id)
+
+
+async def go_on(token: str, held: sessions.Session, factor: str, made: list[str]) -> str:
+    """After that commit: this session goes on under the id that is returned, alone where codes were `made`."""
+    fresh = await sessions.renew(token, held, factor=factor)
+    if made:
+        await end_at_once(held.user_id, but=held.id)
+    return fresh
 
 
 async def turn_off(session: Session, held: sessions.Session, event: Event, template: str) -> None:

@@ -24,7 +24,7 @@ _KEYED = {
 
 async def address_of(session: Session, facts: Facts) -> str:
     """The page a mail leads to, with its key where it needs one; none where there is nothing left to open."""
-    if facts.template == "account_closed":
+    if facts.template in ("account_closed", "closed_by_shop"):
         return ""
     if facts.template in ("export_ready", "erasure_asked"):
         return f"{settings().address}/account/data"

@@ -11,7 +11,7 @@ from lex.core.errors import Conflict
 from lex.db.session import Session, transact
 from lex.flows.accounts.acting import Event, lex_for, note
 from lex.flows.accounts.ending import end_at_once, end_ways_in
-from lex.flows.accounts.factors import prove_owner, turn_off, turn_on
+from lex.flows.accounts.factors import go_on, prove_owner, turn_off, turn_on
 from lex.flows.accounts.sign_in import Admitted, prove_again
 from lex.identity import accounts, ceremonies, codes, passkeys, pending, sessions
 from lex.identity.passkeys import Passkey, PasskeyRefused, WrongPasskey
@@ -59,7 +59,7 @@ async def add_passkey(
         return await turn_on(session, held, before, Event.PASSKEY_ADDED, "passkey_added")
 
     told = await transact(lex_for(actor, user_id), work)
-    return await sessions.renew(token, held, factor="passkey"), told
+    return await go_on(token, held, "passkey", told), told
 
 
 async def passkeys_of(actor: Actor, user_id: UUID) -> list[Passkey]:
@@ -85,10 +85,10 @@ async def remove_passkey(actor: Actor, token: str, held: sessions.Session, passw
         await codes.lock_factors(session, held.user_id)
         await passkeys.remove_passkey(session, held.user_id, passkey_id)
         await turn_off(session, held, Event.PASSKEY_REMOVED, "passkey_removed")
-        await end_ways_in(session, held.user_id)
+        await end_ways_in(session, held.user_id, but=held.id)
 
     await transact(lex_for(actor), work)
-    fresh = await sessions.restart(token, held)
+    fresh = await sessions.renew(token, held)
     await end_at_once(held.user_id, but=held.id)
     return fresh
 

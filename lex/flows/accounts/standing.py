@@ -8,6 +8,7 @@ from lex.flows.accounts.acting import Event, note
 from lex.flows.accounts.ending import end_at_once
 from lex.identity import accounts, sessions
 from lex.identity.policy import Permission, demand, demand_reach
+from lex.notifications.commands import notify
 
 
 async def set_open(actor: Actor, user_id: UUID, *, is_open: bool) -> bool:
@@ -44,6 +45,8 @@ async def _set_open(session: Session, user_id: UUID, *, is_open: bool) -> bool:
     if not await accounts.set_active(session, user_id, is_active=is_open):
         return False
     await note(session, Event.ACCOUNT_OPENED if is_open else Event.ACCOUNT_CLOSED, user_id)
+    template = "account_opened" if is_open else "closed_by_shop"
+    await notify(session, user_id=user_id, order_id=None, template=template, data={})
     return True
 
 

@@ -92,6 +92,25 @@ async def test_an_app_is_set_up_by_a_code_it_shows_and_asked_for_from_then_on(
     assert app.secret.encode() not in secret
 
 
+async def test_the_first_factor_ends_sessions_begun_without_one_and_the_next_ends_none(
+    browser: Browser, other_browser: Browser, ada: str, mailbox: Mailbox, db: Any
+) -> None:
+    await sign_in(other_browser, ada)
+    await sign_in(browser, ada)
+    app, _ = await turn_on(browser, db)
+    assert (await other_browser.open("/account/security")).url.path == "/account/sign-in"
+    await mailbox.subjects(ada)  # the job that ends them does not end this one either
+    assert (await browser.open("/account/security")).url.path == "/account/security"
+
+    await step(other_browser, ada, app.code())
+    await browser.open(f"{HOME}/app")
+    another = App(re.findall(r"data-secret>([A-Z2-7 ]+)<", browser.page.text)[0])
+    await browser.post(f"{HOME}/app", code=another.code(), password=PASSWORD)
+    assert "Codes of this app count from now on" in browser.words
+    await mailbox.subjects(ada)
+    assert (await other_browser.open("/account/security")).url.path == "/account/security"
+
+
 async def test_a_recovery_code_lets_in_once_and_its_owner_is_told(
     browser: Browser, other_browser: Browser, ada: str, mailbox: Mailbox, db: Any
 ) -> None:

@@ -182,8 +182,8 @@ async def test_nobody_raises_closes_or_signs_out_themself(
     }
 
 
-async def test_another_role_ends_sessions_and_keys(
-    browser: Browser, client: Client, key: Any, db: Any, hire: Hire, address: str
+async def test_another_role_ends_sessions_and_keys_and_its_owner_is_told(
+    browser: Browser, client: Client, key: Any, db: Any, hire: Hire, address: str, mailbox: Mailbox
 ) -> None:
     other = await hire("moderator", address)
     await enter(browser, address)
@@ -201,10 +201,11 @@ async def test_another_role_ends_sessions_and_keys(
         "SELECT changes FROM audit_logs WHERE action = 'role_changed' AND resource_id = %s", (str(other),)
     )
     assert told.fetchone()["changes"] == {"was": "moderator", "role": "admin"}
+    assert await mailbox.subjects(address) == ["Your account has another role"]
 
 
 async def test_an_account_is_closed_opened_and_signed_out(
-    browser: Browser, other_browser: Browser, hire: Hire, address: str
+    browser: Browser, other_browser: Browser, hire: Hire, address: str, mailbox: Mailbox
 ) -> None:
     customer = await hire("user", address)
     await hire("admin", f"boss-{address}")
@@ -221,6 +222,7 @@ async def test_an_account_is_closed_opened_and_signed_out(
     await browser.post(f"/staff/people/{customer}/opening")
     assert "open again" in browser.words
     await enter(other_browser, address)
+    assert await mailbox.subjects(address) == ["Your account was closed", "Your account is open again"]
 
 
 @pytest.mark.parametrize(("mine", "theirs"), [("admin", "admin"), ("admin", "super_admin")])
