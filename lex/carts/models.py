@@ -33,7 +33,11 @@ class Cart(Keyed, Touched, SoftDelete, Base):
     __tablename__ = "carts"
     __table_args__ = (
         CheckConstraint("user_id IS NOT NULL OR token_hash IS NOT NULL", name="owner"),
-        CheckConstraint("(status = 'placed') = (order_id IS NOT NULL)", name="order_id"),
+        # Its owner with it: a foreign key of two columns asks nothing while one of them is NULL.
+        CheckConstraint(
+            "(status = 'placed') = (order_id IS NOT NULL) AND (order_id IS NULL OR user_id IS NOT NULL)",
+            name="order_id",
+        ),
         UniqueConstraint("id", "user_id"),
         UniqueConstraint("token_hash"),
         owned_by("orders", "order_id", "carts"),

@@ -1,6 +1,7 @@
 """`lex orders`: the order desk in a terminal. An order is named by its number or its id."""
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -119,9 +120,12 @@ def complete(order: Reference) -> None:
 
 
 @app.command()
-def cancel(order: Reference, reason: Annotated[str, typer.Option()] = "canceled by the shop") -> None:
+def cancel(
+    order: Reference, note: Annotated[str, typer.Option(help="What there is to say of it, for staff.")] = ""
+) -> None:
     """Cancel an order: the stock goes back, and what was paid is refunded."""
-    run_connected(lambda actor: _with_id(actor, order, lambda order_id: cancel_order(actor, order_id, reason=reason)))
+    canceling = partial(cancel_order, reason="shop", words=note)
+    run_connected(lambda actor: _with_id(actor, order, lambda order_id: canceling(actor, order_id)))
     console.print("Canceled.")
 
 

@@ -47,3 +47,5 @@ SLUG = domain("slug", Text(), "VALUE ~ '^[a-z0-9]+(-[a-z0-9]+)*$'")
 CURRENCY_CODE = domain("currency_code", Text(), "VALUE ~ '^[A-Z]{3}$'")
 #: ISO 3166-1 alpha-2: two letters.
 COUNTRY_CODE = domain("country_code", Text(), "VALUE ~ '^[A-Z]{2}$'")
+#: Why an order ended, and why its money went back. What there is to say of it is a note beside the order.
+CANCEL_REASON = one_of("cancel_reason", "customer", "shop", "expired")

@@ -8,30 +8,32 @@ from uuid import UUID
 
 from lex.adapters.payments.registry import provider as provider_named
 from lex.core.actor import Actor, system
-from lex.core.errors import Conflict, Invalid, Refusal
-from lex.core.texts import fault_in_writing
+from lex.core.errors import Conflict, Refusal
 from lex.coupons import holding as coupons
 from lex.db.session import Session, transact, transaction
+from lex.flows.note_order import check_note, note
 from lex.flows.refund_order import refund_remaining
 from lex.flows.settle_payment import settle
 from lex.identity.policy import Permission, demand
 from lex.notifications.commands import notify
-from lex.orders.desk import OrderHead, list_expired, lock_order, mark_canceled
+from lex.orders.desk import CancelReason, OrderHead, list_expired, lock_order, mark_canceled
 from lex.orders.timeline import tell
 from lex.payments.queries import find_latest_attempt
 from lex.stock import holding, releasing
 
 
-async def cancel_order(actor: Actor, order_id: UUID, *, reason: str, may_refund: bool = True) -> None:
+async def cancel_order(
+    actor: Actor, order_id: UUID, *, reason: CancelReason, words: str = "", may_refund: bool = True
+) -> None:
     """Cancel an order of the actor's. Canceling twice changes nothing; money that came after it is given back then.
 
-    Without `may_refund` one that is paid stays, whoever asks.
+    Without `may_refund` one that is paid stays, whoever asks. What staff have to say of it (`words`) becomes a note
+    beside the order: it may name people, so the books have the reason alone.
 
     Raises `NotFound`; `Forbidden`; `Conflict` (`order_completed`, `order_fulfilled`, `order_paid` for a buyer,
-    `payment_in_progress`), `Invalid` (reason).
+    `payment_in_progress`), `Invalid` (note).
     """
-    if fault := fault_in_writing(reason, longest=500, shortest=1):
-        raise Invalid("reason", fault, code="text")
+    check_note("note", words, shortest=0)
     head = await transact(actor, lambda session: lock_order(session, actor, order_id))
     owes = head.has_money or head.is_refunding
     may_refund = may_refund and actor.sees_all
@@ -44,7 +46,7 @@ async def cancel_order(actor: Actor, order_id: UUID, *, reason: str, may_refund:
         await refund_remaining(
             actor, order_id, reason=reason, require=lambda locked: _require_cancelable(actor, locked, may_refund)
         )
-    await transact(actor, lambda session: _cancel(session, actor, order_id, reason, may_refund))
+    await transact(actor, lambda session: _cancel(session, actor, order_id, reason, words, may_refund))
 
 
 def _require_cancelable(actor: Actor, head: OrderHead, may_refund: bool) -> None:
@@ -70,7 +72,9 @@ async def _abandon_payment(actor: Actor, order_id: UUID) -> None:
         await settle(attempt.provider, snapshot, attempt=attempt, actor=actor)
 
 
-async def _cancel(session: Session, actor: Actor, order_id: UUID, reason: str, may_refund: bool) -> None:
+async def _cancel(
+    session: Session, actor: Actor, order_id: UUID, reason: CancelReason, words: str, may_refund: bool
+) -> None:
     await coupons.lock_for_order(session, order_id)
     await holding.lock_for_order(session, order_id)
     head = await lock_order(session, actor, order_id)
@@ -88,6 +92,8 @@ async def _cancel(session: Session, actor: Actor, order_id: UUID, reason: str, m
         await releasing.take_back(session, order_id)
     await coupons.release(session, order_id, head.user_id)
     await tell(session, actor, order_id, head.user_id, "canceled", reason=reason)
+    if words.strip():
+        await note(session, actor, order_id, words)
     await notify(session, user_id=head.user_id, order_id=order_id, template="order_canceled", data={})
 
 
@@ -99,7 +105,7 @@ async def expire_unpaid_orders() -> int:
     canceled = 0
     for order_id in expired:
         try:
-            await cancel_order(actor, order_id, reason="not paid in time", may_refund=False)
+            await cancel_order(actor, order_id, reason="expired", may_refund=False)
             canceled += 1
         except Refusal:  # somebody paid it, or began to, a moment ago
             continue

@@ -24,10 +24,15 @@ async def note_order(actor: Actor, order_id: UUID, text: str) -> UUID:
 
 async def note(session: Session, actor: Actor, order_id: UUID, text: str) -> UUID:
     """The same within a transaction."""
-    if fault := fault_in_writing(text, longest=5000, shortest=1, one_line=False):
-        raise Invalid("text", fault, code="text")
+    check_note("text", text)
     head = await lock_order(session, actor, order_id)
     cipher = await get_cipher(session, head.user_id)
     event_id = ids.new_id()
     sealed = cipher.seal("order_events.note", event_id, text)
     return await tell(session, actor, order_id, head.user_id, "note", event_id=event_id, note=sealed)
+
+
+def check_note(field: str, text: str, *, shortest: int = 1) -> None:
+    """Raises `Invalid` for what is no note."""
+    if fault := fault_in_writing(text, longest=5000, shortest=shortest, one_line=False):
+        raise Invalid(field, fault, code="text")

@@ -17,7 +17,7 @@ from lex.core.errors import Conflict, Refusal
 from lex.db.jobs import defer
 from lex.db.session import Session, transact, transaction
 from lex.identity.policy import Permission, demand
-from lex.orders.desk import OrderHead, lock_order
+from lex.orders.desk import CancelReason, OrderHead, lock_order
 from lex.orders.refunding import PendingRefund, insert_refund, list_stale_refunds, settle_refund
 from lex.orders.timeline import tell
 
@@ -26,7 +26,9 @@ UNHEARD_AFTER = timedelta(minutes=2)
 log = structlog.get_logger("lex.payments")
 
 
-async def refund_remaining(actor: Actor, order_id: UUID, *, reason: str, require: Callable[[OrderHead], None]) -> None:
+async def refund_remaining(
+    actor: Actor, order_id: UUID, *, reason: CancelReason, require: Callable[[OrderHead], None]
+) -> None:
     """Refund everything that was captured and not yet given back; when nothing is, nothing happens.
 
     `require` looks at the locked order and raises what stands against it: from the reservation on nothing of the order

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import LiteralString
+from typing import Literal, LiteralString
 from uuid import UUID
 
 from lex.core import clock, ids
@@ -12,6 +12,9 @@ from lex.core.errors import Invalid, NotFound
 from lex.core.texts import fault_in_writing, is_web_address
 from lex.db import sql
 from lex.db.session import Session
+
+#: By whom an order was canceled, or by its time.
+CancelReason = Literal["customer", "shop", "expired"]
 
 #: How long a buyer may take at the bank's page once the order's own time is over.
 ANSWER_TIME = timedelta(minutes=15)
@@ -181,7 +184,7 @@ async def mark_completed(session: Session, order: OrderHead) -> None:
     await sql.execute(session, _COMPLETE, order_id=order.id, user_id=order.user_id, now=clock.now())
 
 
-async def mark_canceled(session: Session, order: OrderHead, reason: str) -> None:
+async def mark_canceled(session: Session, order: OrderHead, reason: CancelReason) -> None:
     """The order will not happen. Its total stays what it was."""
     await sql.execute(session, _CANCEL, order_id=order.id, user_id=order.user_id, now=clock.now(), reason=reason)
 

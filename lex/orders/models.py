@@ -25,7 +25,7 @@ from lex.db.base import (
     owned_by,
     reference,
 )
-from lex.db.domains import one_of
+from lex.db.domains import CANCEL_REASON, one_of
 
 
 class Order(Keyed, Touched, Base):
@@ -103,7 +103,7 @@ class Order(Keyed, Touched, Base):
     paid_at: Mapped[datetime | None]
     completed_at: Mapped[datetime | None]
     canceled_at: Mapped[datetime | None]
-    cancel_reason: Mapped[str | None]
+    cancel_reason: Mapped[str | None] = mapped_column(CANCEL_REASON)
 
 
 class OrderNumber(Base):

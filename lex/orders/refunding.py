@@ -10,6 +10,7 @@ from lex.adapters.payments.protocol import RefundSnapshot
 from lex.core import clock, ids
 from lex.db import sql
 from lex.db.session import Session
+from lex.orders.desk import CancelReason
 
 # A refund whose process died before it heard of the result is taken up again: under its id the provider knows it.
 _OPEN: LiteralString = """
@@ -76,7 +77,7 @@ class PendingRefund:
     provider_payment_id: str
 
 
-async def insert_refund(session: Session, order_id: UUID, reason: str) -> PendingRefund | None:
+async def insert_refund(session: Session, order_id: UUID, reason: CancelReason) -> PendingRefund | None:
     """Reserve all that is left to refund of a locked order, or None when nothing is. A pending refund comes first."""
     pending = await sql.fetch_one(session, _PENDING, PendingRefund, order_id=order_id)
     if pending is not None:

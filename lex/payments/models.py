@@ -23,7 +23,7 @@ from lex.db.base import (
     owned_by,
     reference,
 )
-from lex.db.domains import one_of
+from lex.db.domains import CANCEL_REASON, one_of
 
 PROVIDERS = ("stripe", "paypal", "square", "razorpay", "sandbox")
 METHODS = ("card", "bank_account", "paypal", "apple_pay", "google_pay", "crypto")
@@ -232,7 +232,7 @@ class Refund(Keyed, Touched, Base):
     status: Mapped[str] = mapped_column(
         one_of("refund_status", "pending", "succeeded", "failed", "canceled"), server_default=text("'pending'")
     )
-    reason: Mapped[str | None]
+    reason: Mapped[str | None] = mapped_column(CANCEL_REASON)
     lines: Mapped[Documents]
     provider_refund_id: Mapped[str | None]
     failure_code: Mapped[str | None]

@@ -173,7 +173,7 @@ MONEY = [
     Attempt(
         "put it in after touching the order",
         (APP, STAFF, WORKER),
-        "WITH touched AS (UPDATE orders SET cancel_reason = 'x' WHERE id = {order}) INSERT INTO order_items"
+        "WITH touched AS (UPDATE orders SET cancel_reason = 'shop' WHERE id = {order}) INSERT INTO order_items"
         " SELECT (json_populate_record(i, json_build_object('id', public.uuid_v7(), 'position', 99))).*"
         " FROM order_items i WHERE i.id = {line}",
         "lines come with the order, none later",

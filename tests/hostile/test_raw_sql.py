@@ -70,6 +70,14 @@ ATTEMPTS = [
         "INSERT INTO status_transitions VALUES ('order', 'pending', 'completed')",
         "a new way of a status is a migration",
     ),
+    Attempt(
+        "open another's order with a cart of nobody",
+        (APP, STAFF, WORKER),
+        "INSERT INTO carts (id, token_hash, status, currency, order_id, expires_at)"
+        " SELECT {order}, '\\x01', 'placed', 'EUR', {ada_order}, now() + interval '1 day'"
+        " FROM set_config('lex.carts', '{{' || {order} || '}}', true)",
+        "ck_carts_order_id",
+    ),
     Attempt("take a line out", (APP, STAFF, WORKER), "DELETE FROM order_items WHERE id = {line}", "permission denied"),
     Attempt("take a line out", (OWNER,), "DELETE FROM order_items WHERE id = {line}", "a line stays as it was sold"),
     Attempt(

@@ -216,7 +216,7 @@ async def test_links_and_keys_end_and_no_page_breaks(shop: Shop, sold: Order, cl
 async def test_a_repeated_checkout_does_not_bring_the_answer_back(shop: Shop) -> None:
     cart = await shop.cart((shop.product(), 1))
     first = await shop.place(cart, headers={"Idempotency-Key": "k"}, **PERSON)
-    await cancel_order(system(), UUID(first.json()["id"]), reason="gone")
+    await cancel_order(system(), UUID(first.json()["id"]), reason="shop")
     await erased(shop, Order(first.json(), {}))
     again = await shop.place(cart, headers={"Idempotency-Key": "k"}, **PERSON)
     assert (again.status_code, "access_token" in again.text) == (404, False)
@@ -277,7 +277,7 @@ async def test_who_has_an_open_order_is_kept_until_it_ends(shop: Shop) -> None:
             await erase_person(system(), person_of(shop, order))
         assert refused.value.code == "person_is_needed"
         assert (await shop.read(order))["email"] == EMAIL
-        await cancel_order(system(), UUID(order.data["id"]), reason="gone")
+        await cancel_order(system(), UUID(order.data["id"]), reason="shop")
         await erased(shop, order)
 
 

@@ -166,6 +166,8 @@ async def buy(shop: Shop, client: httpx.AsyncClient) -> None:
     for look in (EMAIL, "quixotherington", "hushhushmailer.example", "+49 4711 08154722", "0471108154722"):
         found = await client.get("/api/v1/staff/orders", params={"customer": look}, headers=staff)
         assert len(found.json()["orders"]) == 1, look
+    gone = f"/api/v1/staff/orders/{(await bought(shop, product, 'another')).data['id']}/cancel"
+    assert (await client.post(gone, json={"note": STAFF_NOTE}, headers=staff)).status_code == 200
     await refused(shop, product)
     await ask_for_link(system(), order.data["order_number"], EMAIL)
     await client.get(f"/orders/{order.data['order_number']}", params={"token": order.data["access_token"]})
@@ -175,9 +177,9 @@ async def buy(shop: Shop, client: httpx.AsyncClient) -> None:
     shop.db.close()
 
 
-async def bought(shop: Shop, product: Any) -> Order:
+async def bought(shop: Shop, product: Any, key: str = "once") -> Order:
     cart = await shop.ship(await shop.cart((product, 1)), "parcel")
-    headers = {"Idempotency-Key": "once"}
+    headers = {"Idempotency-Key": key}
     for _ in range(2):
         answer = await shop.place(cart, headers=headers, **SAID)
         assert answer.status_code == 201, answer.text

@@ -15,6 +15,7 @@ from lex.core import actor
 from lex.core.settings import settings
 from lex.db import jobs
 from lex.db.session import CountingCursor, transaction
+from lex.flows.cancel_order import expire_unpaid_orders
 from lex.flows.send_notification import resend_missed, send_notification
 from lex.identity.commands import hash_token
 from lex.notifications.commands import notify
@@ -64,6 +65,14 @@ async def test_a_paid_order_is_confirmed_by_mail(shop: Shop, database_url: str, 
     notice = shop.one("SELECT status, attempts, sent_at, last_error FROM notifications")
     assert (notice["status"], notice["attempts"], notice["last_error"]) == ("sent", 1, None)
     assert notice["sent_at"] is not None
+
+
+async def test_who_did_not_pay_in_time_is_told_so(shop: Shop, database_url: str, web_home: Path) -> None:
+    order = await shop.order()
+    shop.db.execute("UPDATE orders SET expires_at = now() - interval '1 minute'")
+    assert await expire_unpaid_orders() == 1
+    await work(database_url)
+    assert f"{order.data['order_number']} was not paid in time, so we canceled it." in text_of(mails(web_home)[0])
 
 
 async def test_a_guest_gets_a_link_of_their_own(shop: Shop, database_url: str, web_home: Path) -> None:

@@ -50,11 +50,12 @@ async def test_the_desk_takes_the_same_texts_from_the_api_and_from_a_terminal(sh
             await note_order(who, order_id, text)
         assert refused.value.errors[0].field == "text"
         with pytest.raises(Invalid) as refused:
-            await cancel_order(who, order_id, reason=text)
-        assert refused.value.errors[0].field == "reason"
-        with pytest.raises(Invalid) as refused:
             await fulfil_order(who, order_id, NewFulfilment(carrier=text))
         assert refused.value.errors[0].field == "carrier"
+    for text in ("x" * 5001, "a\x1b[2Jb", "\u3164"):
+        with pytest.raises(Invalid) as refused:
+            await cancel_order(who, order_id, reason="shop", words=text)
+        assert refused.value.errors[0].field == "note"
     with pytest.raises(Invalid) as refused:
         await fulfil_order(who, order_id, NewFulfilment(tracking_url="https://x.example/" + "a" * 2000))
     assert refused.value.errors[0].field == "tracking_url"

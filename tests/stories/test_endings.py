@@ -55,14 +55,14 @@ async def test_an_unpaid_order_runs_out(shop: Shop) -> None:
     assert shop.stock_of(lamp) == (2, 1)
     paying = await shop.pay(order)
     assert (paying.status_code, paying.json()["code"]) == (409, "order_canceled")
-    assert (await shop.read(order))["cancel_reason"] == "not paid in time"
+    assert (await shop.read(order))["cancel_reason"] == "expired"
     assert await status(shop, young) == ("pending", "unpaid")
 
 
 async def test_one_that_was_paid_a_moment_ago_does_not_run_out(shop: Shop) -> None:
     order = await shop.order(paid=True)
     with pytest.raises(Conflict) as refused:  # as the job does, which read its list before the payment
-        await cancel_order(system(), UUID(order.data["id"]), reason="not paid in time", may_refund=False)
+        await cancel_order(system(), UUID(order.data["id"]), reason="expired", may_refund=False)
     assert refused.value.code == "order_paid"
     assert await status(shop, order) == ("confirmed", "paid")
 
@@ -241,15 +241,15 @@ async def test_staff_cancel_a_paid_order_and_the_money_goes_back(shop: Shop) -> 
     lamp, headers = shop.product(price="23.90", stock=5), await shop.staff()
     order = await shop.order((lamp, 2), paid=True)
     for _ in range(2):
-        seen = (await cancel(shop, order, headers, reason="sold by mistake")).json()
-        assert (seen["status"], seen["payment_status"], seen["cancel_reason"]) == (
-            *("canceled", "refunded"),
-            "sold by mistake",
-        )
+        seen = (await cancel(shop, order, headers, note="Ada telephoned")).json()
+        assert (seen["status"], seen["payment_status"], seen["cancel_reason"]) == ("canceled", "refunded", "shop")
     assert (seen["payment"]["refunded_amount"], seen["total_amount"]) == (4780, 4780)
     assert shop.one("SELECT refunded FROM sandbox_payments")["refunded"] == 4780
     assert shop.stock_of(lamp) == (5, 0)
-    assert told(shop, order) == ["placed", "paid", "refunded", "canceled"]
+    assert told(shop, order) == ["placed", "paid", "refunded", "canceled", "note"]
+    timeline = await shop.client.get(f"/api/v1/staff/orders/{order.data['id']}/timeline", headers=headers)
+    assert timeline.json()["events"][-1]["note"] == "Ada telephoned"
+    assert shop.one("SELECT reason FROM refunds")["reason"] == "shop"
 
 
 async def test_a_refund_that_fails_leaves_everything_as_it_was(shop: Shop) -> None:
@@ -273,7 +273,7 @@ async def test_a_refund_whose_process_died_is_taken_up_again(shop: Shop) -> None
     order = await shop.order((lamp, 1), paid=True)
     async with transaction(system()) as session:
         head = await lock_order(session, system(), UUID(order.data["id"]))
-        assert await insert_refund(session, head.id, "half done") is not None
+        assert await insert_refund(session, head.id, "shop") is not None
     handing = f"/api/v1/staff/orders/{order.data['id']}/fulfilments"
     answer = await shop.client.post(handing, json={}, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (409, "refund_in_progress")
@@ -289,7 +289,7 @@ async def test_a_refund_nobody_heard_of_is_asked_for_again(shop: Shop) -> None:
     await shop.pay(orders[1], "tok_refund_fails")
     for order in orders:
         async with transaction(system()) as session:
-            await insert_refund(session, UUID(order.data["id"]), "half done")
+            await insert_refund(session, UUID(order.data["id"]), "shop")
     assert await resume_refunds() == 0
     shop.db.execute("UPDATE refunds SET created_at = created_at - interval '3 minutes'")
     assert await resume_refunds() == 2

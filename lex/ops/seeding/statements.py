@@ -103,7 +103,7 @@ SELECT o.id, at, o.user_id, o.order_number, 'product', o.outcome,
        pg_temp.child(o.id, 0), at, at + %(hold)s, CASE WHEN is_paid THEN at + interval '1 minute' END,
        CASE o.outcome WHEN 'completed' THEN at + interval '3 days' END,
        CASE o.outcome WHEN 'canceled' THEN at + %(hold)s END,
-       CASE o.outcome WHEN 'canceled' THEN 'not paid in time' END
+       CASE o.outcome WHEN 'canceled' THEN 'expired' END
 FROM seed_orders o JOIN sums s ON s.order_id = o.id LEFT JOIN taxes t ON t.order_id = o.id
 JOIN shipping_methods m ON m.id = %(method_id)s
 CROSS JOIN LATERAL (SELECT uuid_v7_time(o.id) AS at, o.outcome NOT IN ('pending', 'canceled') AS is_paid OFFSET 0) x

@@ -7,6 +7,7 @@ import msgspec
 
 from lex.core.actor import Actor
 from lex.db.session import transaction
+from lex.orders.desk import CancelReason
 from lex.orders.finding import FoundOrder
 from lex.orders.queries import TimelineEntry, get_order
 
@@ -131,7 +132,7 @@ class OrderView(msgspec.Struct, frozen=True):
     paid_at: datetime | None
     completed_at: datetime | None
     canceled_at: datetime | None
-    cancel_reason: str | None
+    cancel_reason: CancelReason | None
     email: str | None
     phone: str | None
     billing_address: AddressView | None

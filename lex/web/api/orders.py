@@ -54,7 +54,7 @@ async def read_order(order_id: FromPath[UUID], actor: CurrentActor) -> OrderView
 )
 async def cancel(order_id: FromPath[UUID], actor: CurrentActor) -> OrderView:
     """Gives the stock back. A buyer cancels while nothing is paid; afterwards the shop does."""
-    await cancel_order(actor, order_id, reason="canceled by the buyer")
+    await cancel_order(actor, order_id, reason="customer")
     return await read_view(actor, order_id)
 
 

@@ -53,10 +53,10 @@ Customer = Annotated[
 Instant = Annotated[datetime | None, QueryParameter(required=False, description="An instant with its zone.")]
 
 
-class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why an order is canceled; the buyer may read it."""
+class Cancellation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What there is to say of it becomes a note for staff."""
 
-    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=500)] = "canceled by the shop"
+    note: Annotated[str, msgspec.Meta(max_length=5000)] = ""
 
 
 class NewNote(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -180,9 +180,9 @@ async def complete(order_id: FromPath[UUID], actor: CurrentActor) -> OrderView:
     status_code=200,
     responses=problems(404, 409),
 )
-async def cancel(order_id: FromPath[UUID], data: JSONBody[Reason], actor: CurrentActor) -> OrderView:
+async def cancel(order_id: FromPath[UUID], data: JSONBody[Cancellation], actor: CurrentActor) -> OrderView:
     """Gives the stock back and refunds what was paid."""
-    await cancel_order(actor, order_id, reason=data.reason)
+    await cancel_order(actor, order_id, reason="shop", words=data.note)
     return await read_view(actor, order_id)
 
 

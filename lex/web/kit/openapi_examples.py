@@ -82,7 +82,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "changeCoupon": {"percentage": "15", "minimum_amount": 5000},
     "generateCouponCodes": {"number": 100},
     "tryCoupon": {"cart_id": "0199c9a0-7b1e-7c3a-9f52-5a0c6f1d2e3b"},
-    "cancelOrderAsStaff": {"reason": "The customer changed their mind."},
+    "cancelOrderAsStaff": {"note": "The customer changed their mind."},
     "appointStaff": {"email": "iris@example.org", "role": "moderator"},
     "changeRole": {"role": "admin"},
     "noteOrder": {"text": "Leave the parcel with the neighbour."},

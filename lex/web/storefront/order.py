@@ -88,7 +88,7 @@ def standing_of(document: dict[str, Any]) -> str:
 
 
 def _ran_out(document: dict[str, Any]) -> bool:
-    return bool(document["cancel_reason"] == "not paid in time")
+    return bool(document["cancel_reason"] == "expired")
 
 
 @get("/orders/{number:str}/standing", guards=[public], include_in_schema=False)
@@ -112,7 +112,7 @@ async def cancel(request: Request[Any, Any, Any], number: FromPath[str], actor: 
         async with transaction(visitor.actor) as session:
             order_id = await get_id(session, visitor.number)
         try:
-            await cancel_order(visitor.actor, order_id, reason="canceled by the buyer")
+            await cancel_order(visitor.actor, order_id, reason="customer")
         except Conflict:
             return see_other(f"{visitor.page}?not_canceled")
     return see_other(visitor.page)

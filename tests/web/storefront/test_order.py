@@ -142,7 +142,7 @@ async def test_a_refund_is_told(browser: Browser, shop: Shop) -> None:
     path = await ordered(browser, shop, payment_token="tok_visa")
     order_id = shop.one("SELECT id FROM orders")["id"]
     staff = await shop.staff()
-    done = await shop.client.post(f"/api/v1/staff/orders/{order_id}/cancel", json={"reason": "asked"}, headers=staff)
+    done = await shop.client.post(f"/api/v1/staff/orders/{order_id}/cancel", json={"note": "asked"}, headers=staff)
     assert done.status_code < 300, done.text
     await browser.open(path)
     assert "This order was canceled and refunded" in browser.words

@@ -48,6 +48,7 @@ CREATE DOMAIN order_payment_status AS text CONSTRAINT ck_order_payment_status CH
 CREATE DOMAIN order_fulfilment_status AS text CONSTRAINT ck_order_fulfilment_status CHECK (VALUE = ANY (
     '{unfulfilled,partially_fulfilled,fulfilled,not_needed}'));
 CREATE DOMAIN order_type AS text CONSTRAINT ck_order_type CHECK (VALUE = ANY ('{product,service,mixed}'));
+CREATE DOMAIN cancel_reason AS text CONSTRAINT ck_cancel_reason CHECK (VALUE = ANY ('{customer,shop,expired}'));
 CREATE TABLE orders (
     id uuid NOT NULL,
     user_id uuid NOT NULL,
@@ -80,7 +81,7 @@ CREATE TABLE orders (
     paid_at timestamptz,
     completed_at timestamptz,
     canceled_at timestamptz,
-    cancel_reason text,
+    cancel_reason cancel_reason,
     created_at timestamptz NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_orders PRIMARY KEY (id),
@@ -423,7 +424,7 @@ CREATE TABLE refunds (
     amount amount NOT NULL,
     currency currency_code NOT NULL,
     status refund_status DEFAULT 'pending' NOT NULL,
-    reason text,
+    reason cancel_reason,
     lines jsonb DEFAULT '[]'::jsonb NOT NULL,
     provider_refund_id text,
     failure_code text,
@@ -464,7 +465,7 @@ DROP = """
 DROP TABLE sandbox_payments, refunds, payment_references, payment_events, payment_attempts, payments,
     payment_methods, invoice_counters, invoices, downloads, fulfilment_items, fulfilments, order_tokens,
     order_events, order_items, orders;
-DROP DOMAIN order_status, order_payment_status, order_fulfilment_status, order_type, order_item_type,
+DROP DOMAIN order_status, order_payment_status, order_fulfilment_status, order_type, cancel_reason, order_item_type,
     fulfilment_kind, invoice_kind, payment_method_type, payment_provider, payment_status, payment_attempt_status,
     payment_event_kind, refund_status;
 """

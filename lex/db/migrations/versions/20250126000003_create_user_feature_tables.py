@@ -97,7 +97,8 @@ CREATE TABLE carts (
     CONSTRAINT fk_carts_users FOREIGN KEY (user_id) REFERENCES users (id),
     CONSTRAINT fk_carts_shipping_methods FOREIGN KEY (shipping_method_id) REFERENCES shipping_methods (id),
     CONSTRAINT ck_carts_owner CHECK (user_id IS NOT NULL OR token_hash IS NOT NULL),
-    CONSTRAINT ck_carts_order_id CHECK ((status = 'placed') = (order_id IS NOT NULL))
+    CONSTRAINT ck_carts_order_id CHECK ((status = 'placed') = (order_id IS NOT NULL)
+        AND (order_id IS NULL OR user_id IS NOT NULL))
 );
 CREATE UNIQUE INDEX uq_carts_user_id ON carts (user_id) WHERE status = 'open' AND deleted_at IS NULL;
 CREATE INDEX idx_carts_expires_at ON carts (expires_at) WHERE status = 'open';
