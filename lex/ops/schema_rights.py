@@ -44,7 +44,7 @@ WITHOUT_POLICIES = {
     "shop_facts": "facts of the shop",
     "status_transitions": "the ways of a status, the same for everybody",
     "stock_holds": "units kept for an order's id, by nobody named: an expired one is given back by whoever comes next",
-    "stock_movements": "the ledger of units, which names orders and no customers",
+    "stock_movements": "the ledger of units; customers have no right on it",
     "subscription_plans": "the public catalogue",
     "tax_rates": "the public catalogue",
     "webhook_events": "the inbox of the providers; customers have no right on it",

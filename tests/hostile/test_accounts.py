@@ -38,6 +38,7 @@ _ATTEMPTS = {
     "read recovery codes": "SELECT code_hash FROM recovery_codes",
     "make a recovery code": "INSERT INTO recovery_codes (id, user_id, code_hash) VALUES (uuid_v7(), '{ada}', 'mine')",
     "use one again": "UPDATE recovery_codes SET used_at = NULL",
+    "make a proven account": "INSERT INTO users (id, role, email_verified_at) VALUES (uuid_v7(), 'user', now())",
     "read passkeys": "SELECT credential_id FROM passkeys",
     "add a passkey": "INSERT INTO passkeys (id, user_id, name, credential_id, public_key)"
     " VALUES (uuid_v7(), '{ada}', 'mine', 'mine', 'mine')",

@@ -203,23 +203,29 @@ def test_a_key_goes_with_its_person_alone(scene: StockScene) -> None:
 def test_holds_go_as_the_flows_let_them_go(scene: StockScene) -> None:
     """The same statements that are refused above pass once the order is paid, canceled, or its time is over."""
     last = "SELECT kind || on_hand_change || reserved_change FROM stock_movements ORDER BY id DESC LIMIT 1"
-    left = "SELECT stock_quantity, reserved_quantity FROM products WHERE id = %s"
-    with Rows(scene.url) as rows:  # an order that no payment tells of
-        rows.last["users"] = {"id": scene.ids["eve"]}
-        unpaid = rows.add("orders")
-        other = rows.add("products", sku="FREE", slug="free", stock_quantity=5, reserved_quantity=2)
-        rows.add("order_items", quantity=2)
-        rows.add("stock_holds", order_id=unpaid["id"], quantity=2, expires_at=unpaid["created_at"] + timedelta(hours=1))
+    left = "SELECT stock_quantity || ' ' || reserved_quantity FROM products WHERE id = %s"
 
-    def told(change: str, order: UUID, product: UUID) -> str:
-        with connect_as(APP, scene.url, scene.ids["eve"]) as eve, eve.transaction(force_rollback=True):
+    def unpaid(sku: str) -> tuple[UUID, UUID]:
+        """An order that no payment tells of, and the product it holds two of."""
+        with Rows(scene.url) as rows:
+            rows.last["users"] = {"id": scene.ids["eve"]}
+            order = rows.add("orders")
+            product = rows.add("products", sku=sku, slug=sku.lower(), stock_quantity=5, reserved_quantity=2)
+            rows.add("order_items", quantity=2)
+            until = order["created_at"] + timedelta(hours=1)
+            rows.add("stock_holds", order_id=order["id"], quantity=2, expires_at=until)
+        return order["id"], product["id"]
+
+    def told(change: str, order: UUID, product: UUID) -> tuple[str, str]:
+        with connect_as(APP, scene.url, scene.ids["eve"]) as eve, eve.transaction():
             eve.execute(change.encode(), (order,))
             eve.execute("DELETE FROM stock_holds WHERE order_id = %s", (order,))
-            return f"{eve.execute(last).fetchone()[0]} {eve.execute(left, (product,)).fetchone()}"  # type: ignore[index]
+        with Rows(scene.url) as rows:
+            return rows.one(last), rows.one(left, product)
 
     canceled = "UPDATE orders SET status = 'canceled' WHERE id = %s"
     expired = "UPDATE stock_holds SET expires_at = now() - interval '1 minute' WHERE order_id = %s"
     paid = "UPDATE orders SET status = 'confirmed', payment_status = 'paid' WHERE id = %s"
-    assert told(canceled, unpaid["id"], other["id"]) == "release0-2 (5, 0)"
-    assert told(expired, unpaid["id"], other["id"]) == "release0-2 (5, 0)"
-    assert told(paid, scene.ids["order"], scene.ids["held"]) == "sale-2-2 (3, 0)"
+    assert told(canceled, *unpaid("GONE")) == ("release0-2", "5 0")
+    assert told(expired, *unpaid("LATE")) == ("release0-2", "5 0")
+    assert told(paid, scene.ids["order"], scene.ids["held"]) == ("sale-2-2", "3 0")

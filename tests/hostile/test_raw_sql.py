@@ -259,6 +259,20 @@ ATTEMPTS = [
     Attempt("read a partition around its policies", EVERYBODY, "SELECT * FROM {partition}", "permission denied"),
     Attempt("read a file", EVERYBODY, "SELECT pg_read_file('/etc/passwd')", "permission denied"),
     Attempt("run a program", EVERYBODY, "COPY (SELECT 1) TO PROGRAM 'id'", "permission denied|must be superuser"),
+    # What is used up
+    Attempt(
+        "fetch a file once more",
+        (APP, STAFF, WORKER, OWNER),
+        "UPDATE downloads SET download_count = 0 WHERE user_id = {eve}",
+        "a file that was fetched stays counted",
+    ),
+    Attempt(
+        "open a revoked link again",
+        (APP, STAFF, WORKER, OWNER),
+        "UPDATE order_tokens SET revoked_at = NULL WHERE user_id = {eve}",
+        "a link that was revoked opens nothing any more",
+    ),
+    Attempt("read who moved stock", (APP,), "SELECT actor_id FROM stock_movements", "permission denied"),
     # The audit trail
     Attempt("edit the trail", EVERYBODY, "UPDATE audit_logs SET action = 'x'", "permission denied"),
     Attempt("edit the trail", (OWNER,), "UPDATE audit_logs SET action = 'x'", "the audit trail is only added to"),
@@ -310,6 +324,8 @@ class Scene:
         for table in ("orders", "order_items", "payments", "services"):
             rows.add(table, **({"slug": "eve"} if table == "services" else {}))
         rows.add("payment_events", kind="captured", amount=12)
+        rows.add("downloads", download_count=1)
+        rows.add("order_tokens", revoked_at="2026-01-01")
         product = rows.add("products", sku="EVE", slug="eve", stock_quantity=5)
         rows.add("stock_movements", kind="receive", on_hand_change=5)
         rows.add("reviews", product_id=product["id"])
