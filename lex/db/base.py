@@ -42,6 +42,7 @@ NonNegativeInteger = Annotated[int, mapped_column(domains.NON_NEGATIVE_INTEGER)]
 Slug = Annotated[str, mapped_column(domains.SLUG)]
 CurrencyCode = Annotated[str, mapped_column(domains.CURRENCY_CODE)]
 CountryCode = Annotated[str, mapped_column(domains.COUNTRY_CODE)]
+Instant = Annotated[datetime, mapped_column(domains.INSTANT)]
 #: AES-256-GCM ciphertext under the key of the person it belongs to (identity/ciphers.py).
 Ciphertext = Annotated[bytes, mapped_column(LargeBinary)]
 #: HMAC of a normalised value: found by equality, never read back.

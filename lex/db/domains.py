@@ -11,7 +11,7 @@ underneath: `%(kind)s::text`. PostgreSQL takes it for the domain in one place an
 
 from typing import Any
 
-from sqlalchemy import Integer, Numeric, Text
+from sqlalchemy import DateTime, Integer, Numeric, Text
 from sqlalchemy.dialects.postgresql import DOMAIN
 from sqlalchemy.sql.operators import OperatorClass
 from sqlalchemy.types import TypeEngine
@@ -47,5 +47,7 @@ SLUG = domain("slug", Text(), "VALUE ~ '^[a-z0-9]+(-[a-z0-9]+)*$'")
 CURRENCY_CODE = domain("currency_code", Text(), "VALUE ~ '^[A-Z]{3}$'")
 #: ISO 3166-1 alpha-2: two letters.
 COUNTRY_CODE = domain("country_code", Text(), "VALUE ~ '^[A-Z]{2}$'")
+#: A time that programs and people can read, 1970 to 9892: neither infinite nor before Christ.
+INSTANT = domain("instant", DateTime(timezone=True), "date_part('epoch', VALUE) BETWEEN 0 AND 250000000000")
 #: Why an order ended, and why its money went back. What there is to say of it is a note beside the order.
 CANCEL_REASON = one_of("cancel_reason", "customer", "shop", "expired")

@@ -17,6 +17,7 @@ from lex.db.base import (
     CurrencyCode,
     Document,
     Documents,
+    Instant,
     Keyed,
     No,
     Percentage,
@@ -98,11 +99,11 @@ class Order(Keyed, Touched, Base):
     shipping_method: Mapped[Document]
     customer_note: Mapped[Ciphertext | None]
     cart_id: Mapped[UUID | None]
-    placed_at: Mapped[datetime]
-    expires_at: Mapped[datetime | None]
-    paid_at: Mapped[datetime | None]
-    completed_at: Mapped[datetime | None]
-    canceled_at: Mapped[datetime | None]
+    placed_at: Mapped[Instant]
+    expires_at: Mapped[Instant | None]
+    paid_at: Mapped[Instant | None]
+    completed_at: Mapped[Instant | None]
+    canceled_at: Mapped[Instant | None]
     cancel_reason: Mapped[str | None] = mapped_column(CANCEL_REASON)
 
 

@@ -15,6 +15,7 @@ from lex.db.base import (
     Counter,
     Document,
     Documents,
+    Instant,
     Keyed,
     No,
     Percentage,
@@ -225,8 +226,8 @@ class Booking(Keyed, Touched, SoftDelete, Base):
     status: Mapped[str] = mapped_column(
         one_of("booking_status", "held", "pending", "confirmed", "completed", "no_show", "canceled")
     )
-    starts_at: Mapped[datetime]
-    ends_at: Mapped[datetime]
+    starts_at: Mapped[Instant]
+    ends_at: Mapped[Instant]
     timezone: Mapped[str]
     seats: Mapped[PositiveInteger] = mapped_column(server_default=text("1"))
     uid: Mapped[str] = mapped_column(unique=True)

@@ -259,6 +259,12 @@ ATTEMPTS = [
     Attempt("read a partition around its policies", EVERYBODY, "SELECT * FROM {partition}", "permission denied"),
     Attempt("read a file", EVERYBODY, "SELECT pg_read_file('/etc/passwd')", "permission denied"),
     Attempt("run a program", EVERYBODY, "COPY (SELECT 1) TO PROGRAM 'id'", "permission denied|must be superuser"),
+    # Times that no list could show
+    Attempt("pay at the end of time", (APP, STAFF, WORKER), "UPDATE orders SET paid_at = 'infinity'", "ck_instant"),
+    Attempt(
+        "cancel before Christ", (APP, STAFF, WORKER), "UPDATE orders SET canceled_at = '0044-03-15 BC'", "ck_instant"
+    ),
+    Attempt("book without an end", (STAFF, WORKER), "UPDATE bookings SET ends_at = 'infinity'", "ck_instant"),
     # What is used up
     Attempt(
         "fetch a file once more",

@@ -41,6 +41,9 @@ $$;
 """
 
 ORDERS = """
+CREATE DOMAIN instant AS timestamptz CONSTRAINT ck_instant CHECK (
+    date_part('epoch', VALUE) BETWEEN 0 AND 250000000000);
+COMMENT ON DOMAIN instant IS 'a time from 1970 to 9892';
 CREATE DOMAIN order_status AS text CONSTRAINT ck_order_status CHECK (VALUE = ANY (
     '{pending,confirmed,processing,completed,canceled}'));
 CREATE DOMAIN order_payment_status AS text CONSTRAINT ck_order_payment_status CHECK (VALUE = ANY (
@@ -76,11 +79,11 @@ CREATE TABLE orders (
     shipping_method jsonb DEFAULT '{}'::jsonb NOT NULL,
     customer_note bytea,
     cart_id uuid,
-    placed_at timestamptz NOT NULL,
-    expires_at timestamptz,
-    paid_at timestamptz,
-    completed_at timestamptz,
-    canceled_at timestamptz,
+    placed_at instant NOT NULL,
+    expires_at instant,
+    paid_at instant,
+    completed_at instant,
+    canceled_at instant,
     cancel_reason cancel_reason,
     created_at timestamptz NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
@@ -465,9 +468,9 @@ DROP = """
 DROP TABLE sandbox_payments, refunds, payment_references, payment_events, payment_attempts, payments,
     payment_methods, invoice_counters, invoices, downloads, fulfilment_items, fulfilments, order_tokens,
     order_events, order_items, orders;
-DROP DOMAIN order_status, order_payment_status, order_fulfilment_status, order_type, cancel_reason, order_item_type,
-    fulfilment_kind, invoice_kind, payment_method_type, payment_provider, payment_status, payment_attempt_status,
-    payment_event_kind, refund_status;
+DROP DOMAIN instant, order_status, order_payment_status, order_fulfilment_status, order_type, cancel_reason,
+    order_item_type, fulfilment_kind, invoice_kind, payment_method_type, payment_provider, payment_status,
+    payment_attempt_status, payment_event_kind, refund_status;
 """
 
 
