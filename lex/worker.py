@@ -44,6 +44,7 @@ from lex.ops import logs, partitions, sealing, searching
 _GRACE = 20.0  # seconds running jobs get to finish
 _HEARTBEAT = 10.0
 _PAUSE = 2.0  # seconds before the database is tried again
+_BATCH = 500  # rows that housekeeping takes at once
 
 _log = structlog.get_logger("lex.worker")
 
@@ -65,19 +66,16 @@ class Timed:
     alone: bool = True
 
 
-async def _expire_carts(who: Actor) -> int:
-    async with session.transaction(who) as open_session:
-        return await carts.expire_carts(open_session)
+def _in_batches(work: Callable[[session.Session, int], Awaitable[int]]) -> Callable[[Actor], Awaitable[int]]:
+    """However much has piled up, no statement takes longer than one may."""
 
+    async def run(who: Actor) -> int:
+        done = 0
+        while batch := await session.transact(who, lambda open_session: work(open_session, _BATCH)):
+            done += batch
+        return done
 
-async def _expire_keys(who: Actor) -> int:
-    async with session.transaction(who) as open_session:
-        return await idempotency.delete_expired(open_session)
-
-
-async def _forget_attempts(who: Actor) -> int:
-    async with session.transaction(who) as open_session:
-        return await logins.forget_attempts(open_session)
+    return run
 
 
 async def _ensure_partitions(_: Actor) -> list[str]:
@@ -131,15 +129,25 @@ TIMETABLE: tuple[Timed, ...] = (
     ),
     Timed("remove_exports", "7 * * * *", "Remove copies of people's data past their time.", export.remove_exports),
     Timed("erase_due", "37 * * * *", "Erase who asked for it and whose waiting time is over.", erasure.erase_due),
-    Timed("expire_carts", "17 * * * *", "Close guest carts past their time.", _expire_carts),
+    Timed("expire_carts", "17 * * * *", "Close guest carts past their time.", _in_batches(carts.expire_carts)),
     Timed("ensure_partitions", "25 2 * * *", "Make the partitions of the next periods.", _ensure_partitions),
     Timed("count_search_words", "30 2 * * *", "Count the words of what is on offer.", _count_words),
     Timed("purge", "50 2 * * *", "Remove for good what is past its time.", purge_deleted.purge),
-    Timed("delete_expired_keys", "35 2 * * *", "Delete idempotency keys past their time.", _expire_keys),
+    Timed(
+        "delete_expired_keys",
+        "35 2 * * *",
+        "Delete idempotency keys past their time.",
+        _in_batches(idempotency.delete_expired),
+    ),
     Timed(
         *("expire_sign_ups", "55 2 * * *", "Let accounts go whose address nobody confirmed."), expire.expire_sign_ups
     ),
-    Timed("forget_attempts", "40 2 * * *", "Drop the counters of attempts to sign in that are over.", _forget_attempts),
+    Timed(
+        "forget_attempts",
+        "40 2 * * *",
+        "Drop the counters of attempts to sign in that are over.",
+        _in_batches(logins.forget_attempts),
+    ),
     Timed(
         *("delete_old_jobs", "45 * * * *", "Delete finished jobs past their time; failed ones stay."),
         lambda _: job_upkeep.delete_old(timedelta(days=settings().job_days), [line.name for line in TIMETABLE]),

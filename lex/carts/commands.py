@@ -139,7 +139,9 @@ WHERE id = %(cart_id)s RETURNING version
 """
 
 _EXPIRE: LiteralString = """
-UPDATE carts SET status = 'expired' WHERE status = 'open' AND user_id IS NULL AND expires_at < %(now)s
+UPDATE carts SET status = 'expired' WHERE id IN (
+    SELECT id FROM carts WHERE status = 'open' AND user_id IS NULL AND expires_at < %(now)s
+    LIMIT %(most)s FOR UPDATE SKIP LOCKED)
 """
 
 
@@ -325,6 +327,6 @@ async def accept_prices(session: Session, priced: PricedCart) -> PricedCart:
     return msgspec.structs.replace(priced, version=version, coupons=kept)
 
 
-async def expire_carts(session: Session) -> int:
+async def expire_carts(session: Session, most: int) -> int:
     """Close guest carts past their time; returns how many. They hold no stock: only placed orders do."""
-    return await sql.execute(session, _EXPIRE, now=clock.now())
+    return await sql.execute(session, _EXPIRE, now=clock.now(), most=most)

@@ -55,7 +55,10 @@ WITH kept AS (
 )
 SELECT """ + sql.insist("EXISTS (SELECT FROM kept)")
 
-_DELETE_EXPIRED: LiteralString = "DELETE FROM idempotency_keys WHERE expires_at < %(now)s"
+_DELETE_EXPIRED: LiteralString = """
+DELETE FROM idempotency_keys WHERE id IN (
+    SELECT id FROM idempotency_keys WHERE expires_at < %(now)s LIMIT %(most)s FOR UPDATE SKIP LOCKED)
+"""
 
 _RELEASE: LiteralString = """
 DELETE FROM idempotency_keys WHERE id = %(id)s AND response_status IS NULL
@@ -182,6 +185,6 @@ async def release(held: Claim) -> None:
         await sql.execute(session, _RELEASE, id=held.id)
 
 
-async def delete_expired(session: Session) -> int:
+async def delete_expired(session: Session, most: int) -> int:
     """Forget keys past their time; returns how many."""
-    return await sql.execute(session, _DELETE_EXPIRED, now=clock.real_now())
+    return await sql.execute(session, _DELETE_EXPIRED, now=clock.real_now(), most=most)

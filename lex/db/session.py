@@ -35,8 +35,9 @@ Unmet = psycopg.errors.DivisionByZero
 _ATTEMPTS = 4  # the first and three retries
 _POOL_SECONDS = 5.0
 _OTHER_LANES = 3
-#: No statement on its own takes longer; an option of the connection, so that nothing sets it in a session.
-_OPTIONS = "-c statement_timeout=5s"
+#: No statement on its own takes longer, and times are told in UTC wherever the server stands; options of the
+#: connection, so that nothing sets them in a session.
+_OPTIONS = "-c statement_timeout=5s -c TimeZone=UTC"
 _ROLES = (roles.APP, roles.STAFF, roles.WORKER)
 # Who acts, how long anything may take, and how it is planned. What customers do names its rows by id: a plan for any
 # value is right for each, yet left to itself PostgreSQL plans whatever touches a partitioned table anew at each call,

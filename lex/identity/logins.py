@@ -76,8 +76,10 @@ SELECT record_audit('sign_in', 'users', id::text, %(details)s) FROM admitted
 
 
 _FORGET: LiteralString = """
-DELETE FROM sign_in_attempts
-WHERE updated_at < %(before)s AND (trusted_until < %(now)s) IS NOT FALSE AND (locked_until < %(now)s) IS NOT FALSE
+DELETE FROM sign_in_attempts WHERE subject IN (
+    SELECT subject FROM sign_in_attempts
+    WHERE updated_at < %(before)s AND (trusted_until < %(now)s) IS NOT FALSE AND (locked_until < %(now)s) IS NOT FALSE
+    LIMIT %(most)s FOR UPDATE SKIP LOCKED)
 """
 
 
@@ -223,7 +225,7 @@ async def admit(
     return entry is not None
 
 
-async def forget_attempts(session: Session) -> int:
+async def forget_attempts(session: Session, most: int) -> int:
     """Drop counters that say nothing any more; returns how many."""
     now = clock.now()
-    return await sql.execute(session, _FORGET, now=now, before=now - FORGOTTEN_AFTER)
+    return await sql.execute(session, _FORGET, now=now, before=now - FORGOTTEN_AFTER, most=most)

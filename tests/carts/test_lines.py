@@ -3,6 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from lex import worker
 from lex.carts import commands as carts
 from lex.core import clock, ids
 from lex.core.actor import system
@@ -132,8 +135,21 @@ async def test_an_expired_cart_says_so_everywhere(shop: Shop) -> None:
     with clock.travelled(timedelta(days=15)):
         await everywhere()
         async with transaction(system()) as session:
-            assert await carts.expire_carts(session) == 1
+            assert await carts.expire_carts(session, 100) == 1
     await everywhere()
+
+
+async def test_however_many_carts_are_past_their_time_all_are_closed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_BATCH", 2)
+    product = shop.product(stock=9)
+    for _ in range(5):
+        await shop.cart((product, 1))
+    [work] = [line.work for line in worker.TIMETABLE if line.name == "expire_carts"]
+    with clock.travelled(timedelta(days=15)):
+        assert await work(system()) == 5
+    assert shop.one("SELECT count(*) AS n FROM carts WHERE status = 'expired'")["n"] == 5
 
 
 async def test_every_change_gives_a_cart_its_full_lifetime(shop: Shop, customer: Any) -> None:
@@ -143,7 +159,7 @@ async def test_every_change_gives_a_cart_its_full_lifetime(shop: Shop, customer:
         await shop.client.patch(cart.path, json={"country": "FR"}, headers=cart.headers)
     with clock.travelled(timedelta(days=20)):
         async with transaction(system()) as session:
-            assert await carts.expire_carts(session) == 0
+            assert await carts.expire_carts(session, 100) == 0
         assert (await shop.see(cart)).data["status"] == "open"
     assert own.json()["cart"]["status"] == "open"
 

@@ -35,6 +35,19 @@ async def test_who_acts_is_told_as_it_stands_and_ends_with_the_transaction(reque
     assert await cursor.fetchone() == ("", "0")
 
 
+async def test_times_are_utc_wherever_the_server_stands(database_url: str) -> None:
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        name = psycopg.sql.Identifier(owner.info.dbname)
+        owner.execute(psycopg.sql.SQL("ALTER DATABASE {} SET timezone = 'Asia/Tokyo'").format(name))
+    await session.disconnect()
+    await session.connect(database_url, pool_size=2)
+    written = "SELECT json_build_object('at', timestamptz '2026-11-05 09:00Z')::text"
+    async with transaction(system()) as opened:
+        assert await sql.fetch_value(opened, written) == '{"at" : "2026-11-05T09:00:00+00:00"}'
+    async with session.reading() as connection:
+        assert await (await connection.execute(written)).fetchone() == ('{"at" : "2026-11-05T09:00:00+00:00"}',)
+
+
 async def test_the_beginning_goes_with_the_first_statement() -> None:
     before = CountingCursor.sent
     async with transaction(system()) as opened:
