@@ -40,17 +40,20 @@ FROM unnest(%(ids)s::uuid[], %(users)s::uuid[], %(items)s::uuid[], %(files)s::uu
 ON CONFLICT (order_item_id, digital_file_id) DO NOTHING
 """
 
+#: Files can be fetched while their order is so.
+PAID: LiteralString = "('paid', 'partially_refunded')"
+
 _LIST: LiteralString = """
 SELECT d.id, d.token_hash, f.name, f.size_bytes, d.expires_at, d.download_limit - d.download_count AS remaining
 FROM downloads d JOIN digital_files f ON f.id = d.digital_file_id
 WHERE d.order_id = %(order_id)s ORDER BY d.id
 """
 
-_GET: LiteralString = """
+_GET: LiteralString = f"""
 SELECT d.id, d.user_id, f.name, f.storage_key, f.content_type, encode(f.sha256, 'hex') AS sha256,
     d.expires_at > %(now)s AND d.download_count < d.download_limit AS is_open
 FROM downloads d JOIN digital_files f ON f.id = d.digital_file_id
-WHERE d.token_hash = %(hash)s AND payment_status_of(d.order_id) IN ('paid', 'partially_refunded')
+WHERE d.token_hash = %(hash)s AND payment_status_of(d.order_id) IN {PAID}
 """
 
 _COUNT: LiteralString = """

@@ -9,10 +9,11 @@ from uuid import UUID
 from lex.core import clock, money
 from lex.db import sql
 from lex.db.session import Session
-from lex.orders.downloads import link_token
+from lex.orders.downloads import PAID, link_token
 
-_OWN: LiteralString = """
-SELECT o.id, o.order_number, o.created_at, o.status, o.payment_status, o.fulfilment_status, o.currency, o.total_amount,
+_OWN: LiteralString = f"""
+SELECT o.id, o.order_number, o.status, o.payment_status, o.fulfilment_status, o.currency, o.total_amount,
+       o.placed_at, o.shipping_method ->> 'kind' = 'pickup' AS is_pickup,
        array(SELECT i.name FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id
              AND i.item_type <> 'shipping' ORDER BY i.position LIMIT 3) AS names,
        (SELECT count(*)::int FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id
@@ -21,7 +22,7 @@ SELECT o.id, o.order_number, o.created_at, o.status, o.payment_status, o.fulfilm
             'size_bytes', f.size_bytes, 'expires_at', d.expires_at, 'remaining', d.download_limit - d.download_count)
             ORDER BY d.id)
         FROM downloads d JOIN digital_files f ON f.id = d.digital_file_id
-        WHERE d.order_id = o.id AND d.user_id = o.user_id) AS files
+        WHERE d.order_id = o.id AND d.user_id = o.user_id AND o.payment_status IN {PAID}) AS files
 FROM orders o WHERE o.user_id = %(user_id)s AND (%(before)s::uuid IS NULL OR o.id < %(before)s)
 ORDER BY o.id DESC LIMIT %(limit)s
 """
@@ -59,12 +60,13 @@ class OwnOrder:
 
     id: UUID
     order_number: str
-    created_at: datetime
     status: str
     payment_status: str
     fulfilment_status: str
     currency: str
     total_amount: Decimal
+    placed_at: datetime
+    is_pickup: bool | None
     names: list[str]
     lines: int
     files: list[dict[str, Any]] | None

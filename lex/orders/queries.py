@@ -17,7 +17,7 @@ from lex.db import sql
 from lex.db.session import Session
 from lex.identity.ciphers import Cipher
 from lex.identity.queries import open_cipher
-from lex.orders.downloads import link_token
+from lex.orders.downloads import PAID
 from lex.orders.finding import checked_number, day_of
 
 _LINES: LiteralString = """
@@ -63,15 +63,19 @@ SELECT o.user_id, o.email, o.phone, o.billing_address, o.shipping_address, o.cus
 )
 
 # What the order's page tells beside it.
-_PAGE_PARTS: LiteralString = """,
+_PAGE_PARTS: LiteralString = (
+    """,
     'downloads', coalesce((SELECT json_agg(json_build_object(
         'id', d.id, 'hash', encode(d.token_hash, 'hex'), 'name', f.name, 'size_bytes', f.size_bytes,
         'expires_at', d.expires_at, 'remaining', d.download_limit - d.download_count) ORDER BY d.id)
         FROM downloads d JOIN digital_files f ON f.id = d.digital_file_id
-        WHERE d.order_id = o.id AND d.user_id = o.user_id), '[]'),
+        WHERE d.order_id = o.id AND d.user_id = o.user_id AND o.payment_status IN """
+    + PAID
+    + """), '[]'),
     'story', coalesce((SELECT json_agg(json_build_object('kind', e.kind, 'created_at', e.created_at) ORDER BY e.id)
         FROM order_events e
         WHERE e.order_id = o.id AND e.user_id = o.user_id AND e.kind = ANY(%(kinds)s)), '[]')"""
+)
 
 _FROM: LiteralString = """)::text AS document
 FROM orders o JOIN person_keys k ON k.user_id = o.user_id CROSS JOIN LATERAL (
@@ -161,10 +165,7 @@ async def get_order_page(session: Session, actor: Actor, number: str) -> dict[st
     """As `get_order`, by its number, with its `downloads` and the `story` of what happened, oldest first."""
     low, high = day_of(number)
     params = {"number": checked_number(number), "low": low, "high": high, "kinds": list(TOLD)}
-    document = await _read(session, actor, _PAGE, **params)
-    for link in document["downloads"]:
-        link["token"] = link_token(UUID(link["id"]), bytes.fromhex(link.pop("hash")))
-    return document
+    return await _read(session, actor, _PAGE, **params)
 
 
 async def _read(session: Session, actor: Actor, statement: LiteralString, **params: object) -> dict[str, Any]:

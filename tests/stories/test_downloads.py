@@ -101,6 +101,23 @@ async def test_a_stranger_fetches_nothing(shop: Shop, bought: Order) -> None:
         assert (await shop.client.get(f"/api/v1/downloads/{token}")).status_code in (404, 422)
 
 
+async def test_the_orders_page_leads_to_files_that_can_be_fetched(shop: Shop, bought: Order) -> None:
+    await grant_downloads(system(), order_id=UUID(bought.data["id"]))
+
+    async def page() -> str:
+        address, token = f"/orders/{bought.data['order_number']}", bought.data["access_token"]
+        return (await shop.client.get(address, params={"token": token}, follow_redirects=True)).text
+
+    assert "/api/v1/downloads/" in await page()
+    shop.db.execute("UPDATE downloads SET expires_at = now() - interval '1 minute'")
+    over = await page()
+    assert "/api/v1/downloads/" not in over
+    assert "The time for downloads is over" in over
+    shop.db.execute("UPDATE orders SET payment_status = 'refunded'")
+    assert "plan.pdf" not in (await page()).partition("Your files")[2]
+    shop.db.execute("UPDATE orders SET payment_status = 'paid'")  # as its payment tells
+
+
 async def test_a_missing_file_costs_no_download_and_says_so(shop: Shop, bought: Order) -> None:
     await grant_downloads(system(), order_id=UUID(bought.data["id"]))
     listed = (await shop.client.get(f"{bought.path}/downloads", headers=bought.headers)).json()["downloads"]

@@ -168,7 +168,7 @@ async def list_orders(actor: CurrentActor, cursor: Cursor = None, limit: Limit =
             OrderSummary(
                 id=row.id,
                 order_number=row.order_number,
-                placed_at=row.created_at,
+                placed_at=row.placed_at,
                 status=row.status,
                 payment_status=row.payment_status,
                 fulfilment_status=row.fulfilment_status,

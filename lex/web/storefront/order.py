@@ -12,6 +12,7 @@ from lex.db.session import Session, transact, transaction
 from lex.flows.cancel_order import cancel_order
 from lex.orders.finding import checked_number, get_id
 from lex.orders.links import exchange_link
+from lex.orders.own import OwnFile
 from lex.orders.queries import get_order_page
 from lex.web.kit.edge import is_head
 from lex.web.kit.guards import own_form, public
@@ -66,7 +67,7 @@ def _facts(document: dict[str, Any]) -> dict[str, Any]:
     return {
         "order": document,
         "standing": standing_of(document),
-        "downloads": document["downloads"],
+        "downloads": [OwnFile.of(file) for file in document["downloads"]],
         "story": document["story"],
         "country": countries.names().get(address.get("country", ""), ""),
         "is_pickup": (document["shipping_method"] or {}).get("kind") == "pickup",

@@ -202,6 +202,8 @@ async def test_orders_are_listed_with_their_files_and_opened_without_a_token(
     assert CountingCursor.sent <= 4
     assert [number in browser.words for number in numbers] == [True] * 4
     assert "song.flac" in browser.words
+    db.execute("UPDATE orders SET fulfilment_status = 'partially_fulfilled' WHERE order_number = %s", (numbers[0],))
+    assert "Partly on its way" in (await browser.open("/account/orders")).text
     await browser.open(f"/orders/{numbers[0]}")
     assert browser.page.status_code == 200
     assert browser.page.url.query == b""
