@@ -17,9 +17,10 @@ import redis
 import typer
 from rich.console import Console
 
+from lex.adapters.payments.registry import provider
 from lex.cli.ports import holder_of
 from lex.core.clock import real_now
-from lex.core.errors import Refusal
+from lex.core.errors import NotFound, Refusal
 from lex.core.settings import Settings, settings
 from lex.db.roles import LOGINS
 from lex.embedded import find
@@ -73,7 +74,18 @@ def examine(config: Settings) -> Iterator[Finding]:
     database_url, redis_url = _addresses(config)
     yield from _database(database_url, config)
     yield _redis(redis_url)
+    yield _payments(config.payment_provider)
     yield Finding("time zones", True, f"Database {version('tzdata')} of the Python package tzdata.")
+
+
+def _payments(name: str) -> Finding:
+    try:
+        provider(name)
+    except NotFound:
+        return Finding(
+            "payments", False, f"This version cannot talk to {name}: nothing can be paid.", "Wait for one that can."
+        )
+    return Finding("payments", True, f"{name} takes them.")
 
 
 def _ring(config: Settings) -> Iterator[Finding]:

@@ -11,11 +11,12 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, get_type_hints
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 
-from lex.core import colour, money
+from lex.core import colour, countries, money
 from lex.core.errors import Invalid
 
 
@@ -38,6 +39,7 @@ _CHOICES = {
     "environment": ("development", "production"),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("json", "text", "auto"),
+    "payment_provider": ("sandbox", "stripe", "paypal", "square", "razorpay"),
 }
 _SCHEMES = {
     **dict.fromkeys(
@@ -200,12 +202,22 @@ class Settings:
             if value and not value.startswith(tuple(f"{scheme}://" for scheme in schemes)):
                 variable = name.upper() if name in ("database_url", "redis_url") else f"LEX_{name.upper()}"
                 raise Invalid(variable, f"{variable} must start with {schemes[0]}://.")
+        if self.public_url and not urlsplit(self.public_url).hostname:
+            raise Invalid("LEX_PUBLIC_URL", f"LEX_PUBLIC_URL is “{self.public_url}”; it names no host.")
+        if not re.fullmatch(r"[^@<>\s]+@[^@<>\s]+|[^@<>]*<[^@<>\s]+@[^@<>\s]+>", self.mail_from):
+            raise Invalid(
+                "LEX_MAIL_FROM", f"LEX_MAIL_FROM is “{self.mail_from}”; use an address such as me@shop.example."
+            )
         try:
             money.exponent(self.currency)
         except Invalid as refusal:
             raise Invalid("LEX_CURRENCY", f"LEX_CURRENCY: {refusal.message}") from None
-        if not re.fullmatch("[A-Z]{2}", self.country):
-            raise Invalid("LEX_COUNTRY", f"LEX_COUNTRY is “{self.country}”; use two capitals such as DE.")
+        if self.currency not in Locale.parse("en").currencies:
+            raise Invalid(
+                "LEX_CURRENCY", f"LEX_CURRENCY is “{self.currency}”, which is no currency; use one such as EUR."
+            )
+        if self.country not in countries.names():
+            raise Invalid("LEX_COUNTRY", f"LEX_COUNTRY is “{self.country}”, which is no country; use one such as DE.")
         if self.accent:
             colour.read(self.accent, "LEX_ACCENT")
         try:

@@ -21,7 +21,13 @@ from lex.ops.settings_docs import settings_page
         ("LEX_ENVIRONMENT", "staging"),
         ("LEX_CURRENCY", "KWD"),
         ("LEX_CURRENCY", "euro"),
+        ("LEX_CURRENCY", "ABC"),
         ("LEX_COUNTRY", "Germany"),
+        ("LEX_COUNTRY", "XX"),
+        ("LEX_PAYMENT_PROVIDER", "strpe"),
+        ("LEX_MAIL_FROM", "nobody"),
+        ("LEX_MAIL_FROM", "a@b@c"),
+        ("LEX_PUBLIC_URL", "https://"),
         ("LEX_LOG_LEVEL", "loud"),
         ("DATABASE_URL", "foo"),
         ("REDIS_URL", "localhost:6379"),
@@ -54,6 +60,7 @@ def test_a_damaged_key_ring_is_refused_and_not_shown() -> None:
 
 
 def test_values_are_read() -> None:
+    assert from_environment({"LEX_MAIL_FROM": "Spoke & Thread <shop@spoke.example>"}).mail_from.startswith("Spoke")
     read = from_environment({"LEX_PORT": " 9000 ", "LEX_PRICES_INCLUDE_TAX": "no", "DATABASE_URL": "postgresql://x/y"})
     assert (read.port, read.prices_include_tax, read.database_url) == (9000, False, "postgresql://x/y")
 
