@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import LiteralString
 from uuid import UUID
 
+from lex.carts.commands import MAX_LINES
+from lex.carts.couponing import MAX_COUPONS
 from lex.carts.queries import lock_cart, require_open
 from lex.core.actor import Actor
 from lex.db import sql
@@ -31,18 +33,22 @@ WITH guest AS (
     FROM cart_items i JOIN products p ON p.id = i.product_id WHERE i.cart_id = %(guest_id)s
 ), merged AS (
     SELECT g.product_id, g.sku, g.seen_price, o.quantity AS own, g.quantity AS guest,
-           greatest(1, least(greatest(g.quantity, coalesce(o.quantity, 0)), coalesce(g.available, 9999))) AS quantity
+           CASE WHEN o.id IS NULL AND count(*) FILTER (WHERE o.id IS NULL) OVER (ORDER BY g.sku) > %(most_lines)s - (
+               SELECT count(*) FROM cart_items WHERE cart_id = %(own_id)s) THEN 0
+           ELSE greatest(1, least(greatest(g.quantity, coalesce(o.quantity, 0)), coalesce(g.available, 9999)))
+           END AS quantity
     FROM guest g LEFT JOIN cart_items o ON o.cart_id = %(own_id)s AND o.product_id = g.product_id
 ), line AS (
     INSERT INTO cart_items (id, cart_id, user_id, item_type, product_id, quantity, seen_price)
     SELECT uuid_v7(), %(own_id)s, %(user_id)s, 'product', product_id, quantity, seen_price FROM merged
+    WHERE quantity > 0
     ON CONFLICT (cart_id, product_id) WHERE product_id IS NOT NULL DO UPDATE SET quantity = excluded.quantity
 ), closed AS (
     UPDATE carts SET status = 'merged' WHERE id = %(guest_id)s
 ), bumped AS (
     UPDATE carts o SET version = o.version + 1, country = coalesce(o.country, g.country),
-        coupon_codes = o.coupon_codes || ARRAY(
-            SELECT code FROM unnest(g.coupon_codes) AS code WHERE code <> ALL(o.coupon_codes))
+        coupon_codes = (o.coupon_codes || ARRAY(
+            SELECT code FROM unnest(g.coupon_codes) AS code WHERE code <> ALL(o.coupon_codes)))[:%(most_coupons)s]
     FROM carts g WHERE o.id = %(own_id)s AND g.id = %(guest_id)s
 )
 SELECT product_id, sku, own, guest, quantity FROM merged WHERE own IS DISTINCT FROM quantity ORDER BY sku
@@ -51,7 +57,10 @@ SELECT product_id, sku, own, guest, quantity FROM merged WHERE own IS DISTINCT F
 
 @dataclass(frozen=True, slots=True)
 class MergedLine:
-    """A line the merge added or changed: units in the customer's cart before (None: not there), the guest's, now."""
+    """A line the merge added or changed: units in the customer's cart before (None: not there), the guest's, now.
+
+    `quantity` is 0 for one that the cart had no room for.
+    """
 
     product_id: UUID
     sku: str
@@ -99,5 +108,14 @@ async def merge_carts(session: Session, customer: Actor, guest_cart_id: UUID) ->
     if own_id is None:
         await sql.execute(session, _ADOPT, user_id=customer.user_id, guest_id=guest.id)
         return Merged(guest.id, [])
-    lines = await sql.fetch_all(session, _MERGE, MergedLine, guest_id=guest.id, own_id=own_id, user_id=customer.user_id)
+    lines = await sql.fetch_all(
+        session,
+        _MERGE,
+        MergedLine,
+        guest_id=guest.id,
+        own_id=own_id,
+        user_id=customer.user_id,
+        most_lines=MAX_LINES,
+        most_coupons=MAX_COUPONS,
+    )
     return Merged(own_id, lines)

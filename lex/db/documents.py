@@ -46,7 +46,5 @@ async def find_document(statement: LiteralString, params: Mapping[str, Any], *, 
         return await lanes.find(statement, params)
     except PoolTimeout as error:
         raise Unavailable("The database does not answer; try again in a moment.", code="overloaded") from error
-    except psycopg.errors.QueryCanceled as error:
-        raise Unavailable("This takes the database too long; ask for less or try again.", code="too_slow") from error
     except psycopg.Error as error:
         raise (refusal_for(error) or error) from error

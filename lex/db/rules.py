@@ -109,7 +109,9 @@ def refusal_for(error: psycopg.Error) -> Refusal | None:
     """The refusal a database error stands for, or None when it is a bug."""
     if error.sqlstate in TRANSIENT:
         return Unavailable("Too many people want the same thing at this moment; try again.", code="busy")
-    if isinstance(error, psycopg.OperationalError) and not isinstance(error, psycopg.errors.QueryCanceled):
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return Unavailable("This takes the database too long; ask for less or try again.", code="too_slow")
+    if isinstance(error, psycopg.OperationalError):
         return Unavailable("The database does not answer; try again in a moment.", code="database_unavailable")
     # No constraint failed, no partition took the row: the daily job that makes them has not been running.
     if isinstance(error, psycopg.errors.CheckViolation) and error.diag.constraint_name is None:

@@ -23,7 +23,9 @@ from lex.identity.policy import Permission, demand
 _LOCK_ORDERS: LiteralString = "SELECT id FROM orders WHERE user_id = %(user_id)s ORDER BY id FOR NO KEY UPDATE"
 
 _LOCK_PERSON: LiteralString = """
-SELECT k.destroyed_at IS NOT NULL FROM users u JOIN person_keys k ON k.user_id = u.id
+SELECT k.destroyed_at IS NOT NULL AS is_erased,
+       u.role IN ('moderator', 'admin', 'super_admin') AND u.deleted_at IS NULL AS is_staff
+FROM users u JOIN person_keys k ON k.user_id = u.id
 WHERE u.id = %(user_id)s FOR UPDATE
 """
 
@@ -148,10 +150,22 @@ async def _plan(session: Session, who: str) -> list[Candidate]:
     return [Candidate(person, await standing_of(session, person.id)) for person in found]
 
 
+@dataclass(frozen=True, slots=True)
+class _Person:
+    is_erased: bool
+    is_staff: bool
+
+
+def staff_stays() -> Conflict:
+    """Whoever works in the shop is not erased, nor who came to work there since they asked."""
+    return Conflict("Staff are not erased: have a super_admin take the role away first.", code="staff_stays")
+
+
 async def erase_person(actor: Actor, user_id: UUID) -> None:
     """Erase one person; nothing brings the data back. Lex itself does it, and the audit tells who asked and when.
 
-    Raises `Forbidden`, `NotFound`, `Gone` (`person_erased`), `Conflict` (`person_is_needed`) naming what is open.
+    Raises `Forbidden`, `NotFound`, `Gone` (`person_erased`), `Conflict` (`staff_stays`; `person_is_needed`, naming what
+    is open).
     """
     demand(actor, Permission.CUSTOMERS_WRITE)
     who = replace(actor, role=Role.SYSTEM)
@@ -162,11 +176,13 @@ async def erase_person(actor: Actor, user_id: UUID) -> None:
 async def erase(session: Session, user_id: UUID, before: Callable[[], Awaitable[None]] | None = None) -> None:
     """The same in the caller's transaction; `before` may still refuse, once the orders and the person are locked."""
     await sql.execute(session, _LOCK_ORDERS, user_id=user_id)
-    is_erased = await sql.fetch_value(session, _LOCK_PERSON, user_id=user_id)
-    if is_erased is None:
+    person = await sql.fetch_one(session, _LOCK_PERSON, _Person, user_id=user_id)
+    if person is None:
         raise NotFound("There is no such person.", code="person_not_found")
-    if is_erased:
+    if person.is_erased:
         raise Gone("This person was erased already.", code="person_erased")
+    if person.is_staff:
+        raise staff_stays()
     if before is not None:
         await before()
     (await standing_of(session, user_id)).require_none("This person has")

@@ -24,10 +24,9 @@ async def look_for_people(actor: Actor, who: str, *, limit: int = 50) -> list[Fo
     demand(actor, Permission.CUSTOMERS_READ)
     sees_staff = permits(actor.role, Permission.STAFF_READ, actor.scopes)
     async with transaction(actor) as session:
-        found = await find_people(session, who, limit=limit)
-        shown = [one for one in found if sees_staff or one.role not in STAFF]
-        await record_list(session, shown)
-    return shown
+        found = await find_people(session, who, limit=limit, with_staff=sees_staff)
+        await record_list(session, found)
+    return found
 
 
 async def list_team(actor: Actor, *, before: UUID | None = None, limit: int = 50) -> list[Found]:

@@ -18,7 +18,7 @@ SELECT u.id, u.role, u.email, u.first_name, u.last_name, u.phone, u.created_at, 
        u.email_verified_at IS NOT NULL AS is_verified, u.two_factor_enabled AS has_two_factor, k.wrapped_key, k.key_id,
        k.destroyed_at AS erased_at
 FROM users u JOIN person_keys k ON k.user_id = u.id
-WHERE (u.deleted_at IS NULL OR %(with_deleted)s)
+WHERE (u.deleted_at IS NULL OR %(with_deleted)s) AND (%(with_staff)s OR u.role IN ('user', 'guest'))
 """
 
 _BY_ID: LiteralString = f"{_PERSON} AND u.id = %(id)s"
@@ -72,30 +72,33 @@ class _Row:
     erased_at: datetime | None
 
 
-async def find_people(session: Session, who: str, *, limit: int = 50, with_deleted: bool = False) -> list[Found]:
+async def find_people(
+    session: Session, who: str, *, limit: int = 50, with_deleted: bool = False, with_staff: bool = True
+) -> list[Found]:
     """People by id, by exact e-mail, or by whole words of name, mail domain or phone; newest first.
 
     With an id, those who were erased are found too: somebody asks whether it was done.
     Raises `Invalid` for a text without a word in it.
     """
+    among = {"with_deleted": with_deleted, "with_staff": with_staff}
     if (user_id := _id_of(who)) is not None:
-        rows = await sql.fetch_all(session, _BY_ID, _Row, id=user_id, with_deleted=True)
+        rows = await sql.fetch_all(session, _BY_ID, _Row, id=user_id, **among | {"with_deleted": True})
     elif _is_email(who):
         indexes = blind_indexes("email", normal_email(who))
-        rows = await sql.fetch_all(session, _BY_EMAIL, _Row, indexes=indexes, most=limit, with_deleted=with_deleted)
+        rows = await sql.fetch_all(session, _BY_EMAIL, _Row, indexes=indexes, most=limit, **among)
     else:
         words = sought_words(who)
         if not words:
             raise Invalid("who", "Give an e-mail, an id, or whole words of the name, mail domain or phone number.")
         sought = {"tokens": sought_tokens(words), "words": len(words)}
-        rows = await sql.fetch_all(session, _BY_WORDS, _Row, **sought, most=limit, with_deleted=with_deleted)
+        rows = await sql.fetch_all(session, _BY_WORDS, _Row, **sought, most=limit, **among)
     return [_opened(row) for row in rows]
 
 
 async def list_staff(session: Session, *, before: UUID | None = None, limit: int = 50) -> list[Found]:
     """The staff, those who were appointed with an account made for it and others, newest account first; also closed
     accounts. `before` is where the page before ended."""
-    rows = await sql.fetch_all(session, _STAFF, _Row, before=before, most=limit, with_deleted=False)
+    rows = await sql.fetch_all(session, _STAFF, _Row, before=before, most=limit, with_deleted=False, with_staff=True)
     return [_opened(row) for row in rows]
 
 

@@ -89,7 +89,8 @@ def _frame(name: str, level: int, method: str, route: str, status: int, actor: s
 def _renderers(is_json: bool) -> list[Any]:
     if is_json:
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    plain = structlog.dev.plain_traceback  # others print the values of variables: requests, with keys and names
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
 
 
 def _send_everything_through(formatter: logging.Formatter, *, is_json: bool) -> None:

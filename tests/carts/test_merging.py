@@ -3,6 +3,9 @@
 import asyncio
 from typing import Any
 
+import pytest
+
+from lex.carts import merging
 from tests.support.shop import Cart, Product, Shop
 
 
@@ -40,6 +43,23 @@ async def test_the_larger_quantity_wins_and_is_clipped_to_stock(shop: Shop, cust
     assert (again["changes"], again["cart"]) == ([], merged["cart"])
     closed = await shop.add(guest, sku=lamp.sku)
     assert (closed.status_code, closed.json()["code"]) == (409, "cart_merged")
+
+
+async def test_what_a_cart_has_no_room_for_stays_out_and_is_told(
+    shop: Shop, customer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merging, "MAX_LINES", 3)
+    monkeypatch.setattr(merging, "MAX_COUPONS", 1)
+    goods, headers = [shop.product(sku=f"GOOD-{n}") for n in range(4)], await customer()
+    own = await own_cart(shop, headers, (goods[0], 1), (goods[1], 1))
+    guest = await shop.cart(*((good, 2) for good in goods[1:]), shipping=None)
+    shop.db.execute("UPDATE carts SET coupon_codes = CASE WHEN user_id IS NULL THEN '{B,C}' ELSE '{A}' END::text[]")
+    merged = (await merge(shop, guest, headers)).json()
+    assert quantities(merged["cart"]) == {"GOOD-0": 1, "GOOD-1": 2, "GOOD-2": 2}
+    changes = {c["sku"]: (c["own"], c["guest"], c["quantity"]) for c in merged["changes"]}
+    assert changes == {"GOOD-1": (1, 2, 2), "GOOD-2": (None, 2, 2), "GOOD-3": (None, 2, 0)}
+    kept = shop.one("SELECT coupon_codes FROM carts WHERE id = %s", (own.data["id"],))
+    assert kept["coupon_codes"] == ["A"]
 
 
 async def test_without_a_cart_of_their_own_the_guests_becomes_it(shop: Shop, customer: Any) -> None:

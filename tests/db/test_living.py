@@ -37,7 +37,7 @@ NAMES_THEM_ALL = {
         "what was deleted is erased and ends like the rest": """
             flows.reindex_people._PERSON flows.reindex_people._NEXT flows.reindex_people._GUESTS
             flows.reindex_people._NAMESAKES flows.reindex_people._ONE flows.reindex_people._WRITE
-            flows.erase_person._LOCK_PERSON flows.erase_person._ERASURES carts.commands._EXPIRE""",
+            flows.erase_person._ERASURES carts.commands._EXPIRE""",
         "what somebody has was called so, whether it is still on the shelf": """
             flows.own_data.parts._CODE flows.own_data.parts._FILE flows.own_data.parts._GOODS
             flows.own_data.parts._PLAN""",

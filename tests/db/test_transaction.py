@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from lex.core.actor import Actor, Role, system
+from lex.core.errors import Unavailable
 from lex.db import roles, session, sql
 from lex.db.session import CountingCursor, database, transaction
 from tests.support.roles import connect_as
@@ -46,6 +47,16 @@ async def test_times_are_utc_wherever_the_server_stands(database_url: str) -> No
         assert await sql.fetch_value(opened, written) == '{"at" : "2026-11-05T09:00:00+00:00"}'
     async with session.reading() as connection:
         assert await (await connection.execute(written)).fetchone() == ('{"at" : "2026-11-05T09:00:00+00:00"}',)
+
+
+async def test_what_takes_too_long_is_no_bug() -> None:
+    async def work(opened: session.Session) -> None:
+        await sql.execute(opened, "SELECT set_config('statement_timeout', '20ms', true)")
+        await sql.execute(opened, "SELECT pg_sleep(5)")
+
+    with pytest.raises(Unavailable) as refused:
+        await session.transact(system(), work)
+    assert refused.value.code == "too_slow"
 
 
 async def test_the_beginning_goes_with_the_first_statement() -> None:

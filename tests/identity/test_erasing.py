@@ -297,6 +297,15 @@ async def test_only_who_may_and_only_once(shop: Shop, sold: Order) -> None:
             await plan_erasure(system(), nobody)
 
 
+async def test_staff_are_not_erased(shop: Shop, sold: Order) -> None:
+    user_id = person_of(shop, sold)
+    shop.db.execute("UPDATE users SET role = 'moderator' WHERE id = %s", (user_id,))
+    with pytest.raises(Conflict) as refused:
+        await erase_person(system(), user_id)
+    assert refused.value.code == "staff_stays"
+    assert shop.one("SELECT destroyed_at FROM person_keys WHERE user_id = %s", (user_id,))["destroyed_at"] is None
+
+
 async def test_nobody_is_erased_by_a_word_and_a_deleted_account_by_its_mail(shop: Shop, sold: Order) -> None:
     for word in ("Ada", "Lovelace", "@analytical.example", "+49 421 123456"):
         with pytest.raises(NotFound, match="people find"):

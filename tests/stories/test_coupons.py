@@ -1,6 +1,7 @@
 """A coupon on its way: entered, held with the order, redeemed when it is paid, released when it is not."""
 
 from typing import Any
+from uuid import uuid4
 
 from lex.flows.cancel_order import expire_unpaid_orders
 from tests.support.shop import Cart, Order, Shop
@@ -140,6 +141,13 @@ async def test_all_off_needs_no_payment(shop: Shop) -> None:
 
 async def test_a_unique_code_works_once(shop: Shop, key: Any) -> None:
     coupon, staff = shop.coupon("GIFT", is_bulk=True), await key("admin")
+    for edge in ({"starts_at": "9999-12-31T23:59:59-23:00"}, {"ends_at": "0001-01-01T00:00:00+14:00"}):
+        beyond = {"code": "EDGE", "type": "fixed", "amount": 100, **edge}
+        refused = await shop.client.post("/api/v1/staff/coupons", json=beyond, headers=staff)
+        assert (refused.status_code, [fault["field"] for fault in refused.json()["errors"]]) == (422, list(edge))
+    for part in ("codes", "usages"):
+        of_none = await shop.client.get(f"/api/v1/staff/coupons/{uuid4()}/{part}", headers=staff)
+        assert (of_none.status_code, of_none.json()["code"]) == (404, "coupon_not_found")
     path = f"/api/v1/staff/coupons/{coupon}/codes"
     codes = (await shop.client.post(path, json={"number": 3}, headers=staff)).json()["codes"]
     thing = shop.product(stock=9)

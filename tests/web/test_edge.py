@@ -61,6 +61,25 @@ async def test_a_line_for_machines_is_as_the_renderer_writes_it(monkeypatch: pyt
     assert json.loads(first)["ms"] == 12.3
 
 
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_a_traceback_tells_no_values(monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    """Variables hold whole requests: keys, names, addresses."""
+    root, output = logging.getLogger(), io.StringIO()
+    level = root.level
+    monkeypatch.setattr(sys, "stderr", output)
+    monkeypatch.setattr(root, "handlers", [])
+    logs.configure(Settings(log_format=form, log_level="info"))
+    key = "-".join(("lex", "pat", "secret"))
+    try:
+        assert key.index("nowhere")
+    except ValueError:
+        logging.getLogger("lex.test").exception("it failed")
+    finally:
+        root.setLevel(level)
+    assert "key.index(" in output.getvalue()
+    assert key not in output.getvalue()
+
+
 async def test_answers_are_compressed_when_that_helps(client: Client) -> None:
     for encoding in ("br", "gzip"):
         answer = await client.get("/api/v1/probe/document", headers={"Accept-Encoding": encoding})

@@ -16,14 +16,14 @@ from lex.adapters.mail import Mail, MailDelayed, MailRefused, mailer
 from lex.audit.commands import record
 from lex.core import clock
 from lex.core.actor import STAFF, Actor, Role
-from lex.core.errors import Conflict, Gone, NotFound, Refusal
+from lex.core.errors import Gone, NotFound, Refusal
 from lex.core.settings import settings
 from lex.db import jobs
 from lex.db.session import Session, transact
 from lex.flows.accounts.acting import lex_for
 from lex.flows.accounts.ending import end_at_once
 from lex.flows.accounts.sign_in import prove_again
-from lex.flows.erase_person import Standing, erase, standing_of
+from lex.flows.erase_person import Standing, erase, staff_stays, standing_of
 from lex.flows.own_data.export import remove_exports
 from lex.identity import accounts, own_data
 from lex.identity.own_data import ErasureRequest
@@ -93,11 +93,6 @@ async def ask_erasure(actor: Actor, password: str) -> ErasureRequest:
     return await transact(lex_for(actor), work)
 
 
-def staff_stays() -> Conflict:
-    """Whoever works in the shop is not erased, nor who came to work there since they asked."""
-    return Conflict("Staff are not erased: have a super_admin take your role away first.", code="staff_stays")
-
-
 async def cancel_erasure(actor: Actor) -> None:
     """Take it back. Raises `NotFound` (`erasure_not_found`) when there is nothing to take back."""
     user_id = actor.person
@@ -141,7 +136,7 @@ async def _defer(session: Session, erasure_id: UUID, at: datetime | None = None)
 
 
 async def _erase(session: Session, request: ErasureRequest) -> _Farewell:
-    """The books of the person are locked first, as everywhere; then the wish must still stand, and nobody be staff."""
+    """The books of the person are locked first, as everywhere; then the wish must still stand."""
     profile = await accounts.get_profile(session, request.user_id)
     facts = {"shop": settings().shop_name, "language": profile.locale, "link": ""}
     letter = render("account_erased", profile.locale, facts)
@@ -149,8 +144,6 @@ async def _erase(session: Session, request: ErasureRequest) -> _Farewell:
     async def still_wanted() -> None:
         if not await own_data.lock_erasure(session, request):
             raise Gone("This wish was taken back.", code="erasure_not_found")
-        if Role((await accounts.lock_standing(session, request.user_id)).role) in STAFF:
-            raise staff_stays()
 
     await erase(session, request.user_id, before=still_wanted)
     await record(session, "erase", "users", request.user_id, {"asked": str(request.id)})

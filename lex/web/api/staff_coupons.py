@@ -188,6 +188,7 @@ async def codes(coupon_id: FromPath[UUID], actor: CurrentActor, cursor: Cursor =
     """Oldest first, each with its use."""
     after = decode_cursor(cursor, UUID) if cursor else None
     async with transaction(actor) as session:
+        await get_coupon(session, coupon_id)
         found = await list_codes(session, coupon_id, after=after, limit=limit + 1)
     return CodePage(*page_of(found, limit, lambda code: code.id))
 
@@ -197,6 +198,7 @@ async def usages(coupon_id: FromPath[UUID], actor: CurrentActor, cursor: Cursor 
     """Newest first: which order used it, for how much, and whether it holds."""
     before = decode_cursor(cursor, UUID) if cursor else None
     async with transaction(actor) as session:
+        await get_coupon(session, coupon_id)
         found = await list_usages(session, coupon_id, before=before, limit=limit + 1)
     return UsagePage(*page_of(found, limit, lambda usage: usage.id))
 

@@ -86,6 +86,11 @@ async def test_a_moderator_sees_customers_and_changes_nothing(
     await browser.open("/staff/people", params={"who": f"other-{address}"})
     assert "Nobody is known by this" in browser.words
     assert "Appoint somebody" not in browser.words
+    named = await hire("user", f"named-{address}", first_name="Friedegunde")
+    await hire("admin", f"boss-{address}", first_name="Friedegunde")
+    asked = {"who": "friedegunde", "limit": 1}  # whom they may not see takes nobody's place
+    found = (await client.get("/api/v1/staff/people", params=asked, headers=await key("moderator"))).json()
+    assert [one["id"] for one in found] == [str(named)]
     assert (await browser.open(f"/staff/people/{other}")).status_code == 403
     await browser.open(f"/staff/people/{customer}")
     assert browser.page.status_code == 200
