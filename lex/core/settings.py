@@ -157,10 +157,12 @@ class Settings:
     most_coupons: int = _limit(100, "Coupon codes tried from one address.")
     most_coupons_of_cart: int = _limit(20, "Coupon codes tried on one cart.")
     most_orders: int = _limit(60, "Orders placed from one address, or tried to be.")
-    most_orders_of_buyer: int = _limit(20, "Orders placed with one e-mail, and tries to place one cart.")
+    most_orders_of_buyer: int = _limit(
+        20, "Orders placed with one e-mail from one address, and tries to place one cart."
+    )
     most_payments: int = _limit(60, "Payments tried from one address.")
     most_payments_of_order: int = _limit(20, "Payments tried on one order.")
-    most_lookups: int = _limit(10, "Orders looked for by number and e-mail, from one address or with one e-mail.")
+    most_lookups: int = _limit(10, "Orders looked for by number and e-mail, from one address.")
     cart_days: int = _setting(14, "Days after its last change at which a guest cart expires.")
     payment_minutes: int = _setting(30, "Minutes a placed order holds its stock while unpaid.")
     payment_provider: str = _setting("sandbox", "Provider that takes payments.")

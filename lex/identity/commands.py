@@ -93,7 +93,7 @@ def checked_email(email: str, field: str = "email") -> str:
     if len(email) > _LONGEST_EMAIL:  # before it is looked at: looking at a million letters takes half a second
         raise Invalid(field, f"An e-mail address has at most {_LONGEST_EMAIL} characters.", code="email")
     try:
-        return validate_email(email, check_deliverability=False, test_environment=True).normalized
+        return validate_email(email, check_deliverability=False, test_environment=True, strict=True).normalized
     except EmailNotValidError as error:
         raise Invalid(field, f"This is not an e-mail address: {error}", code="email") from None
 

@@ -17,7 +17,7 @@ from litestar.connection import ASGIConnection
 from lex.adapters.cache import UNAVAILABLE, Cache
 from lex.core.errors import Refusal
 from lex.core.settings import settings
-from lex.identity.ciphers import blind_index, normal_email
+from lex.identity.ciphers import blind_index, normal_mailbox
 from lex.identity.logins import network_of
 from lex.web.kit.addresses import client_address
 
@@ -155,12 +155,14 @@ async def count_cart(connection: Connection) -> None:
 
 
 def of_order(connection: Connection, cart_id: UUID, email: str) -> Try:
-    """An order that is about to be placed."""
-    most = settings().most_orders_of_buyer
+    """An order that is about to be placed. A mailbox is counted from one network at a time: a stranger who orders in
+    somebody's name keeps them from nothing.
+    """
+    most, network = settings().most_orders_of_buyer, network_of(client_address(connection))
     limits = (
         by_address("order", connection, settings().most_orders),
         Limit("order cart", str(cart_id), most),
-        Limit("order email", normal_email(email), most),
+        Limit("order email", f"{network} {normal_mailbox(email)}", most),
     )
     return Try(limits, "; your cart stays as it is")
 
@@ -174,13 +176,10 @@ def of_payment(connection: Connection, order_id: UUID) -> Try:
     return Try(limits, "; the order stays as it is")
 
 
-async def count_lookup(connection: Connection, email: str) -> None:
+async def count_lookup(connection: Connection) -> None:
     """Count an order that is about to be looked for by number and e-mail. Raises `TooMany`."""
-    await count(
-        by_address("find", connection, settings().most_lookups),
-        Limit("find email", normal_email(email), settings().most_lookups),
-        way_on="; the mails about your order lead to it too",
-    )
+    of_address = by_address("find", connection, settings().most_lookups)
+    await count(of_address, way_on="; the mails about your order lead to it too")
 
 
 async def count_search(connection: Connection) -> None:

@@ -181,7 +181,8 @@ async def _place(
         answer = await pay(request, visitor, placed.id, token, placed.total_amount, placed.currency)
     except rates.TooMany:  # the order is there: its page asks for the payment again
         answer = see_other(visitor.page)
-    visitor.keep(answer)
+    if owner.user_id is None:  # else the account opens it, as long as somebody is signed in
+        visitor.keep(answer)
     keep(answer, basket, 0)
     return answer
 

@@ -33,7 +33,7 @@ async def ask(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[
     faults = [*_faults("number", number, checked_number), *_faults("email", email, checked_email)]
     if faults:
         return await _page(request, form, faults)
-    await rates.count_lookup(request, email)
+    await rates.count_lookup(request)
     await ask_for_link(actor, number, email)
     return see_other("/orders/find?sent")
 

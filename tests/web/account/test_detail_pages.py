@@ -192,7 +192,10 @@ async def test_orders_are_listed_with_their_files_and_opened_without_a_token(
         assert browser.page.url.path.startswith("/orders/LEX-"), browser.words
         numbers.append(browser.page.url.path.removeprefix("/orders/"))
     await work(web_database)
-    browser = other_browser  # without the cookies that open the orders as a guest's
+    assert (await browser.open(f"/orders/{numbers[0]}")).status_code == 200
+    await browser.post("/account/sign-out")
+    assert (await browser.open(f"/orders/{numbers[0]}")).status_code == 404
+    browser = other_browser
     await sign_in(browser, ada)
     await browser.open("/account")
     assert [number in browser.words for number in numbers] == [False, True, True, True]

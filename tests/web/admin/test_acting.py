@@ -113,7 +113,9 @@ async def test_an_order_placed_meanwhile_is_the_customers_and_the_audit_names_bo
     await act(browser, customer)
     await browser.add(product.sku)
     await browser.checkout()
-    order = shop.one("SELECT id FROM orders WHERE user_id = %s", (customer,))
+    order = shop.one("SELECT id, order_number FROM orders WHERE user_id = %s", (customer,))
+    page = f"/orders/{order['order_number']}"
+    assert (await browser.open(page)).status_code == 200
     told = db.execute(
         "SELECT DISTINCT user_id, acted_by, role FROM audit_logs WHERE resource = 'orders' AND action = 'insert'"
         " AND resource_id = %s",
@@ -128,6 +130,8 @@ async def test_an_order_placed_meanwhile_is_the_customers_and_the_audit_names_bo
     await browser.post("/staff/acting/stop")
     await browser.open("/cart")
     assert product.sku not in browser.page.text
+    await browser.post("/account/sign-out")
+    assert (await browser.open(page)).status_code == 404  # the customer's address is on it
 
 
 async def test_a_copy_of_ones_data_tells_who_acted_and_not_from_where(

@@ -62,8 +62,7 @@ async def test_orders_are_not_looked_for_without_end(
 
     assert [await ask(f"a{n}@example.org", 1) for n in range(3)] == [200, 200, 429]
     assert "mails about your order" in browser.words
-    assert [await ask("b@example.org", net) for net in (2, 3, 4)] == [200, 200, 429]
-    assert [await ask("B@EXAMPLE.org", 5), await ask("c@example.org", 5)] == [429, 200]
+    assert await ask("a0@example.org", 2) == 200  # who asked from elsewhere keeps nobody out
 
 
 async def test_a_cart_that_is_over_opens_no_more_than_others(
