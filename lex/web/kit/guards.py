@@ -46,6 +46,8 @@ class Requires:
             return
         if actor.role is Role.GUEST:
             raise _unknown(connection, "This needs an API key; send Authorization: Bearer <key>.")
+        if actor.acted_by is not None:
+            raise Forbidden("You act for a customer, who may not do this; be yourself again first.", code="acting")
         raise Forbidden(f"This needs the permission {self.permission}, which your role or key does not have.")
 
 
