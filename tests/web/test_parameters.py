@@ -32,6 +32,12 @@ async def test_it_is_named_with_those_there_are(client: Client, key: Any, path: 
         assert message == "Is no parameter here; this address takes none."
 
 
+@pytest.mark.parametrize("query", ["limit=1&limit=2", "in_stock=true&in_stock=false", "facets=x&facets=y"])
+async def test_what_is_one_is_given_once(client: Client, query: str) -> None:
+    answer = await client.get(f"/api/v1/products?brand=x&brand=y&{query}")
+    assert (answer.status_code, field_codes(answer)) == (422, {query.partition("=")[0]: "repeated"})
+
+
 @pytest.mark.parametrize(
     "path",
     [

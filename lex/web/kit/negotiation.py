@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 from litestar import Request
 
 from lex.core.errors import FieldError
-from lex.web.kit.parameters import unknown_parameters
+from lex.web.kit.parameters import misused_parameters
 from lex.web.kit.refusals import InvalidFields, NotAcceptable
 
 #: Files of any kind are handed over here, not documents.
@@ -17,7 +17,8 @@ _JSON = ("*/*", "application/*", "json")
 
 async def refuse_unusable(request: Request[Any, Any, Any]) -> None:
     """Before every handler. Raises `InvalidFields` for NUL in the address and for parameters that an address of the API
-    does not take, `NotAcceptable` for an API without JSON. Pages take any: others hang words of their own on links.
+    does not take, or takes once, `NotAcceptable` for an API without JSON. Pages take any: others hang words of their
+    own on links.
     """
     query: bytes = request.scope["query_string"]
     if b"%00" in query or b"\x00" in query:
@@ -27,8 +28,8 @@ async def refuse_unusable(request: Request[Any, Any, Any]) -> None:
     if b"\x00" in unquote_to_bytes(request.scope.get("raw_path") or b""):
         raise InvalidFields([FieldError("path", "Must not contain the NUL character.", "text")])
     path = request.scope["path"]
-    if query and path.startswith(_API) and request.method == "GET" and (unknown := unknown_parameters(request)):
-        raise InvalidFields(unknown)
+    if query and path.startswith(_API) and request.method == "GET" and (misused := misused_parameters(request)):
+        raise InvalidFields(misused)
     accept = request.headers.get("accept", "")
     is_document = path.startswith(_API) and not path.startswith(_FILES)
     if accept and is_document and not any(kind in accept for kind in _JSON):

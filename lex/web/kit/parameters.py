@@ -31,28 +31,35 @@ def parameter_faults(request: Request[Any, Any, Any]) -> list[FieldError]:
     return found or [FieldError("body", "Is not what this address takes.", "invalid")]
 
 
-def unknown_parameters(request: Request[Any, Any, Any]) -> list[FieldError]:
-    """Query parameters that an address of the API does not take: one that is mistyped would show too much, unheard."""
-    offered = _offered(request.route_handler)
-    unknown = [name for name in dict.fromkeys(request.query_params) if name not in offered]
+def misused_parameters(request: Request[Any, Any, Any]) -> list[FieldError]:
+    """Query parameters that an address of the API does not take, and single ones that are given twice: one that is
+    mistyped or overruled would show too much, unheard.
+    """
+    given, offered = request.query_params, _offered(request.route_handler)
+    names = dict.fromkeys(given)
     way_out = f"this address takes {', '.join(offered)}." if offered else "this address takes none."
-    return [FieldError(name[:100], f"Is no parameter here; {way_out}", "unknown") for name in unknown]
+    unknown = [
+        FieldError(name[:100], f"Is no parameter here; {way_out}", "unknown") for name in names if name not in offered
+    ]
+    if len(names) == len(given):
+        return unknown
+    once = [name for name in names if not offered.get(name, True)]
+    repeated = [name for name in once if len(given.getall(name)) > 1]
+    return unknown + [FieldError(name, "Is given more than once; give it once.", "repeated") for name in repeated]
 
 
 @cache
-def _offered(handler: BaseRouteHandler) -> tuple[str, ...]:
-    """The names of a handler's query parameters."""
+def _offered(handler: BaseRouteHandler) -> dict[str, bool]:
+    """The names of a handler's query parameters, and whether each is a list."""
     others = handler.resolve_dependencies().keys() | RESERVED_KWARGS
-    declared = {
-        name: field.kwarg_definition
+    return {
+        kwarg.name or name: field.is_non_string_sequence
+        or any(inner.is_non_string_sequence for inner in field.inner_types)
         for name, field in handler.parsed_fn_signature.parameters.items()
         if name not in others
+        and isinstance(kwarg := field.kwarg_definition, ParameterKwarg)
+        and kwarg.param_type == ParamType.QUERY
     }
-    return tuple(
-        kwarg.name or name
-        for name, kwarg in declared.items()
-        if isinstance(kwarg, ParameterKwarg) and kwarg.param_type == ParamType.QUERY
-    )
 
 
 def _is_empty(request: Request[Any, Any, Any]) -> bool:
