@@ -28,28 +28,31 @@ async def cancel_order(
     """Cancel an order of the actor's. Canceling twice changes nothing; money that came after it is given back then.
 
     Without `may_refund` one that is paid stays, whoever asks. What staff have to say of it (`words`) becomes a note
-    beside the order: it may name people, so the books have the reason alone.
+    beside the order, also when it was canceled before: it may name people, so the books have the reason alone.
 
     Raises `NotFound`; `Forbidden`; `Conflict` (`order_completed`, `order_fulfilled`, `order_paid` for a buyer,
     `payment_in_progress`), `Invalid` (note).
     """
     check_note("note", words, shortest=0)
+    if actor.is_staff:
+        demand(actor, Permission.ORDERS_CANCEL)
     head = await transact(actor, lambda session: lock_order(session, actor, order_id))
     owes = head.has_money or head.is_refunding
     may_refund = may_refund and actor.sees_all
-    if head.status == "canceled" and not (owes and may_refund):
+    if head.status != "canceled" or (owes and may_refund):
+        _require_cancelable(head, may_refund)
+        if head.open_attempt_id is not None:
+            await _abandon_payment(actor, order_id)
+        if owes:
+            await refund_remaining(
+                actor, order_id, reason=reason, require=lambda locked: _require_cancelable(locked, may_refund)
+            )
+    elif not words.strip():
         return
-    _require_cancelable(actor, head, may_refund)
-    if head.open_attempt_id is not None:
-        await _abandon_payment(actor, order_id)
-    if owes:
-        await refund_remaining(
-            actor, order_id, reason=reason, require=lambda locked: _require_cancelable(actor, locked, may_refund)
-        )
     await transact(actor, lambda session: _cancel(session, actor, order_id, reason, words, may_refund))
 
 
-def _require_cancelable(actor: Actor, head: OrderHead, may_refund: bool) -> None:
+def _require_cancelable(head: OrderHead, may_refund: bool) -> None:
     if head.status == "completed":
         raise Conflict("This order is completed and cannot be canceled.", code="order_completed")
     if head.fulfilment_status in ("fulfilled", "partially_fulfilled"):
@@ -59,8 +62,6 @@ def _require_cancelable(actor: Actor, head: OrderHead, may_refund: bool) -> None
         )
     if (head.has_money or head.is_refunding) and not may_refund:
         raise Conflict("This order is paid; ask the shop to cancel it and refund you.", code="order_paid")
-    if actor.is_staff:
-        demand(actor, Permission.ORDERS_CANCEL)
 
 
 async def _abandon_payment(actor: Actor, order_id: UUID) -> None:
@@ -78,23 +79,26 @@ async def _cancel(
     await coupons.lock_for_order(session, order_id)
     await holding.lock_for_order(session, order_id)
     head = await lock_order(session, actor, order_id)
-    if head.status == "canceled":
-        return
-    _require_cancelable(actor, head, may_refund)
+    if head.status != "canceled":
+        await _end(session, actor, head, reason, may_refund)
+    if words.strip():
+        await note(session, actor, order_id, words)
+
+
+async def _end(session: Session, actor: Actor, head: OrderHead, reason: CancelReason, may_refund: bool) -> None:
+    _require_cancelable(head, may_refund)
     if head.open_attempt_id is not None:
         raise Conflict("A payment for this order is under way; wait for its result.", code="payment_in_progress")
     if head.has_money:
         raise Conflict("This order was paid in the meantime; cancel it again to refund it.", code="order_paid")
     await mark_canceled(session, head, reason)
     if head.status == "pending":
-        await releasing.release(session, order_id)
+        await releasing.release(session, head.id)
     else:
-        await releasing.take_back(session, order_id)
-    await coupons.release(session, order_id, head.user_id)
-    await tell(session, actor, order_id, head.user_id, "canceled", reason=reason)
-    if words.strip():
-        await note(session, actor, order_id, words)
-    await notify(session, user_id=head.user_id, order_id=order_id, template="order_canceled", data={})
+        await releasing.take_back(session, head.id)
+    await coupons.release(session, head.id, head.user_id)
+    await tell(session, actor, head.id, head.user_id, "canceled", reason=reason)
+    await notify(session, user_id=head.user_id, order_id=head.id, template="order_canceled", data={})
 
 
 async def expire_unpaid_orders() -> int:

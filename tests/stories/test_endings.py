@@ -240,16 +240,31 @@ async def test_nothing_is_canceled_while_its_payment_is_under_way(shop: Shop) ->
 async def test_staff_cancel_a_paid_order_and_the_money_goes_back(shop: Shop) -> None:
     lamp, headers = shop.product(price="23.90", stock=5), await shop.staff()
     order = await shop.order((lamp, 2), paid=True)
-    for _ in range(2):
-        seen = (await cancel(shop, order, headers, note="Ada telephoned")).json()
+    for words in ({"note": "Ada telephoned"}, {}):
+        seen = (await cancel(shop, order, headers, **words)).json()
         assert (seen["status"], seen["payment_status"], seen["cancel_reason"]) == ("canceled", "refunded", "shop")
     assert (seen["payment"]["refunded_amount"], seen["total_amount"]) == (4780, 4780)
     assert shop.one("SELECT refunded FROM sandbox_payments")["refunded"] == 4780
     assert shop.stock_of(lamp) == (5, 0)
     assert told(shop, order) == ["placed", "paid", "refunded", "canceled", "note"]
-    timeline = await shop.client.get(f"/api/v1/staff/orders/{order.data['id']}/timeline", headers=headers)
-    assert timeline.json()["events"][-1]["note"] == "Ada telephoned"
+    assert await notes(shop, order, headers) == ["Ada telephoned"]
     assert shop.one("SELECT reason FROM refunds")["reason"] == "shop"
+
+
+async def notes(shop: Shop, order: Order, headers: dict[str, str]) -> list[str]:
+    """What staff read beside the order."""
+    timeline = await shop.client.get(f"/api/v1/staff/orders/{order.data['id']}/timeline", headers=headers)
+    return [event["note"] for event in timeline.json()["events"] if event["kind"] == "note"]
+
+
+async def test_words_of_staff_stay_when_the_order_was_canceled_before(shop: Shop) -> None:
+    order, headers = await shop.order(), await shop.staff()
+    assert (await cancel(shop, order)).json()["status"] == "canceled"
+    for words in ("Ada telephoned", "", "She telephoned again"):
+        seen = (await cancel(shop, order, headers, note=words)).json()
+        assert (seen["status"], seen["cancel_reason"]) == ("canceled", "customer")
+    assert await notes(shop, order, headers) == ["Ada telephoned", "She telephoned again"]
+    assert told(shop, order) == ["placed", "canceled", "note", "note"]
 
 
 async def test_a_refund_that_fails_leaves_everything_as_it_was(shop: Shop) -> None:
