@@ -8,10 +8,11 @@ from uuid import UUID
 
 from lex.adapters.payments.registry import provider as provider_named
 from lex.core.actor import Actor, system
-from lex.core.errors import Conflict, Refusal
+from lex.core.errors import Conflict
 from lex.coupons import holding as coupons
 from lex.db.session import Session, transact, transaction
 from lex.flows.note_order import check_note, note
+from lex.flows.one_by_one import one_by_one
 from lex.flows.refund_order import refund_remaining
 from lex.flows.settle_payment import settle
 from lex.identity.policy import Permission, demand
@@ -106,11 +107,8 @@ async def expire_unpaid_orders() -> int:
     actor = system()
     async with transaction(actor) as session:
         expired = await list_expired(session)
-    canceled = 0
-    for order_id in expired:
-        try:
-            await cancel_order(actor, order_id, reason="expired", may_refund=False)
-            canceled += 1
-        except Refusal:  # somebody paid it, or began to, a moment ago
-            continue
-    return canceled
+
+    async def expire(order_id: UUID) -> None:
+        await cancel_order(actor, order_id, reason="expired", may_refund=False)
+
+    return await one_by_one(expired, expire, "order {}".format)  # one that is paid in this moment is refused

@@ -3,22 +3,19 @@
 from datetime import timedelta
 from uuid import UUID
 
-import structlog
-
 from lex.adapters.payments.protocol import Outcome
 from lex.adapters.payments.registry import provider as provider_named
 from lex.core import clock
 from lex.core.actor import Actor
-from lex.core.errors import Conflict, Refusal
+from lex.core.errors import Conflict
 from lex.db.session import transact
+from lex.flows.one_by_one import one_by_one
 from lex.flows.settle_payment import Keep, settle
 from lex.orders.paying import lock_payable
 from lex.payments.queries import Attempt, claim_stale_attempts, find_latest_attempt
 from lex.payments.rules import Settled
 
 STALE_AFTER = timedelta(minutes=2)
-
-log = structlog.get_logger("lex.payments")
 
 
 async def refresh(attempt: Attempt, actor: Actor | None = None, keep: Keep | None = None) -> Settled:
@@ -51,9 +48,5 @@ async def reconcile_attempts() -> int:
     Those asked about wait for two minutes again: payments that stay open for days must not keep others from their turn.
     """
     stale = await claim_stale_attempts(clock.real_now() - STALE_AFTER)
-    for attempt in stale:
-        try:
-            await refresh(attempt)
-        except Refusal as refusal:  # the others must not wait for this one
-            log.warning("payment attempt not reconciled", attempt_id=str(attempt.id), reason=refusal.message)
+    await one_by_one(stale, refresh, lambda attempt: f"payment attempt {attempt.id}")
     return len(stale)

@@ -7,23 +7,20 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
-import structlog
-
 from lex.adapters.payments.protocol import RefundSnapshot
 from lex.adapters.payments.registry import provider as provider_named
 from lex.core import clock, money
 from lex.core.actor import Actor, system
-from lex.core.errors import Conflict, Refusal
+from lex.core.errors import Conflict
 from lex.db.jobs import defer
 from lex.db.session import Session, transact, transaction
+from lex.flows.one_by_one import one_by_one
 from lex.identity.policy import Permission, demand
 from lex.orders.desk import CancelReason, OrderHead, lock_order
 from lex.orders.refunding import PendingRefund, insert_refund, list_stale_refunds, settle_refund
 from lex.orders.timeline import tell
 
 UNHEARD_AFTER = timedelta(minutes=2)
-
-log = structlog.get_logger("lex.payments")
 
 
 async def refund_remaining(
@@ -59,11 +56,7 @@ async def resume_refunds() -> int:
     actor = system()
     async with transaction(actor) as session:
         stale = await list_stale_refunds(session, clock.real_now() - UNHEARD_AFTER)
-    for pending in stale:
-        try:
-            await _refund(actor, pending)
-        except Refusal as refusal:  # the others must not wait for this one
-            log.warning("refund not resumed", refund_id=str(pending.id), reason=refusal.message)
+    await one_by_one(stale, lambda pending: _refund(actor, pending), lambda pending: f"refund {pending.id}")
     return len(stale)
 
 

@@ -78,6 +78,7 @@ WHERE o.status = 'pending' AND o.expires_at < %(now)s AND NOT EXISTS (
     SELECT FROM payment_attempts a WHERE a.order_id = o.id AND a.user_id = o.user_id
         AND (a.status IN ('sending', 'unknown', 'processing')
              OR (a.status = 'requires_action' AND a.created_at > %(asked_since)s)))
+  AND NOT EXISTS (SELECT FROM payments p WHERE p.order_id = o.id AND p.user_id = o.user_id AND p.captured_amount > 0)
 ORDER BY o.expires_at LIMIT 200
 """
 
@@ -190,7 +191,9 @@ async def mark_canceled(session: Session, order: OrderHead, reason: CancelReason
 
 
 async def list_expired(session: Session) -> list[UUID]:
-    """Unpaid orders past their time, with no payment under way; 200 at most.
+    """Orders past their time of which nothing is paid and no payment is under way; 200 at most.
+
+    What is paid in part is for staff to decide: it would stand at the head of the list for ever.
 
     A buyer whom the bank asks has `ANSWER_TIME`; one who has not come back by then has left.
     """

@@ -14,7 +14,7 @@ from lex.db.session import transaction
 from lex.flows.cancel_order import cancel_order, expire_unpaid_orders
 from lex.flows.refresh_payment import reconcile_attempts
 from lex.flows.refund_order import resume_refunds
-from lex.orders.desk import lock_order
+from lex.orders.desk import list_expired, lock_order
 from lex.orders.refunding import insert_refund
 from tests.stories.test_paying import died_before_settling, newest, refresh, status
 from tests.support.shop import Order, Shop
@@ -57,6 +57,37 @@ async def test_an_unpaid_order_runs_out(shop: Shop) -> None:
     assert (paying.status_code, paying.json()["code"]) == (409, "order_canceled")
     assert (await shop.read(order))["cancel_reason"] == "expired"
     assert await status(shop, young) == ("pending", "unpaid")
+
+
+async def test_one_that_cannot_end_keeps_no_other_from_its_end(shop: Shop) -> None:
+    """Whatever goes wrong with it, and however long it stands before the others."""
+    broken, other = await shop.order(), await shop.order()
+    run_out(shop, broken, by=timedelta(hours=1))
+    run_out(shop, other)
+    shop.db.execute(
+        "CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM 1 / 0; RETURN NEW; END $$"
+    )
+    shop.db.execute(
+        "CREATE TRIGGER tr_fail BEFORE UPDATE ON orders FOR EACH ROW"
+        f" WHEN (NEW.id = '{broken.data['id']}') EXECUTE FUNCTION fail()"
+    )
+    assert await expire_unpaid_orders() == 1
+    assert [await status(shop, o) for o in (broken, other)] == [("pending", "unpaid"), ("canceled", "voided")]
+    shop.db.execute("DROP TRIGGER tr_fail ON orders")
+    assert await expire_unpaid_orders() == 1
+
+
+async def test_one_that_is_paid_in_part_waits_for_staff(shop: Shop) -> None:
+    order = await shop.order()
+    await shop.pay(order, "tok_late")
+    shop.db.execute("UPDATE payment_attempts SET created_at = now() - interval '1 hour', checked_at = NULL")
+    shop.db.execute("UPDATE sandbox_payments SET status = 'captured', captured = amount - 100")
+    assert await reconcile_attempts() == 1
+    run_out(shop, order)
+    async with transaction(system()) as session:
+        assert await list_expired(session) == []
+    assert await status(shop, order) == ("pending", "partially_paid")
+    assert (await cancel(shop, order, await shop.staff())).json()["payment_status"] == "refunded"
 
 
 async def test_one_that_was_paid_a_moment_ago_does_not_run_out(shop: Shop) -> None:
