@@ -17,7 +17,7 @@ from lex.db.session import Session, transact, transaction
 from lex.flows.one_by_one import one_by_one
 from lex.identity.policy import Permission, demand
 from lex.orders.desk import CancelReason, OrderHead, lock_order
-from lex.orders.refunding import PendingRefund, insert_refund, list_stale_refunds, settle_refund
+from lex.orders.refunding import PendingRefund, claim_stale_refunds, insert_refund, settle_refund
 from lex.orders.timeline import tell
 
 UNHEARD_AFTER = timedelta(minutes=2)
@@ -55,7 +55,7 @@ async def resume_refunds() -> int:
     """
     actor = system()
     async with transaction(actor) as session:
-        stale = await list_stale_refunds(session, clock.real_now() - UNHEARD_AFTER)
+        stale = await claim_stale_refunds(session, clock.real_now() - UNHEARD_AFTER)
     await one_by_one(stale, lambda pending: _refund(actor, pending), lambda pending: f"refund {pending.id}")
     return len(stale)
 

@@ -18,7 +18,19 @@ SELECT r.id, r.payment_id, r.order_id, r.user_id, r.amount, r.currency, p.provid
 FROM refunds r JOIN payments p ON p.id = r.payment_id AND p.user_id = r.user_id
 WHERE r.status = 'pending' AND """
 _PENDING: LiteralString = _OPEN + "r.order_id = %(order_id)s ORDER BY r.id LIMIT 1"
-_STALE: LiteralString = _OPEN + "r.created_at < %(before)s ORDER BY r.id LIMIT 100"
+# Those asked about wait for their turn again: what stays pending for days keeps no other from its own.
+_STALE: LiteralString = (
+    """
+WITH stale AS (
+    SELECT s.id FROM refunds s WHERE s.status = 'pending' AND coalesce(s.checked_at, s.created_at) < %(before)s
+    ORDER BY coalesce(s.checked_at, s.created_at) LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
+), asked AS (
+    UPDATE refunds t SET checked_at = %(now)s FROM stale WHERE t.id = stale.id
+)
+"""
+    + _OPEN
+    + "r.id IN (SELECT id FROM stale) ORDER BY r.id"
+)
 
 _INSERT: LiteralString = """
 INSERT INTO refunds (id, payment_id, order_id, user_id, amount, currency, reason)
@@ -34,9 +46,13 @@ RETURNING id, payment_id, order_id, user_id, amount, currency,
 
 _SETTLE: LiteralString = """
 WITH refund AS (
-    UPDATE refunds SET status = %(status)s::text, provider_refund_id = %(provider_refund_id)s,
-        failure_code = %(failure_code)s, processed_at = CASE WHEN %(status)s <> 'pending' THEN %(now)s::timestamptz END
-    WHERE id = %(id)s AND user_id = %(user_id)s AND status = 'pending'
+    UPDATE refunds SET status = %(status)s::text, failure_code = %(failure_code)s,
+        provider_refund_id = coalesce(%(provider_refund_id)s, provider_refund_id),
+        processed_at = CASE WHEN %(status)s <> 'pending' THEN %(now)s::timestamptz END
+    WHERE id = %(id)s AND user_id = %(user_id)s AND status = 'pending' AND (%(status)s <> 'pending'
+        OR coalesce(%(provider_refund_id)s, provider_refund_id) IS DISTINCT FROM provider_refund_id
+        OR NOT EXISTS (SELECT FROM payment_events e WHERE e.payment_id = %(payment_id)s AND e.user_id = %(user_id)s
+                       AND e.provider_reference = %(id)s::text AND e.kind = 'refund_pending'))
     RETURNING id, amount
 ), event AS (
     INSERT INTO payment_events (id, payment_id, order_id, user_id, provider_reference, kind, amount, currency,
@@ -44,6 +60,7 @@ WITH refund AS (
     SELECT %(event_id)s, %(payment_id)s, %(order_id)s, %(user_id)s, %(id)s::text, %(kind)s, amount, %(currency)s,
         %(now)s FROM refund
     ON CONFLICT (payment_id, provider_reference, kind) DO NOTHING
+    RETURNING id
 ), given AS (
     SELECT coalesce(sum(x.amount) FILTER (WHERE x.id <> r.id OR %(status)s <> 'failed'), 0) AS amount
     FROM refund r JOIN refunds x ON x.payment_id = %(payment_id)s AND x.user_id = %(user_id)s
@@ -59,7 +76,7 @@ WITH refund AS (
     WHERE o.id = %(order_id)s AND o.user_id = %(user_id)s
       AND p.status IN ('captured', 'refunded', 'partially_refunded')
 )
-SELECT count(*) FROM refund
+SELECT count(*) FROM event
 """
 
 
@@ -85,13 +102,13 @@ async def insert_refund(session: Session, order_id: UUID, reason: CancelReason) 
     return await sql.fetch_one(session, _INSERT, PendingRefund, id=ids.new_id(), order_id=order_id, reason=reason)
 
 
-async def list_stale_refunds(session: Session, before: datetime) -> list[PendingRefund]:
-    """Refunds begun before an instant whose result nobody knows, oldest first, 100 at most."""
-    return await sql.fetch_all(session, _STALE, PendingRefund, before=before)
+async def claim_stale_refunds(session: Session, before: datetime) -> list[PendingRefund]:
+    """Refunds of unknown result last asked about before an instant, 100 at most; from now on they count as asked."""
+    return await sql.fetch_all(session, _STALE, PendingRefund, before=before, now=clock.real_now())
 
 
 async def settle_refund(session: Session, refund: PendingRefund, snapshot: RefundSnapshot) -> bool:
-    """Write what became of it on refund, ledger, payment and order. False when it was settled before."""
+    """Write what became of it on refund, ledger, payment and order. False when that was written before."""
     kind = {"succeeded": "refunded", "failed": "refund_failed"}.get(snapshot.status, "refund_pending")
     changed = await sql.fetch_value(
         session,

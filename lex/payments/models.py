@@ -236,4 +236,5 @@ class Refund(Keyed, Touched, Base):
     lines: Mapped[Documents]
     provider_refund_id: Mapped[str | None]
     failure_code: Mapped[str | None]
+    checked_at: Mapped[datetime | None]
     processed_at: Mapped[datetime | None]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 
+from lex.adapters.payments.protocol import RefundSnapshot
 from lex.adapters.payments.sandbox import answer_challenge
 from lex.core import clock, ids
 from lex.core.actor import system
@@ -15,7 +16,7 @@ from lex.flows.cancel_order import cancel_order, expire_unpaid_orders
 from lex.flows.refresh_payment import reconcile_attempts
 from lex.flows.refund_order import resume_refunds
 from lex.orders.desk import list_expired, lock_order
-from lex.orders.refunding import insert_refund
+from lex.orders.refunding import PendingRefund, claim_stale_refunds, insert_refund, settle_refund
 from tests.stories.test_paying import died_before_settling, newest, refresh, status
 from tests.support.shop import Order, Shop
 
@@ -344,6 +345,44 @@ async def test_a_refund_nobody_heard_of_is_asked_for_again(shop: Shop) -> None:
     assert [told(shop, o)[-1] for o in orders] == ["refunded", "refund_failed"]
     assert shop.one("SELECT sum(refunded) AS n FROM sandbox_payments")["n"] == 1990
     assert (await cancel(shop, orders[0], await shop.staff())).json()["payment_status"] == "refunded"
+
+
+async def asked_refund(shop: Shop, order: Order) -> PendingRefund:
+    """A refund that is reserved, and of which nobody heard for a while."""
+    async with transaction(system()) as session:
+        pending = await insert_refund(session, UUID(order.data["id"]), "shop")
+    assert pending is not None
+    shop.db.execute("UPDATE refunds SET created_at = created_at - interval '3 minutes' WHERE id = %s", (pending.id,))
+    return pending
+
+
+async def test_a_refund_that_stays_pending_is_told_once(shop: Shop) -> None:
+    order = await shop.order(paid=True)
+    pending = await asked_refund(shop, order)
+    news = []
+    for answer in (None, None, "ref_1", None, "ref_1"):  # nobody knows, then the provider has it, then it is lost again
+        async with transaction(system()) as session:
+            news.append(await settle_refund(session, pending, RefundSnapshot("pending", answer, 1990)))
+    assert news == [True, False, False, False, False]
+    kept = shop.one("SELECT status, provider_refund_id FROM refunds")
+    assert kept == {"status": "pending", "provider_refund_id": "ref_1"}
+    assert await resume_refunds() == 1
+    assert told(shop, order) == ["placed", "paid", "refunded"]
+    assert (await cancel(shop, order, await shop.staff())).json()["status"] == "canceled"
+
+
+async def test_refunds_that_were_asked_about_let_others_have_their_turn(shop: Shop) -> None:
+    orders = [await shop.order(paid=True) for _ in range(2)]
+    old, young = [await asked_refund(shop, order) for order in orders]
+    before = clock.real_now() - timedelta(minutes=2)
+    shop.db.execute("UPDATE refunds SET checked_at = now() WHERE id = %s", (old.id,))
+    async with transaction(system()) as session:
+        assert [pending.id for pending in await claim_stale_refunds(session, before)] == [young.id]
+        assert await claim_stale_refunds(session, before) == []
+    shop.db.execute("UPDATE refunds SET checked_at = checked_at - interval '3 minutes'")
+    assert await resume_refunds() == 2
+    for order in orders:
+        assert (await cancel(shop, order, await shop.staff())).json()["payment_status"] == "refunded"
 
 
 async def test_unknown_orders_cannot_be_canceled(shop: Shop) -> None:

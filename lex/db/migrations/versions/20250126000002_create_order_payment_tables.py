@@ -431,6 +431,7 @@ CREATE TABLE refunds (
     lines jsonb DEFAULT '[]'::jsonb NOT NULL,
     provider_refund_id text,
     failure_code text,
+    checked_at timestamptz,
     processed_at timestamptz,
     created_at timestamptz DEFAULT now() NOT NULL,
     updated_at timestamptz DEFAULT now() NOT NULL,
