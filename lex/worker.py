@@ -50,7 +50,7 @@ _log = structlog.get_logger("lex.worker")
 
 #: Modules that register jobs; importing them is what makes their jobs runnable.
 MODULES = (
-    *(registry, fetch_pictures, find_order, grant_downloads, receive_webhook, send_notification),
+    *(registry, cancel_order, fetch_pictures, find_order, grant_downloads, receive_webhook, send_notification),
     *(adopt_orders, ending, recover, second_factor, sign_in, export, erasure),
 )
 

@@ -10,6 +10,7 @@ from lex.adapters.payments.registry import provider as provider_named
 from lex.core.actor import Actor, system
 from lex.core.errors import Conflict
 from lex.coupons import holding as coupons
+from lex.db.jobs import job
 from lex.db.session import Session, transact, transaction
 from lex.flows.note_order import check_note, note
 from lex.flows.one_by_one import one_by_one
@@ -18,6 +19,7 @@ from lex.flows.settle_payment import settle
 from lex.identity.policy import Permission, demand
 from lex.notifications.commands import notify
 from lex.orders.desk import CancelReason, OrderHead, list_expired, lock_order, mark_canceled
+from lex.orders.refunding import get_reason
 from lex.orders.timeline import tell
 from lex.payments.queries import find_latest_attempt
 from lex.stock import holding, releasing
@@ -100,6 +102,24 @@ async def _end(session: Session, actor: Actor, head: OrderHead, reason: CancelRe
     await coupons.release(session, head.id, head.user_id)
     await tell(session, actor, head.id, head.user_id, "canceled", reason=reason)
     await notify(session, user_id=head.user_id, order_id=head.id, template="order_canceled", data={})
+
+
+@job("finish_cancel", customers=True)
+async def finish_cancel(who: Actor, *, order_id: UUID) -> None:
+    """Cancel an order whose money went back or is on its way, and give back what came after an order was canceled.
+
+    It finds out itself what is due and leaves every other order alone. A refund that is refused is tried again as
+    jobs are, and at last stands among those that failed.
+    """
+
+    async def look(session: Session) -> CancelReason | None:
+        head = await lock_order(session, who, order_id)
+        going_back = head.is_refunding or head.payment_status == "refunded"
+        is_due = head.has_money if head.status == "canceled" else going_back
+        return await get_reason(session, head) if is_due else None
+
+    if reason := await transact(who, look):
+        await cancel_order(who, order_id, reason=reason)
 
 
 async def expire_unpaid_orders() -> int:

@@ -16,6 +16,7 @@ from lex.db.jobs import defer
 from lex.db.session import Session, transact, transaction
 from lex.flows.one_by_one import one_by_one
 from lex.identity.policy import Permission, demand
+from lex.notifications.commands import notify
 from lex.orders.desk import CancelReason, OrderHead, lock_order
 from lex.orders.refunding import PendingRefund, claim_stale_refunds, insert_refund, settle_refund
 from lex.orders.timeline import tell
@@ -69,7 +70,7 @@ async def _refund(actor: Actor, pending: PendingRefund) -> RefundSnapshot:
 
 
 async def _settle(session: Session, actor: Actor, pending: PendingRefund, snapshot: RefundSnapshot) -> None:
-    await lock_order(session, actor, pending.order_id)
+    head = await lock_order(session, actor, pending.order_id)
     if not await settle_refund(session, pending, snapshot):
         return
     kind = {"succeeded": "refunded", "failed": "refund_failed"}.get(snapshot.status, "refund_pending")
@@ -77,3 +78,9 @@ async def _settle(session: Session, actor: Actor, pending: PendingRefund, snapsh
     await tell(session, actor, pending.order_id, pending.user_id, kind, amount=amount, currency=pending.currency)
     if snapshot.status == "failed":  # the order stands: what waited for the refund's result is due
         await defer(session, "grant_downloads", order_id=pending.order_id)
+    elif head.status != "canceled":  # whoever refunds cancels next; should their process die, this does
+        finish_at = clock.real_now() + UNHEARD_AFTER
+        await defer(session, "finish_cancel", schedule_at=finish_at, order_id=pending.order_id)
+    if snapshot.status == "succeeded" and pending.is_late:
+        told = {"amount": str(pending.amount)}
+        await notify(session, user_id=pending.user_id, order_id=pending.order_id, template="refunded", data=told)

@@ -67,7 +67,8 @@ async def _settle(
             await _confirm(session, standing.user_id, standing.order_id, has_digital=standing.has_digital)
         retry_until = clock.now() + RETRY_TIME if change.has_failed else None
         recording = record(session, actor, provider, standing, snapshot, change, retry_until)
-        is_followed = change.has_failed or (change.is_paid_now and standing.has_unheld)
+        is_late = change.new_money > 0 and standing.order_status == "canceled"
+        is_followed = change.has_failed or is_late or (change.is_paid_now and standing.has_unheld)
         if not also and not is_followed:
             conclude(session)
         if keep:
@@ -75,7 +76,7 @@ async def _settle(
         else:
             await recording
         if is_followed:
-            await _follow(session, actor, standing, has_failed=change.has_failed)
+            await _follow(session, actor, standing, has_failed=change.has_failed, is_late=is_late)
     elif keep:
         await keep(session, settled)
     if also:
@@ -83,10 +84,12 @@ async def _settle(
     return settled
 
 
-async def _follow(session: Session, actor: Actor, standing: Standing, *, has_failed: bool) -> None:
-    """What a move brings with it: time for another try, or the sale of what is free when money came after the hold had
-    gone; staff are told what is short."""
-    if has_failed:
+async def _follow(session: Session, actor: Actor, standing: Standing, *, has_failed: bool, is_late: bool) -> None:
+    """What a move brings with it: time for another try; the way back for money that came after a cancel; or the sale of
+    what is free when money came after the hold had gone, and staff are told what is short."""
+    if is_late:
+        await defer(session, "finish_cancel", order_id=standing.order_id)
+    elif has_failed:
         retry_until = max(standing.expires_at or clock.now(), clock.now() + RETRY_TIME)
         await releasing.keep_until(session, standing.order_id, retry_until)
         if actor.role is Role.SYSTEM:  # nobody is watching: the decline came late

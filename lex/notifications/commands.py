@@ -22,6 +22,7 @@ OF_ACCOUNTS = (
 )
 TEMPLATES = (
     *("order_confirmed", "order_shipped", "order_canceled", "payment_failed", "download_ready", "order_link"),
+    "refunded",
     *OF_ACCOUNTS,
 )
 

@@ -10,12 +10,15 @@ from lex.adapters.payments.protocol import RefundSnapshot
 from lex.core import clock, ids
 from lex.db import sql
 from lex.db.session import Session
-from lex.orders.desk import CancelReason
+from lex.orders.desk import CancelReason, OrderHead
 
 # A refund whose process died before it heard of the result is taken up again: under its id the provider knows it.
 _OPEN: LiteralString = """
-SELECT r.id, r.payment_id, r.order_id, r.user_id, r.amount, r.currency, p.provider, p.provider_payment_id
-FROM refunds r JOIN payments p ON p.id = r.payment_id AND p.user_id = r.user_id
+SELECT r.id, r.payment_id, r.order_id, r.user_id, r.amount, r.currency, p.provider, p.provider_payment_id,
+       coalesce(r.created_at > o.canceled_at, false) AS is_late
+FROM refunds r
+JOIN payments p ON p.id = r.payment_id AND p.user_id = r.user_id
+JOIN orders o ON o.id = r.order_id AND o.user_id = r.user_id
 WHERE r.status = 'pending' AND """
 _PENDING: LiteralString = _OPEN + "r.order_id = %(order_id)s ORDER BY r.id LIMIT 1"
 # Those asked about wait for their turn again: what stays pending for days keeps no other from its own.
@@ -41,7 +44,14 @@ FROM payments p CROSS JOIN LATERAL (
 WHERE p.order_id = %(order_id)s AND p.captured_amount > r.reserved AND p.provider_payment_id IS NOT NULL
 RETURNING id, payment_id, order_id, user_id, amount, currency,
     (SELECT p.provider FROM payments p WHERE p.id = payment_id) AS provider,
-    (SELECT p.provider_payment_id FROM payments p WHERE p.id = payment_id) AS provider_payment_id
+    (SELECT p.provider_payment_id FROM payments p WHERE p.id = payment_id) AS provider_payment_id,
+    (SELECT o.status = 'canceled' FROM orders o WHERE o.id = order_id) AS is_late
+"""
+
+_REASON: LiteralString = """
+SELECT coalesce(o.cancel_reason, (SELECT r.reason FROM refunds r WHERE r.order_id = o.id AND r.user_id = o.user_id
+                                  ORDER BY r.id DESC LIMIT 1), 'shop')
+FROM orders o WHERE o.id = %(order_id)s AND o.user_id = %(user_id)s
 """
 
 _SETTLE: LiteralString = """
@@ -82,7 +92,8 @@ SELECT count(*) FROM event
 
 @dataclass(frozen=True, slots=True)
 class PendingRefund:
-    """A refund reserved against a payment. `amount` in major units, as stored."""
+    """A refund reserved against a payment. `amount` in major units, as stored. `is_late`: of money that came after the
+    order was canceled, so that the mail about that told nothing of it."""
 
     id: UUID
     payment_id: UUID
@@ -92,6 +103,7 @@ class PendingRefund:
     currency: str
     provider: str
     provider_payment_id: str
+    is_late: bool
 
 
 async def insert_refund(session: Session, order_id: UUID, reason: CancelReason) -> PendingRefund | None:
@@ -100,6 +112,12 @@ async def insert_refund(session: Session, order_id: UUID, reason: CancelReason) 
     if pending is not None:
         return pending
     return await sql.fetch_one(session, _INSERT, PendingRefund, id=ids.new_id(), order_id=order_id, reason=reason)
+
+
+async def get_reason(session: Session, order: OrderHead) -> CancelReason:
+    """Why the order was canceled or, while it is not, why its money goes back."""
+    reason: CancelReason = await sql.fetch_value(session, _REASON, order_id=order.id, user_id=order.user_id)
+    return reason
 
 
 async def claim_stale_refunds(session: Session, before: datetime) -> list[PendingRefund]:

@@ -30,7 +30,7 @@ FACTS: dict[str, Any] = {
     "shop": "Spoke & Thread",
     "language": "en",
     "link": "https://shop.example/orders/LEX-20261105-7F3K9QTB?token=abc",
-    "data": {"due_at": "2026-12-05T10:00:00+00:00", "prefix": "lex_pat_q9Zt4Q"},
+    "data": {"due_at": "2026-12-05T10:00:00+00:00", "prefix": "lex_pat_q9Zt4Q", "amount": "19.90"},
     "failure": "The card has expired.",
     "order": ORDER,
     "lines": [
@@ -89,6 +89,13 @@ def test_what_a_cancellation_says() -> None:
     for said in (late.text, late.html):
         assert "was not paid in time, so we canceled it." in said
         assert "You were not charged." in said
+
+
+def test_what_a_refund_says() -> None:
+    letter = render("refunded", "en", FACTS)
+    for said in (letter.text, letter.html):
+        assert "reached us after the order was canceled." in said
+        assert "We sent back €19.90 the way it came." in said
 
 
 def test_a_collection_is_not_a_parcel() -> None:

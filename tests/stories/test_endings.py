@@ -12,12 +12,13 @@ from lex.core import clock, ids
 from lex.core.actor import system
 from lex.core.errors import Conflict
 from lex.db.session import transaction
-from lex.flows.cancel_order import cancel_order, expire_unpaid_orders
+from lex.flows.cancel_order import cancel_order, expire_unpaid_orders, finish_cancel
 from lex.flows.refresh_payment import reconcile_attempts
 from lex.flows.refund_order import resume_refunds
 from lex.orders.desk import list_expired, lock_order
 from lex.orders.refunding import PendingRefund, claim_stale_refunds, insert_refund, settle_refund
 from tests.stories.test_paying import died_before_settling, newest, refresh, status
+from tests.support.queue import make_due, rows, work
 from tests.support.shop import Order, Shop
 
 HALF_AN_HOUR = timedelta(minutes=31)
@@ -194,7 +195,8 @@ async def test_late_money_takes_what_is_free(shop: Shop) -> None:
     assert shop.stock_of(lamp) == (2, 2)
 
 
-async def test_money_that_comes_after_a_cancel_can_be_given_back(shop: Shop) -> None:
+async def paid_after_cancel(shop: Shop, *, course: str = "challenged") -> Order:
+    """A canceled order whose bank let the payment through afterwards."""
     order = await shop.order()
     await shop.pay(order, "tok_3ds")
     payment = newest(shop)
@@ -202,8 +204,63 @@ async def test_money_that_comes_after_a_cancel_can_be_given_back(shop: Shop) -> 
     shop.db.execute("UPDATE payments SET status = 'failed'")
     assert (await cancel(shop, order)).json()["status"] == "canceled"
     await answer_challenge(payment, approved=True)
+    shop.db.execute("UPDATE sandbox_payments SET card = card || jsonb_build_object('course', %s::text)", (course,))
     assert (await refresh(shop, order))["payment_status"] == "paid"
     assert told(shop, order)[-1] == "paid_after_cancel"
+    return order
+
+
+async def test_money_that_comes_after_a_cancel_goes_back_by_itself(shop: Shop, database_url: str) -> None:
+    order = await paid_after_cancel(shop)
+    for _ in range(2):
+        await work(database_url)
+        assert await status(shop, order) == ("canceled", "refunded")
+    assert told(shop, order) == ["placed", "payment_requires_action", "canceled", "paid_after_cancel", "refunded"]
+    assert shop.one("SELECT reason, count(*) OVER () AS n FROM refunds") == {"reason": "customer", "n": 1}
+    sent = [row["template"] for row in rows(database_url, "SELECT template FROM notifications ORDER BY id")]
+    assert sent == ["order_canceled", "refunded"]
+    assert shop.one("SELECT refunded = captured AS is_back FROM sandbox_payments")["is_back"]
+
+
+async def test_money_that_cannot_go_back_is_tried_again_and_told(shop: Shop, database_url: str) -> None:
+    order = await paid_after_cancel(shop, course="refund_fails")
+    await work(database_url)
+    assert await status(shop, order) == ("canceled", "paid")
+    assert told(shop, order)[-2:] == ["paid_after_cancel", "refund_failed"]
+    shop.db.execute("""UPDATE sandbox_payments SET card = card || '{"course": "paid"}'""")
+    make_due(database_url)
+    await work(database_url)
+    assert await status(shop, order) == ("canceled", "refunded")
+
+
+async def test_a_cancel_whose_process_died_is_finished(shop: Shop, database_url: str) -> None:
+    """It died before it heard of the refund: the money goes back, and then the order is canceled."""
+    lamp = shop.product(stock=5)
+    order = await shop.order((lamp, 2), paid=True)
+    await asked_refund(shop, order)
+    assert await resume_refunds() == 1
+    await work(database_url)
+    assert await status(shop, order) == ("confirmed", "refunded")  # whoever refunds has time to cancel
+    make_due(database_url)
+    await work(database_url)
+    assert await status(shop, order) == ("canceled", "refunded")
+    assert (await shop.read(order))["cancel_reason"] == "shop"
+    assert told(shop, order) == ["placed", "paid", "refunded", "canceled"]
+    assert shop.stock_of(lamp) == (5, 0)
+    sent = [row["template"] for row in rows(database_url, "SELECT template FROM notifications ORDER BY id")]
+    assert sent == ["order_confirmed", "order_canceled"]
+
+
+async def test_nothing_is_finished_that_nobody_began(shop: Shop) -> None:
+    """Customers' work may ask for it, of any order."""
+    for order in (await shop.order(), await shop.order(paid=True)):
+        before = await shop.read(order)
+        await finish_cancel(system(), order_id=UUID(order.data["id"]))
+        assert await shop.read(order) == before
+
+
+async def test_money_that_comes_after_a_cancel_can_be_given_back(shop: Shop) -> None:
+    order = await paid_after_cancel(shop)
     assert (await cancel(shop, order)).json()["payment_status"] == "paid"  # a buyer's second cancel changes nothing
     headers = await shop.staff()
     for _ in range(2):

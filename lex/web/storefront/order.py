@@ -78,6 +78,8 @@ def standing_of(document: dict[str, Any]) -> str:
     """One word for how an order stands: the page says it in a sentence and offers what can be done about it."""
     status, paid, payment = document["status"], document["payment_status"], document["payment"] or {}
     if status == "canceled":
+        if payment.get("captured_amount", 0) > payment.get("refunded_amount", 0):
+            return "owed"
         return "refunded" if payment.get("refunded_amount") else "expired" if _ran_out(document) else "canceled"
     if status != "pending":
         return "completed" if status == "completed" else "paid"

@@ -2,11 +2,14 @@
 
 import re
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import pytest
 
+from lex.adapters.payments.sandbox import answer_challenge
+from lex.core.actor import system
 from lex.core.settings import settings
-from lex.flows.cancel_order import expire_unpaid_orders
+from lex.flows.cancel_order import expire_unpaid_orders, finish_cancel
 from lex.flows.find_order import MOST_MAILS
 from lex.flows.pay_order import MOST_ATTEMPTS
 from tests.notifications.test_sending import mails, text_of
@@ -146,6 +149,24 @@ async def test_a_refund_is_told(browser: Browser, shop: Shop) -> None:
     assert done.status_code < 300, done.text
     await browser.open(path)
     assert "This order was canceled and refunded" in browser.words
+    assert "€24.80 went back to the card" in browser.words
+
+
+async def test_money_that_came_after_a_cancel_is_told(browser: Browser, shop: Shop) -> None:
+    path = await ordered(browser, shop, payment_token="tok_3ds")
+    await browser.post(str(browser.page.url), answer="leave")
+    shop.db.execute("UPDATE payment_attempts SET status = 'failed', finished_at = now()")
+    shop.db.execute("UPDATE payments SET status = 'failed'")
+    await browser.open(path)
+    await browser.post(f"{path}/cancel")
+    assert "Nothing is due" in browser.words
+    await answer_challenge(str(shop.one("SELECT id FROM sandbox_payments")["id"]), approved=True)
+    await browser.open(f"{path}/return")
+    assert "This order was canceled; your money goes back" in browser.words
+    assert "Your payment of €24.80 reached us after the order was canceled." in browser.words
+    assert "Nothing is due" not in browser.words
+    await finish_cancel(system(), order_id=UUID(str(shop.one("SELECT id FROM orders")["id"])))
+    await browser.open(path)
     assert "€24.80 went back to the card" in browser.words
 
 

@@ -329,8 +329,8 @@ BEGIN
         RAISE EXCEPTION 'a customer''s work holds no other job up: it locks its notifications alone'
             USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'procrastinate_jobs';
     END IF;
-    IF NEW.task_name <> ALL ('{decide_sandbox_payment,deliver_sandbox_webhook,grant_downloads,
-            mail_order_link,mail_reset_link,send_notification}'::text[]) THEN
+    IF NEW.task_name <> ALL ('{decide_sandbox_payment,deliver_sandbox_webhook,finish_cancel,
+            grant_downloads,mail_order_link,mail_reset_link,send_notification}'::text[]) THEN
         RAISE EXCEPTION 'a customer''s work asks for no job “%”', left(NEW.task_name, 40)
             USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'procrastinate_jobs';
     END IF;
