@@ -1,4 +1,5 @@
-"""Give an order's money back: reserve the refund (commit), call the provider, settle it (commit).
+"""Give an order's money back: reserve the refund (commit), call the provider, settle it (commit). An order whose money
+the provider took in several payments has a refund of each.
 
 While a refund is pending its amount counts as refunded, so that no two of them pass what was captured.
 """
@@ -18,7 +19,7 @@ from lex.flows.one_by_one import one_by_one
 from lex.identity.policy import Permission, demand
 from lex.notifications.commands import notify
 from lex.orders.desk import CancelReason, OrderHead, lock_order
-from lex.orders.refunding import PendingRefund, claim_stale_refunds, insert_refund, settle_refund
+from lex.orders.refunding import PendingRefund, claim_stale_refunds, reserve_refunds, settle_refund
 from lex.orders.timeline import tell
 
 UNHEARD_AFTER = timedelta(minutes=2)
@@ -34,17 +35,14 @@ async def refund_remaining(
     """
     demand(actor, Permission.PAYMENTS_REFUND)
 
-    async def reserve(session: Session) -> PendingRefund | None:
+    async def reserve(session: Session) -> list[PendingRefund]:
         require(await lock_order(session, actor, order_id))
-        return await insert_refund(session, order_id, reason)
+        return await reserve_refunds(session, order_id, reason)
 
-    pending = await transact(actor, reserve)
-    if pending is None:
-        return
-    snapshot = await _refund(actor, pending)
-    if snapshot.status == "failed":
+    snapshots = [await _refund(actor, pending) for pending in await transact(actor, reserve)]
+    if failed := next((snapshot for snapshot in snapshots if snapshot.status == "failed"), None):
         raise Conflict(
-            f"The provider refused the refund ({snapshot.failure_code}); settle it with the provider, then try again.",
+            f"The provider refused the refund ({failed.failure_code}); settle it with the provider, then try again.",
             code="refund_failed",
         )
 

@@ -92,6 +92,7 @@ PERSONAL: dict[str, Personal] = {
     "payment_attempts.action": Personal(Kept.READABLE, "emptied", "the bank's page for one payment; never audited"),
     "payment_events.provider_reference": _PROVIDER,
     "payment_references.provider_payment_id": _PROVIDER,
+    "refunds.provider_payment_id": _PROVIDER,
     "refunds.provider_refund_id": _PROVIDER,
     "coupon_usages.email_blind_index": Personal(Kept.BLIND),
     "bookings.notes": _SEALED,

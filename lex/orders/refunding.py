@@ -14,13 +14,13 @@ from lex.orders.desk import CancelReason, OrderHead
 
 # A refund whose process died before it heard of the result is taken up again: under its id the provider knows it.
 _OPEN: LiteralString = """
-SELECT r.id, r.payment_id, r.order_id, r.user_id, r.amount, r.currency, p.provider, p.provider_payment_id,
+SELECT r.id, r.payment_id, r.order_id, r.user_id, r.amount, r.currency, p.provider, r.provider_payment_id,
        coalesce(r.created_at > o.canceled_at, false) AS is_late
 FROM refunds r
 JOIN payments p ON p.id = r.payment_id AND p.user_id = r.user_id
 JOIN orders o ON o.id = r.order_id AND o.user_id = r.user_id
 WHERE r.status = 'pending' AND """
-_PENDING: LiteralString = _OPEN + "r.order_id = %(order_id)s ORDER BY r.id LIMIT 1"
+_PENDING: LiteralString = _OPEN + "r.order_id = %(order_id)s ORDER BY r.id"
 # Those asked about wait for their turn again: what stays pending for days keeps no other from its own.
 _STALE: LiteralString = (
     """
@@ -35,17 +35,27 @@ WITH stale AS (
     + "r.id IN (SELECT id FROM stale) ORDER BY r.id"
 )
 
+# What a provider took in several payments it gives back from each: an order that was paid twice has two of them.
 _INSERT: LiteralString = """
-INSERT INTO refunds (id, payment_id, order_id, user_id, amount, currency, reason)
-SELECT %(id)s, p.id, p.order_id, p.user_id, p.captured_amount - r.reserved, p.currency, %(reason)s
-FROM payments p CROSS JOIN LATERAL (
-    SELECT coalesce(sum(x.amount), 0) AS reserved FROM refunds x
-    WHERE x.payment_id = p.id AND x.user_id = p.user_id AND x.status IN ('pending', 'succeeded')) r
-WHERE p.order_id = %(order_id)s AND p.captured_amount > r.reserved AND p.provider_payment_id IS NOT NULL
-RETURNING id, payment_id, order_id, user_id, amount, currency,
-    (SELECT p.provider FROM payments p WHERE p.id = payment_id) AS provider,
-    (SELECT p.provider_payment_id FROM payments p WHERE p.id = payment_id) AS provider_payment_id,
-    (SELECT o.status = 'canceled' FROM orders o WHERE o.id = order_id) AS is_late
+WITH left_over AS (
+    SELECT a.payment_id, a.order_id, a.user_id, a.number, a.provider_payment_id, a.captured_amount - coalesce((
+        SELECT sum(r.amount) FROM refunds r
+        WHERE r.payment_id = a.payment_id AND r.user_id = a.user_id AND r.status IN ('pending', 'succeeded')
+          AND r.provider_payment_id = a.provider_payment_id), 0) AS amount
+    FROM payment_attempts a WHERE a.order_id = %(order_id)s AND a.captured_amount > 0
+), reserved AS (
+    INSERT INTO refunds (id, payment_id, order_id, user_id, provider_payment_id, amount, currency, reason)
+    SELECT uuid_v7(), p.id, p.order_id, p.user_id, l.provider_payment_id, l.amount, p.currency, %(reason)s
+    FROM left_over l JOIN payments p ON p.id = l.payment_id AND p.user_id = l.user_id
+    WHERE l.amount > 0 AND l.provider_payment_id IS NOT NULL ORDER BY l.number
+    RETURNING id, payment_id, order_id, user_id, provider_payment_id, amount, currency
+)
+SELECT r.id, r.payment_id, r.order_id, r.user_id, r.amount, r.currency, p.provider, r.provider_payment_id,
+       o.status = 'canceled' AS is_late
+FROM reserved r
+JOIN payments p ON p.id = r.payment_id AND p.user_id = r.user_id
+JOIN orders o ON o.id = r.order_id AND o.user_id = r.user_id
+ORDER BY r.id
 """
 
 _REASON: LiteralString = """
@@ -106,12 +116,10 @@ class PendingRefund:
     is_late: bool
 
 
-async def insert_refund(session: Session, order_id: UUID, reason: CancelReason) -> PendingRefund | None:
-    """Reserve all that is left to refund of a locked order, or None when nothing is. A pending refund comes first."""
-    pending = await sql.fetch_one(session, _PENDING, PendingRefund, order_id=order_id)
-    if pending is not None:
-        return pending
-    return await sql.fetch_one(session, _INSERT, PendingRefund, id=ids.new_id(), order_id=order_id, reason=reason)
+async def reserve_refunds(session: Session, order_id: UUID, reason: CancelReason) -> list[PendingRefund]:
+    """Reserve all that is left to refund of a locked order. Those that are pending already come first."""
+    pending = await sql.fetch_all(session, _PENDING, PendingRefund, order_id=order_id)
+    return pending + await sql.fetch_all(session, _INSERT, PendingRefund, order_id=order_id, reason=reason)
 
 
 async def get_reason(session: Session, order: OrderHead) -> CancelReason:

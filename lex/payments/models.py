@@ -234,6 +234,7 @@ class Refund(Keyed, Touched, Base):
     )
     reason: Mapped[str | None] = mapped_column(CANCEL_REASON)
     lines: Mapped[Documents]
+    provider_payment_id: Mapped[str | None]
     provider_refund_id: Mapped[str | None]
     failure_code: Mapped[str | None]
     checked_at: Mapped[datetime | None]

@@ -199,8 +199,8 @@ _ORDERS = (
         "refunds",
         "refunds",
         "Money that came back to you.",
-        """payment_id amount currency status reason lines provider_refund_id failure_code checked_at processed_at
-        created_at updated_at""",
+        """payment_id amount currency status reason lines provider_payment_id provider_refund_id failure_code checked_at
+        processed_at created_at updated_at""",
     ),
     _of_order(
         "invoices",

@@ -429,6 +429,7 @@ CREATE TABLE refunds (
     status refund_status DEFAULT 'pending' NOT NULL,
     reason cancel_reason,
     lines jsonb DEFAULT '[]'::jsonb NOT NULL,
+    provider_payment_id text,
     provider_refund_id text,
     failure_code text,
     checked_at timestamptz,
