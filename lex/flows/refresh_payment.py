@@ -11,7 +11,7 @@ from lex.core.errors import Conflict
 from lex.db.session import transact
 from lex.flows.one_by_one import one_by_one
 from lex.flows.settle_payment import Keep, settle
-from lex.orders.paying import lock_payable
+from lex.orders.paying import get_payable
 from lex.payments.queries import Attempt, claim_stale_attempts, find_latest_attempt
 from lex.payments.rules import Settled
 
@@ -35,7 +35,7 @@ async def refresh_payment(actor: Actor, order_id: UUID) -> Settled:
 
     Raises `NotFound` for an order that is not the actor's, `Conflict` when nobody tried to pay it.
     """
-    await transact(actor, lambda session: lock_payable(session, actor, order_id))
+    await transact(actor, lambda session: get_payable(session, actor, order_id))
     attempt = await find_latest_attempt(order_id)
     if attempt is None:
         raise Conflict("Nobody has tried to pay this order yet.", code="no_payment")

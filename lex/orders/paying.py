@@ -25,7 +25,7 @@ _HOLD_DURING_ATTEMPT = timedelta(days=30)
 
 # What stands beside the order is read before a wait for its lock: `_BEGIN` looks again. LIMIT makes a plan for any
 # order look as cheap as one for this order alone, so that it is planned once and not at every payment.
-_LOCK_PAYABLE: LiteralString = """
+_PAYABLE: LiteralString = """
 SELECT o.id, o.user_id, o.order_number, o.status, o.payment_status, o.currency, o.total_amount, o.expires_at,
        a.id AS attempt_id, a.status AS attempt_status, a.action ->> 'url' AS action_url, a.created_at AS attempt_at,
        cardinality(ARRAY(SELECT n.id FROM payment_attempts n WHERE n.order_id = o.id AND n.user_id = o.user_id))
@@ -37,8 +37,8 @@ WHERE o.id = %(order_id)s AND (o.user_id = %(user_id)s OR %(sees_all)s OR EXISTS
     SELECT FROM order_tokens t WHERE t.order_id = o.id AND t.user_id = o.user_id AND t.token_hash = ANY(%(tokens)s)
         AND t.expires_at > %(now)s AND t.revoked_at IS NULL AND NOT t.is_once))
 LIMIT 1
-FOR NO KEY UPDATE OF o
 """
+_LOCK_PAYABLE: LiteralString = _PAYABLE + "FOR NO KEY UPDATE OF o"
 
 _BEGIN: LiteralString = (
     """
@@ -158,7 +158,7 @@ RETURNING user_id, EXISTS (SELECT FROM order_items i WHERE i.order_id = orders.i
 
 @dataclass(frozen=True, slots=True)
 class Payable:
-    """A locked order and its open attempt, if it has one."""
+    """An order and its open attempt, if it has one."""
 
     id: UUID
     user_id: UUID
@@ -175,11 +175,20 @@ class Payable:
     attempts: int
 
 
+async def get_payable(session: Session, actor: Actor, order_id: UUID) -> Payable:
+    """An order of the actor's, or one whose link they hold; staff pay for nobody. Raises `NotFound`."""
+    return await _payable(session, _PAYABLE, actor, order_id)
+
+
 async def lock_payable(session: Session, actor: Actor, order_id: UUID) -> Payable:
-    """Lock an order of the actor's, or one whose link they hold; staff pay for nobody. Raises `NotFound`."""
+    """The same, and it is locked. Raises `NotFound`."""
+    return await _payable(session, _LOCK_PAYABLE, actor, order_id)
+
+
+async def _payable(session: Session, statement: LiteralString, actor: Actor, order_id: UUID) -> Payable:
     found = await sql.fetch_one(
         session,
-        _LOCK_PAYABLE,
+        statement,
         Payable,
         order_id=order_id,
         user_id=actor.user_id,

@@ -333,6 +333,16 @@ async def test_another_buyers_order_cannot_be_paid_or_seen(shop: Shop, customer:
     assert [(await shop.pay(o)).status_code for o in (order, other)] == [404, 404]
 
 
+async def test_who_only_asks_waits_for_nobody(shop: Shop) -> None:
+    """Whoever changes the order at this moment: they are in the middle of it."""
+    order = await shop.order()
+    shop.db.execute("BEGIN")
+    shop.db.execute("SELECT FROM orders WHERE id = %s FOR UPDATE", (order.data["id"],))
+    answer = await shop.client.post(f"{order.path}/payments/refresh", headers=order.headers)
+    assert (answer.status_code, answer.json()["code"]) == (409, "no_payment")
+    shop.db.execute("COMMIT")
+
+
 async def test_too_many_tries_end_an_order(shop: Shop) -> None:
     order = await shop.order()
     for _ in range(10):

@@ -26,7 +26,7 @@ from lex.db.session import transaction
 from lex.flows.pay_order import PaymentRequest, pay_order, require_payable
 from lex.flows.refresh_payment import refresh_payment
 from lex.orders.finding import get_id
-from lex.orders.paying import lock_payable
+from lex.orders.paying import get_payable
 from lex.payments.rules import TOKEN
 from lex.web.kit import cookies
 from lex.web.kit.edge import is_head
@@ -142,7 +142,7 @@ async def try_again(request: Request[Any, Any, Any], number: FromPath[str], acto
     with closed_to_strangers():
         visitor = Visitor.of_request(request, actor, number)
         async with transaction(visitor.actor) as session:
-            payable = await lock_payable(session, visitor.actor, await get_id(session, visitor.number))
+            payable = await get_payable(session, visitor.actor, await get_id(session, visitor.number))
     try:
         require_payable(payable)
     except (Conflict, Gone) as refusal:
@@ -159,7 +159,7 @@ async def come_back(
     with closed_to_strangers():
         visitor = Visitor.of_request(request, actor, number)
         async with transaction(visitor.actor) as session:
-            order_id = (await lock_payable(session, visitor.actor, await get_id(session, visitor.number))).id
+            order_id = (await get_payable(session, visitor.actor, await get_id(session, visitor.number))).id
     if is_head(request.scope):
         return see_other(visitor.page)
     if token and _was_sent(request, visitor, sent):

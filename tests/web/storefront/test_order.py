@@ -110,6 +110,15 @@ async def test_a_payment_that_takes_its_time_is_waited_for(browser: Browser, sho
     assert (await browser.open(f"{path}/standing")).headers["hx-refresh"] == "true"
 
 
+async def test_coming_back_waits_for_nobody_who_changes_the_order(browser: Browser, shop: Shop) -> None:
+    path = await ordered(browser, shop)
+    shop.db.execute("BEGIN")
+    shop.db.execute("SELECT FROM orders FOR UPDATE")
+    back = await browser.client.get(f"{path}/return", follow_redirects=False)
+    assert (back.status_code, back.headers["location"]) == (303, path)
+    shop.db.execute("COMMIT")
+
+
 async def test_an_unpaid_order_is_canceled_with_what_happens_said(browser: Browser, shop: Shop) -> None:
     path = await ordered(browser, shop)
     await browser.open(path)
