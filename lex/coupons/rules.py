@@ -60,7 +60,7 @@ class Priced(msgspec.Struct, frozen=True):
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """Why a coupon takes nothing off. A lasting one will not mend by itself; others wait for the cart to fit."""
+    """Why a coupon takes nothing off. A lasting one will not mend; others wait for their time or the cart."""
 
     code: str
     message: str
@@ -97,7 +97,7 @@ def discounted(
     faults: dict[str, Fault] = {}
     good: list[Offer] = []
     for offer in offers:
-        fault = lasting_fault(offer, now) or waiting_fault(offer, lines, currency)
+        fault = lasting_fault(offer, now) or waiting_fault(offer, lines, now, currency)
         if fault:
             faults[offer.code] = fault
         else:
@@ -125,15 +125,12 @@ def _applied(chosen: Sequence[Offer], lines: Sequence[Priced], shipping: int, fa
 
 
 def lasting_fault(offer: Offer, now: datetime) -> Fault | None:
-    """What no change of the cart would mend."""
+    """What neither time nor a change of the cart would mend."""
     code = offer.code
     if offer.coupon_id is None or (offer.is_bulk and offer.coupon_code_id is None):
         return Fault("unknown_coupon", f"There is no coupon {code}; check the spelling.", is_lasting=True)
     if not offer.is_active:
         return Fault("coupon_inactive", f"The coupon {code} is no longer accepted.", is_lasting=True)
-    if offer.starts_at is not None and now < offer.starts_at:
-        day = f"{offer.starts_at:%Y-%m-%d %H:%M} UTC"
-        return Fault("coupon_not_yet_valid", f"The coupon {code} is valid from {day} on.", is_lasting=True)
     if offer.ends_at is not None and now >= offer.ends_at:
         return Fault("coupon_expired", f"The coupon {code} has expired.", is_lasting=True)
     if offer.is_spent or (offer.usage_limit is not None and offer.used_count >= offer.usage_limit):
@@ -144,8 +141,12 @@ def lasting_fault(offer: Offer, now: datetime) -> Fault | None:
     return None
 
 
-def waiting_fault(offer: Offer, lines: Sequence[Priced], currency: str) -> Fault | None:
-    """What the cart lacks for a coupon. The minimum is of the goods it covers, before discounts."""
+def waiting_fault(offer: Offer, lines: Sequence[Priced], now: datetime, currency: str) -> Fault | None:
+    """What a coupon waits for: its time, or what the cart lacks. The minimum is of the goods it covers, before
+    discounts."""
+    if offer.starts_at is not None and now < offer.starts_at:
+        told = f"The coupon {offer.code} is valid from {wording.moment(offer.starts_at)} on."
+        return Fault("coupon_not_yet_valid", told, is_lasting=False)
     covered = _covered(offer, lines)
     if not covered:
         told = f"The coupon {offer.code} is for other goods than those in the cart."

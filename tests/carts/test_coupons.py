@@ -156,7 +156,7 @@ async def test_one_that_waits_for_the_cart_stays_and_comes_back(shop: Shop) -> N
 
 @pytest.mark.parametrize(
     "change",
-    ["is_active = false", "ends_at = now()", "deleted_at = now()", "starts_at = now() + interval '1 day'"],
+    ["is_active = false", "ends_at = now()", "deleted_at = now()"],
 )
 async def test_one_that_is_no_longer_valid_is_told_once_and_taken_out(shop: Shop, change: str) -> None:
     shop.coupon("TEN")
@@ -170,6 +170,18 @@ async def test_one_that_is_no_longer_valid_is_told_once_and_taken_out(shop: Shop
     seen = await shop.see(cart)
     assert (seen.data["coupons"], seen.data["changes"]) == ([], [])
     assert (await shop.place(seen)).json()["total_amount"] == 1000
+
+
+async def test_one_whose_start_was_put_off_waits_in_the_cart(shop: Shop) -> None:
+    shop.coupon("TEN")
+    cart = await shop.couponed(await shop.cart((shop.product(price="10.00"), 1)), "TEN")
+    shop.db.execute("UPDATE coupons SET starts_at = now() + interval '1 day'")
+    waiting = await shop.see(cart)
+    assert [one["why_code"] for one in waiting.data["coupons"]] == ["coupon_not_yet_valid"]
+    assert waiting.data["changes"] == []
+    shop.db.execute("UPDATE coupons SET starts_at = now() - interval '1 second'")
+    begun = await shop.see(cart)
+    assert ([one["why_code"] for one in begun.data["coupons"]], begun.data["total_amount"]) == ([None], 900)
 
 
 async def test_reading_tells_once_too(shop: Shop) -> None:

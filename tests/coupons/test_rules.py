@@ -1,6 +1,6 @@
 """What coupons take off, for any cart."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from lex.core import clock, ids, money
 from lex.core.clock import real_now
+from lex.core.settings import settings
 from lex.coupons.rules import Discounted, Offer, Priced, discounted
 from lex.orders.units import of_units
 from lex.tax.rules import taxed
@@ -156,7 +157,6 @@ LASTING: list[tuple[dict[str, Any], str]] = [
     ({"coupon_id": None}, "unknown_coupon"),
     ({"is_bulk": True}, "unknown_coupon"),
     ({"is_active": False}, "coupon_inactive"),
-    ({"starts_at": real_now() + timedelta(days=1)}, "coupon_not_yet_valid"),
     ({"ends_at": real_now() - timedelta(seconds=1)}, "coupon_expired"),
     ({"usage_limit": 3, "used_count": 3}, "coupon_used_up"),
     ({"is_bulk": True, "coupon_code_id": ids.new_id(), "is_spent": True}, "coupon_used_up"),
@@ -186,6 +186,18 @@ def test_what_the_cart_lacks_is_told_and_can_mend() -> None:
     }
     assert not any(fault.is_lasting for fault in result.faults.values())
     assert "€10.00 are missing" in result.faults["SHORT"].message
+
+
+def test_one_whose_time_has_not_come_waits_and_says_when_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEX_TIMEZONE", "Europe/Berlin")
+    settings.cache_clear()
+    now, lines = datetime(2026, 11, 4, tzinfo=UTC), [line(1000)]
+    early = offer("EARLY", amount=100, lines=frozenset({lines[0].id}), starts_at=now + timedelta(days=1, hours=13))
+    result = discounted([early], lines, 0, now=now, currency="EUR")
+    assert (faults(result), shares(lines, result)) == ({"EARLY": "coupon_not_yet_valid"}, [0])
+    assert not result.faults["EARLY"].is_lasting
+    assert "14:00 CET" in result.faults["EARLY"].message
+    settings.cache_clear()
 
 
 def test_it_starts_at_its_first_instant_and_is_over_at_its_last() -> None:
