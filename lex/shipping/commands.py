@@ -37,6 +37,8 @@ async def create_method(
 ) -> UUID:
     """A way for goods to reach the customer; amounts in minor units, no countries means everywhere.
 
+    What is collected is collected at the shop, wherever the buyer lives: `pickup` takes no countries.
+
     Raises `Invalid` with every bad field; a taken code refuses at the end of the transaction.
     """
     errors = _faults(code, name, kind, (price, free_from or 0), countries)
@@ -71,6 +73,8 @@ def _faults(code: str, name: str, kind: str, amounts: tuple[int, int], countries
     for field, amount in zip(("price", "free_from"), amounts, strict=True):
         if not 0 <= amount <= money.MAX_AMOUNT:
             errors.append(FieldError(field, "An amount lies between 0 and 99999999.99."))
+    if kind == "pickup" and countries:
+        errors.append(FieldError("countries", "Collection is at the shop and for everybody; leave countries out."))
     for country in countries:
         if not _COUNTRY.fullmatch(country):
             errors.append(FieldError("countries", f"“{country[:12]}” is no country; use two capitals such as DE."))

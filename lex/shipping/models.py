@@ -11,7 +11,7 @@ from lex.db.domains import one_of
 class ShippingMethod(Keyed, Touched, SoftDelete, Base):
     """`flat` costs `price`, free from `free_from` goods value on where that is set; `pickup` is collected at the shop.
 
-    `countries` is empty for a method that is offered everywhere.
+    `countries` is empty for a method that is offered everywhere, as `pickup` always is.
     """
 
     __tablename__ = "shipping_methods"

@@ -158,7 +158,7 @@ SHIPPING = (
     ("parcel", "Parcel, 2–4 working days", "flat", 490, 7500, _NEIGHBOURS),
     ("parcel-gb-ch", "Parcel, 4–7 working days", "flat", 1490, 15000, ("GB", "CH")),
     ("parcel-us", "Airmail, 7–12 working days", "flat", 2900, None, ("US",)),
-    ("pickup", "Collect at the workshop", "pickup", 0, None, ("DE",)),
+    ("pickup", "Collect at the workshop", "pickup", 0, None, ()),
 )
 
 #: coupon, and the products it covers by slug

@@ -23,7 +23,8 @@ SELECT json_build_object(
         SELECT json_agg(json_build_object('kind', kind, 'name', name, 'price', (price * %(scale)s)::bigint,
                                           'free_from', (free_from * %(scale)s)::bigint) ORDER BY "order", code)
         FROM shipping_methods
-        WHERE deleted_at IS NULL AND is_active AND (countries = '{{}}' OR %(country)s = ANY(countries))), '[]'),
+        WHERE deleted_at IS NULL AND is_active
+          AND (kind = 'pickup' OR countries = '{{}}' OR %(country)s = ANY(countries))), '[]'),
     'category', (
         SELECT json_build_object(
             'slug', slug, 'name', name, 'description', description, 'image', nullif(image, '{{}}'),
@@ -43,7 +44,7 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class Delivery(msgspec.Struct, frozen=True):
-    """A way goods reach customers in the shop's country. Amounts in minor units."""
+    """A way goods reach customers in the shop's country; collecting is offered to all. Amounts in minor units."""
 
     kind: str
     name: str
