@@ -25,7 +25,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "orders": ("lex.cli.orders:app", "Find, show, hand over, complete, cancel and note orders."),
     "coupons": ("lex.cli.coupons:app", "Make and list coupons, give out unique codes, try one on a cart."),
     "search": ("lex.cli.search:app", "Bring the search to another language."),
-    "people": ("lex.cli.people:app", "Find people; erase a person's data for good."),
+    "people": (
+        "lex.cli.people:app",
+        "Find people, appoint staff, open accounts, copy or erase a person's data.",
+    ),
     "tokens": ("lex.cli.tokens:app", "API keys: list, make, revoke."),
     "keys": ("lex.cli.keys:app", "The keys of personal data: list, add, rotate, drop."),
     "stock": ("lex.cli.stock:app", "Check whether the counters agree with what happened."),

@@ -262,7 +262,10 @@ async def alone() -> AsyncIterator[Session]:
 
 @asynccontextmanager
 async def reading() -> AsyncIterator[AsyncConnection[Any]]:
-    """An autocommit connection for public reads: no settings, no transaction. Raises `Unavailable`."""
+    """An autocommit connection for what no policy guards: public reads, and the upkeep of the queue.
+
+    No settings, no transaction. Raises `Unavailable`.
+    """
     try:
         async with database().reads.connection() as connection:
             yield connection

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import LiteralString
 from uuid import UUID
 
-from lex.core import clock
+from lex.core import clock, wording
 from lex.core.actor import Actor, Role
 from lex.core.errors import Conflict, Gone, NotFound
 from lex.db import sql
@@ -143,7 +143,7 @@ async def plan_erasure(actor: Actor, who: str) -> list[Candidate]:
 async def _plan(session: Session, who: str) -> list[Candidate]:
     found = await find_people(session, who, limit=10_000, with_deleted=True) if is_exact(who) else []
     if found and found[0].erased_at is not None:
-        raise Gone(f"This person was erased on {found[0].erased_at:%Y-%m-%d}.", code="person_erased")
+        raise Gone(f"This person was erased on {wording.day(found[0].erased_at)}.", code="person_erased")
     if not found:
         raise NotFound("Nobody has this id or e-mail; lex people find looks for names.", code="person_not_found")
     await record_list(session, found)

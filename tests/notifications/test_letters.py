@@ -120,3 +120,9 @@ def test_every_sentence_is_marked_for_the_catalogue() -> None:
             found.add(message)
     assert "Thank you for your order. Your payment of %(total)s has arrived." in found
     assert len(found) > 25
+
+
+def test_the_documents_name_every_letter() -> None:
+    told = (Path(__file__).parents[2] / "docs/concepts/notifications.md").read_text("utf-8")
+    letters = [file.stem for file in FOLDER.glob("*.txt") if not file.stem.startswith("_")]
+    assert [name for name in letters if f"`{name}`" not in told] == []

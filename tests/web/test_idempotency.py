@@ -12,6 +12,8 @@ from lex.core.errors import Conflict
 from lex.db import idempotency
 from lex.db.idempotency import Answer, Claim, Known
 from lex.db.session import Session, transact
+from lex.web.app import create_app
+from lex.web.kit.openapi import document_of
 from tests.web import probe
 from tests.web.conftest import Client, field_codes
 
@@ -130,3 +132,14 @@ def claiming(wanted: Claim) -> Callable[[Session], Awaitable[None]]:
         idempotency.claim(session, wanted)
 
     return work
+
+
+def test_what_trades_takes_a_key_and_nothing_else_does() -> None:
+    """As docs/api.md says; what deletes, ends or asks again changes nothing the second time."""
+    document, trades = document_of(create_app()), {"cart", "checkout", "orders", "coupons"}
+    making = [item["post"] for item in document["paths"].values() if "201" in item.get("post", {}).get("responses", {})]
+    takes = {
+        one["operationId"]: any(parameter["name"] == "Idempotency-Key" for parameter in one.get("parameters", ()))
+        for one in making
+    }
+    assert takes == {one["operationId"]: not trades.isdisjoint(one["tags"]) for one in making}

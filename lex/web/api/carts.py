@@ -27,7 +27,7 @@ from lex.web.kit.edge import is_head
 from lex.web.kit.guards import as_buyer
 from lex.web.kit.idempotency import IdempotencyKey, created
 from lex.web.kit.inputs import CurrentActor, FromPath, JSONBody
-from lex.web.kit.openapi import CART, STAFF
+from lex.web.kit.openapi import ACCOUNT, CART
 from lex.web.kit.problems import problems
 
 Quantity = Annotated[int, msgspec.Meta(ge=1, le=9999, description="Units, 1 to 9999.")]
@@ -240,15 +240,15 @@ async def change_cart(cart_id: FromPath[UUID], data: JSONBody[CartChange], actor
     guards=[as_buyer],
     tags=["cart"],
     operation_id="mergeCart",
-    security=STAFF,
+    security=ACCOUNT,
     summary="Merge a guest's cart into the customer's",
     status_code=200,
     responses=problems(404, 409, 410),
 )
 async def merge_cart(cart_id: FromPath[UUID], actor: CurrentActor) -> MergedCart:
-    """Takes the customer's key and the guest's `X-Cart-Token`. The larger quantity wins; twice changes nothing."""
+    """For a customer, with the guest's `X-Cart-Token`. The larger quantity wins; twice changes nothing."""
     if actor.role is not Role.USER:
-        raise Forbidden("Only a customer's key merges a cart; send it beside the guest's X-Cart-Token.")
+        raise Forbidden("Only a customer merges a cart; be signed in or send a key, beside the guest's X-Cart-Token.")
 
     async def work(session: Session) -> MergedCart:
         merged = await merge_carts(session, actor, cart_id)

@@ -38,7 +38,7 @@ Goods, bookable services and memberships in one order under one payment.
 under `errors`.
 - Calls are counted, each key's apart: `RateLimit` and `RateLimit-Policy` tell how many are left. Too many are told 429.
 - Lists are paged by `cursor`: send the `next_cursor` of the page before.
-- A POST that creates takes an `Idempotency-Key`: repeating it with the same key and body is safe.
+- What trades takes an `Idempotency-Key`, listed with the operation: repeating it with the same key and body is safe.
 """
 _SECURITY: dict[str, SecurityScheme | Reference] = {
     "apiKey": SecurityScheme(
@@ -66,8 +66,8 @@ _SECURITY: dict[str, SecurityScheme | Reference] = {
 STAFF: list[dict[str, list[str]]] = [{"apiKey": []}]
 SESSION: list[dict[str, list[str]]] = [{"session": []}]
 ACCOUNT: list[dict[str, list[str]]] = [{"session": []}, {"apiKey": []}]
-CART: list[dict[str, list[str]]] = [{"cartToken": []}, {"apiKey": []}]
-ORDER: list[dict[str, list[str]]] = [{"orderToken": []}, {"apiKey": []}]
+CART: list[dict[str, list[str]]] = [{"cartToken": []}, {"session": []}, {"apiKey": []}]
+ORDER: list[dict[str, list[str]]] = [{"orderToken": []}, {"session": []}, {"apiKey": []}]
 
 
 def document_of(app: Litestar) -> dict[str, Any]:

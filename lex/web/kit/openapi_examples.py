@@ -1,4 +1,8 @@
-"""Bodies to try in the documentation, by operation: they work against the demo business."""
+"""Bodies to try in the documentation, by operation.
+
+Those of carts, orders and coupons work against the demo business, in their order; the others show the form, for keys,
+codes and passkeys are made anew each time.
+"""
 
 from typing import Any
 
@@ -18,7 +22,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "openCart": {"country": "DE", "items": [{"sku": "BRASS-BELL", "quantity": 2}]},
     "addCartItem": {"sku": "BRASS-BELL", "quantity": 1},
     "changeCartItem": {"quantity": 3},
-    "changeCart": {"country": "DE", "shipping_method": "standard"},
+    "changeCart": {"country": "DE", "shipping_method": "parcel"},
     "applyCoupon": {"code": "WELCOME10"},
     "signUp": {"email": "ada@example.org", "password": "lantern otter quartz", "first_name": "Ada"},
     "signIn": {"email": "ada@example.org", "password": "lantern otter quartz"},
@@ -70,7 +74,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "placeOrder": {
         "version": 1,
-        "total_amount": 3780,
+        "total_amount": 4290,
         "email": "ada@example.org",
         "first_name": "Ada",
         "last_name": "Lindqvist",

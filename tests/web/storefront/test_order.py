@@ -158,7 +158,7 @@ async def test_a_refund_is_told(browser: Browser, shop: Shop) -> None:
     assert done.status_code < 300, done.text
     await browser.open(path)
     assert "This order was canceled and refunded" in browser.words
-    assert "€24.80 went back to the card" in browser.words
+    assert "€24.80 goes back to the card" in browser.words
 
 
 async def test_money_that_came_after_a_cancel_is_told(browser: Browser, shop: Shop) -> None:
