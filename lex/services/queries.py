@@ -35,6 +35,10 @@ SELECT json_build_object(
         SELECT json_agg(json_build_object({item}) ORDER BY s.place) FROM page s
         LEFT JOIN service_categories c ON c.id = s.category_id AND c.deleted_at IS NULL AND c.is_active
         WHERE s.place <= %(limit)s), '[]'),
+    'groups', coalesce((
+        SELECT json_agg(json_build_object('slug', c.slug, 'name', c.name) ORDER BY c."order", c.name, c.id)
+        FROM service_categories c WHERE c.deleted_at IS NULL AND c.is_active
+          AND EXISTS (SELECT FROM services s WHERE s.category_id = c.id AND {listed})), '[]'),
     'next_cursor', (
         SELECT {cursor} FROM page s
         WHERE s.place = %(limit)s AND EXISTS (SELECT FROM page WHERE place > %(limit)s)))
@@ -69,7 +73,10 @@ def _money() -> dict[str, Any]:
 
 
 async def list_services(category: str | None = None, *, limit: int = 24, cursor: str | None = None) -> bytes:
-    """A page of services. Raises `Invalid` (limit, cursor, category), `NotFound` for an unknown category."""
+    """A page of services, and `groups`: every category that has some.
+
+    Raises `Invalid` (limit, cursor, category), `NotFound` for an unknown category.
+    """
     if not 1 <= limit <= MOST:
         raise Invalid("limit", f"A page takes 1 to {MOST} services.")
     if category is not None and not SLUG.fullmatch(category):

@@ -126,6 +126,16 @@ async def test_a_membership_says_what_it_gives(client: Client, rows: Rows) -> No
     assert "Club" in (await see(client, "/memberships")).words
 
 
+async def test_categories_of_services_stay_while_one_is_chosen(client: Client, rows: Rows) -> None:
+    for slug in ("repairs", "classes", "empty"):
+        group = rows.add("service_categories", name=slug.title(), slug=slug)["id"]
+        if slug != "empty":
+            rows.add("services", name=slug, slug=f"a-{slug}", price=1, is_active=True, category_id=group)
+    page = await see(client, "/services?category=repairs")
+    assert {"/services?category=repairs", "/services?category=classes", "/services/a-repairs"} <= set(page.links)
+    assert not {"/services?category=empty", "/services/a-classes"} & set(page.links)
+
+
 async def test_home_leads_to_goods_services_and_memberships(client: Client, rows: Rows) -> None:
     await goods.product("Bell")
     rows.add("services", name="Tune-up", slug="tune-up", price=1, duration_minutes=30, is_active=True)

@@ -29,7 +29,7 @@ async def service_list(request: Request[Any, Any, Any], category: Group = None, 
     found: dict[str, Any] = codec.decode(
         await services.list_services(category or None, limit=_PAGE, cursor=cursor or None)
     )
-    groups = {item["category"]["slug"]: item["category"]["name"] for item in found["items"] if item["category"]}
+    groups = {group["slug"]: group["name"] for group in found["groups"]}
     title = groups.get(category or "") or gettext("Services")
     seo = Seo(title, path="/services", is_indexed=not (category or cursor))
     kept = {"category": category} if category else {}
