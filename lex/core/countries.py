@@ -1,24 +1,43 @@
 """ISO 3166 countries, as Babel's CLDR data knows them."""
 
+import unicodedata
+from collections.abc import Iterable
 from functools import cache
 
 from babel import Locale
 
 from lex.core.errors import Invalid
+from lex.core.settings import settings
 
 # CLDR lists groupings and test regions beside countries.
 _NOT_COUNTRIES = frozenset({"EU", "EZ", "UN", "QO", "XA", "XB", "ZZ"})
 
 
+def names(language: str = "") -> dict[str, str]:
+    """Country code → name in a language, or in the shop's."""
+    return _names(language or settings().locale)
+
+
 @cache
-def names(language: str = "en") -> dict[str, str]:
-    """Country code → name in a language."""
+def _names(language: str) -> dict[str, str]:
     territories = Locale.parse(language).territories
     return {code: name for code, name in territories.items() if len(code) == 2 and code not in _NOT_COUNTRIES}
 
 
+def options(codes: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """For lists to choose from: code and name of these countries, or of all, by name in the shop's language."""
+    named = names()
+    return sorted(((code, named.get(code, code)) for code in codes or named), key=lambda option: _folded(option[1]))
+
+
+def _folded(name: str) -> str:
+    """What a name is sorted by: Åland stands among the A, where people look for it."""
+    letters = unicodedata.normalize("NFKD", name)
+    return "".join(letter for letter in letters if not unicodedata.combining(letter)).casefold()
+
+
 def checked(code: str, field: str = "country") -> str:
     """The code if it names a country. Raises `Invalid` naming `field`."""
-    if code not in names():
+    if code not in names("en"):  # not every language names the same ones
         raise Invalid(field, f"“{code[:12]}” is not a country; use its two-letter code in capitals, such as DE.")
     return code

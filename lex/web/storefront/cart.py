@@ -34,9 +34,7 @@ def is_htmx(request: Request[Any, Any, Any]) -> bool:
 
 def country_options(priced: PricedCart) -> list[tuple[str, str]]:
     """Where goods can be sent, as code and name, by name."""
-    named = countries.names()
-    codes = priced.shipping_countries or list(named)
-    return sorted(((code, named.get(code, code)) for code in codes), key=lambda option: option[1])
+    return countries.options(priced.shipping_countries)
 
 
 @get("/cart", guards=[public], include_in_schema=False, media_type=MediaType.HTML)

@@ -11,8 +11,8 @@ from litestar import MediaType, Request, Response, get, post
 from lex.carts import commands as carts
 from lex.carts.priced import PricedCart
 from lex.carts.queries import get_facts, lock_open_cart
+from lex.core import countries
 from lex.core.actor import Actor
-from lex.core.countries import names
 from lex.core.errors import Conflict, FieldError, Gone, Invalid, NotFound, Refusal
 from lex.db.session import Session, transact
 from lex.flows.place_order import place_order
@@ -248,7 +248,7 @@ async def _page(
         has_files=has_files(priced),
         is_unreached=any(problem.code == "no_shipping" for problem in priced.problems),
         countries=country_options(priced),
-        all_countries=sorted(names().items(), key=lambda option: option[1]),
+        all_countries=countries.options(),
         **card_facts(),
     )
 

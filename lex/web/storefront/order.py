@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from litestar import MediaType, Request, Response, get, post
 from litestar.params import QueryParameter
 
-from lex.core import clock, countries
+from lex.core import clock
 from lex.core.errors import Conflict, NotFound
 from lex.db.session import Session, transact, transaction
 from lex.flows.cancel_order import cancel_order
@@ -63,13 +63,11 @@ async def order(
 
 
 def _facts(document: dict[str, Any]) -> dict[str, Any]:
-    address = document["shipping_address"] or {}
     return {
         "order": document,
         "standing": standing_of(document),
         "downloads": [OwnFile.of(file) for file in document["downloads"]],
         "story": document["story"],
-        "country": countries.names().get(address.get("country", ""), ""),
         "is_pickup": (document["shipping_method"] or {}).get("kind") == "pickup",
     }
 

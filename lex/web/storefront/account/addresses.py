@@ -114,9 +114,9 @@ async def address_form() -> Response[Any]:
 async def _form(
     request: Request[Any, Any, Any], form: Form, refusal: Refusal | None = None, address_id: UUID | None = None
 ) -> Response[Any]:
-    known, wanted = countries.names(), form.get("country", "")
-    form = {**form, "country": wanted if wanted in known else settings().country}
-    here, options = f"{_PAGE}/{address_id or 'new'}", sorted(known.items(), key=lambda option: option[1])
+    wanted, options = form.get("country", ""), countries.options()
+    form = {**form, "country": wanted if wanted in dict(options) else settings().country}
+    here = f"{_PAGE}/{address_id or 'new'}"
     return await show(request, "address", form, refusal, countries=options, address_id=address_id, here=here)
 
 
