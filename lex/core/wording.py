@@ -8,10 +8,10 @@ import re
 from datetime import datetime
 from functools import lru_cache
 
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_skeleton
 from babel.numbers import format_currency
 
-from lex.core import money
+from lex.core import clock, money
 from lex.core.settings import settings
 
 #: Where a code stands right beside the digits, as Babel writes “CHF5.00”; CLDR wants a space there.
@@ -35,10 +35,14 @@ def day(at: datetime | str, locale: str = "") -> str:
 
 
 def moment(at: datetime | str, locale: str = "") -> str:
-    """A date and a time with its zone: “5 November, 14:30 CET”."""
+    """A date and a time with its zone, as the language orders them: “November 5, 14:30 CET”.
+
+    The year is told when it is not this one.
+    """
     local, words = _local(at), locale or settings().locale
-    date, time = format_date(local, format="d MMMM", locale=words), format_time(local, format="HH:mm", locale=words)
-    return f"{date}, {time} {_zone(local)}"
+    is_this_year = local.year == _local(clock.now()).year
+    date = format_skeleton("MMMMd", local, locale=words) if is_this_year else format_date(local, "long", words)
+    return f"{date}, {format_skeleton('Hm', local, locale=words)} {_zone(local)}"
 
 
 def _local(at: datetime | str) -> datetime:
