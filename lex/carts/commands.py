@@ -273,7 +273,7 @@ def _require_line(changed: int) -> None:
 
 async def choose(
     session: Session,
-    cart: CartHead,
+    cart: CartHead | Opened,
     *,
     country: str | None,
     shipping_method: str | None,
@@ -284,7 +284,7 @@ async def choose(
     Raises `Invalid` (country, billing_country, shipping_method) with the way out.
     """
     country = countries.checked(country) if country else None
-    target = country or cart.country
+    target = country or (cart.country if isinstance(cart, CartHead) else None)
     billing_country = countries.checked(billing_country, "billing_country") if billing_country else None
     served: list[str] | None = await sql.fetch_value(
         session,

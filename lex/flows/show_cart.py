@@ -1,7 +1,7 @@
 """Show a cart priced now: what changed since it was seen is told once, and from then on agreed to.
 
-And renew one that has expired: what was in it and is still sold goes into a new cart at today's prices, and its coupons
-with it.
+And renew one that has expired: what was in it and is still sold goes into a new cart at today's prices, with its
+countries, its way to ship while that is offered, and its coupons.
 """
 
 from uuid import UUID
@@ -9,6 +9,7 @@ from uuid import UUID
 from lex.carts import commands as carts
 from lex.carts.commands import Opened, Wanted
 from lex.carts.couponing import carry_codes
+from lex.carts.methods import shipping_for
 from lex.carts.priced import PricedCart
 from lex.carts.queries import CartFacts, get_facts, lock_open_cart, require_not_expired
 from lex.core.actor import Actor
@@ -41,9 +42,13 @@ async def _show(session: Session, actor: Actor, cart_id: UUID, is_told: bool) ->
 
 
 async def renew_cart(session: Session, actor: Actor, expired: CartFacts) -> Opened:
-    """A new cart for a guest whose cart expired, with what of it is still sold, and its coupons."""
+    """A new cart for a guest whose cart expired, with what is still sold, its countries, way to ship and coupons."""
     kept = [Wanted(line.quantity, line.product_id) for line in expired.lines if line.is_sellable]
     opened = await carts.open_cart(session, actor, expired.country, kept)
+    method = next((one.code for one in shipping_for(expired) if one.id == expired.shipping_method_id), None)
+    if method or expired.billing_country:
+        chosen = {"shipping_method": method, "billing_country": expired.billing_country}
+        await carts.choose(session, opened, country=expired.country, **chosen)
     if expired.coupon_codes:
         await carry_codes(session, opened, expired.coupon_codes)
     return opened

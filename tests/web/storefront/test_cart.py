@@ -142,6 +142,29 @@ async def test_an_expired_cart_is_told_and_can_be_had_again(browser: Browser, sh
     assert browser.client.cookies["lex_cart_count"] == "2"
 
 
+async def test_a_renewed_cart_goes_where_and_how_the_old_one_did(browser: Browser, shop: Shop) -> None:
+    await browser.add(shop.product(name="Bell").sku)
+    await browser.post("/cart/country", country="AT")
+    await browser.post("/cart/shipping", shipping_method="pickup")
+    shop.db.execute("UPDATE carts SET billing_country = 'FR', expires_at = now() - interval '1 minute'")
+    await browser.post("/cart/renew")
+    kept = shop.one("""SELECT c.country, c.billing_country, m.code, c.seen_shipping ->> 'name' IS NOT NULL AS is_seen
+        FROM carts c JOIN shipping_methods m ON m.id = c.shipping_method_id WHERE c.status = 'open'
+        ORDER BY c.id DESC LIMIT 1""")
+    assert kept == {"country": "AT", "billing_country": "FR", "code": "pickup", "is_seen": True}
+
+
+async def test_a_renewed_cart_forgets_a_way_to_ship_that_is_not_offered_any_more(browser: Browser, shop: Shop) -> None:
+    await browser.add(shop.product(name="Bell").sku)
+    await browser.post("/cart/shipping", shipping_method="parcel")
+    shop.db.execute("UPDATE carts SET expires_at = now() - interval '1 minute'")
+    shop.db.execute("UPDATE shipping_methods SET is_active = false WHERE code = 'parcel'")
+    await browser.post("/cart/renew")
+    assert "1 × Bell" not in browser.words
+    assert "Bell" in browser.words
+    shop.db.execute("UPDATE shipping_methods SET is_active = true WHERE code = 'parcel'")
+
+
 async def test_adding_to_an_expired_cart_keeps_what_was_in_it(browser: Browser, shop: Shop) -> None:
     bell, lamp, gone = shop.product(name="Bell"), shop.product(name="Lamp"), shop.product(name="Gone")
     await browser.add(bell.sku, 2)
