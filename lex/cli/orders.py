@@ -1,6 +1,7 @@
 """`lex orders`: the order desk in a terminal. An order is named by its number or its id."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -15,13 +16,14 @@ from lex.audit import commands as audit
 from lex.cli.context import run_connected
 from lex.core import codec, money
 from lex.core.actor import Actor
+from lex.core.settings import settings
 from lex.core.texts import for_terminal
 from lex.db import session
 from lex.flows.cancel_order import cancel_order
 from lex.flows.complete_order import complete_order
 from lex.flows.fulfil_order import HandedOver, NewFulfilment, fulfil_order
 from lex.flows.note_order import note_order
-from lex.orders.finding import OrderFilter, get_id, list_orders, record_list
+from lex.orders.finding import STATES, OrderFilter, get_id, list_orders, record_list
 from lex.orders.queries import get_order, list_timeline
 
 T = TypeVar("T")
@@ -30,6 +32,8 @@ app = typer.Typer(help="Orders: find, show, hand over, complete, cancel, note.",
 console = Console(soft_wrap=True, highlight=False)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S%z"]
+_HOW = "in the shop's zone unless it names one"
 Reference = Annotated[str, typer.Argument(help="The order's number or id.")]
 
 
@@ -37,15 +41,20 @@ Reference = Annotated[str, typer.Argument(help="The order's number or id.")]
 def list_(
     number: Annotated[str | None, typer.Option(help="An order number.")] = None,
     customer: Annotated[str | None, typer.Option(help="An e-mail, or whole words of name, domain, phone.")] = None,
-    status: Annotated[str | None, typer.Option(help="pending, confirmed, processing, completed or canceled.")] = None,
+    status: Annotated[str | None, typer.Option(help=", ".join(STATES["status"]) + ".")] = None,
+    payment: Annotated[str | None, typer.Option(help=", ".join(STATES["payment_status"]) + ".")] = None,
+    fulfilment: Annotated[str | None, typer.Option(help=", ".join(STATES["fulfilment_status"]) + ".")] = None,
+    placed_from: Annotated[datetime | None, typer.Option(formats=_FORMATS, help=f"First instant, {_HOW}.")] = None,
+    placed_until: Annotated[datetime | None, typer.Option(formats=_FORMATS, help=f"First no more, {_HOW}.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most.")] = 50,
     as_json: Json = False,
 ) -> None:
     """List orders, newest first."""
 
+    wanted = OrderFilter(number, customer, status, payment, fulfilment, _zoned(placed_from), _zoned(placed_until))
+
     async def work(actor: Actor) -> list[Any]:
         async with session.transaction(actor) as open_session:
-            wanted = OrderFilter(number=number, customer=customer, status=status)
             listed = await list_orders(open_session, wanted, limit=limit)
             await record_list(open_session, listed)
             return listed
@@ -58,7 +67,7 @@ def list_(
     table.add_column("Total", justify="right")
     for order in found:
         total = money.format_amount(order.total_amount, order.currency)
-        placed = f"{order.placed_at:%Y-%m-%d %H:%M}"
+        placed = _stamp(order.placed_at)
         states = (order.status, order.payment_status, order.fulfilment_status)
         table.add_row(order.order_number, placed, _cell(order.email or "(erased)"), *states, total)
     console.print(table if found else "No order matches.")
@@ -157,8 +166,19 @@ def _print(order: dict[str, Any]) -> None:
     console.print(f"Total {money.format_amount(order['total_amount'], currency)}")
     for event in order["timeline"]:
         text = event["note"] or ", ".join(f"{key} {value}" for key, value in event["data"].items())
-        entry = f"{event['created_at']:.19}  {event['actor_role']:<11} {event['kind']}  {for_terminal(text)}"
+        at = _stamp(datetime.fromisoformat(event["created_at"]))
+        entry = f"{at}  {event['actor_role']:<11} {event['kind']}  {for_terminal(text)}"
         console.print(entry, markup=False)
+
+
+def _zoned(instant: datetime | None) -> datetime | None:
+    """A time that names no zone is the shop's."""
+    return instant.replace(tzinfo=settings().zone) if instant and instant.tzinfo is None else instant
+
+
+def _stamp(instant: datetime) -> str:
+    """A time that sorts, in the shop's zone, and how far that is from UTC."""
+    return f"{instant.astimezone(settings().zone):%Y-%m-%d %H:%M:%S%z}"
 
 
 def _cell(text: str) -> str:

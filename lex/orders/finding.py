@@ -61,7 +61,14 @@ _NUMBER: LiteralString = "SELECT order_number FROM orders WHERE id = %(order_id)
 
 
 #: The states an order can be looked for by.
-STATUSES = ("pending", "confirmed", "processing", "completed", "canceled")
+STATES: dict[str, tuple[str, ...]] = {
+    "status": ("pending", "confirmed", "processing", "completed", "canceled"),
+    "payment_status": (
+        *("unpaid", "pending", "authorized", "partially_paid", "paid"),
+        *("partially_refunded", "refunded", "failed", "voided"),
+    ),
+    "fulfilment_status": ("unfulfilled", "partially_fulfilled", "fulfilled", "not_needed"),
+}
 
 
 class OrderFilter(msgspec.Struct, frozen=True):
@@ -153,8 +160,10 @@ def _statement(used: frozenset[str]) -> LiteralString:
 
 
 def _params(wanted: OrderFilter, limit: int) -> dict[str, Any]:
-    if wanted.status is not None and wanted.status not in STATUSES:
-        raise Invalid("status", f"“{wanted.status[:40]}” is no status; use {', '.join(STATUSES)}.")
+    for field, states in STATES.items():
+        state = getattr(wanted, field)
+        if state is not None and state not in states:
+            raise Invalid(field, f"“{state[:40]}” is no {field.replace('_', ' ')}; use {', '.join(states)}.")
     return {
         "without_decimals": money.WITHOUT_DECIMALS,
         "status": wanted.status,
