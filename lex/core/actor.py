@@ -73,10 +73,6 @@ class Actor:
         """The same actor where Lex itself writes what came of their doing: the database takes its word alone."""
         return replace(self, is_vouched_for=True)
 
-    def acting_for(self, user_id: UUID) -> "Actor":
-        """The same actor once it is known whose rows are touched: a guest becomes the guest user of the checkout."""
-        return replace(self, user_id=user_id)
-
 
 def system(request_id: str | None = None) -> Actor:
     """Lex itself: jobs, webhooks, the command line."""

@@ -65,7 +65,6 @@ AGED: tuple[Aged, ...] = (
     ),
     Aged("data_exports", "keep_token_days", "status = 'removed' AND expires_at < %(before)s"),
     Aged("erasure_requests", "keep_token_days", "ended_at < %(before)s"),
-    Aged("idempotency_keys", "keep_token_days", "expires_at < %(before)s"),
 )
 
 #: Tables whose rows are soft-deleted, those that point at others first → what is a part of their rows and goes along.

@@ -219,7 +219,7 @@ def _personal(cipher: Cipher | None, order_id: UUID, row: _Sealed) -> dict[str, 
 #: What a buyer is told of an order's timeline; the rest is the shop's own.
 TOLD = (
     *("placed", "payment_failed", "paid", "paid_after_cancel", "downloads_granted", "fulfilled"),
-    *("completed", "canceled", "refunded", "partially_refunded"),
+    *("completed", "canceled", "refunded"),
 )
 
 

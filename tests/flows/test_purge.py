@@ -163,7 +163,6 @@ async def test_carts_mails_events_links_and_keys_go_by_their_age(rows: Rows) -> 
     for name, given in {"x": past, "y": {"used_at": LONG_AGO}, "z": {"expires_at": clock.real_now()}}.items():
         mailed = {"purpose": "unlock", "email_change_id": None}
         rows.add("account_tokens", **old(name), token_hash=name.encode(), **mailed, **given)
-    rows.add("idempotency_keys", **old("i"), actor_key="a", **past)
     for status in ("removed", "ready"):
         rows.add("data_exports", **old(status), status=status, size_bytes=1, ready_at=LONG_AGO, **past)
     rows.add("erasure_requests", **old("r"), status="canceled", ended_at=LONG_AGO)
@@ -178,7 +177,6 @@ async def test_carts_mails_events_links_and_keys_go_by_their_age(rows: Rows) -> 
         "email_changes": (1, 0),
         "data_exports": (1, 0),
         "erasure_requests": (1, 0),
-        "idempotency_keys": (1, 0),
     }
     assert expected.keys() == {one.table for one in AGED}
     assert await purged(dry_run=True) == expected

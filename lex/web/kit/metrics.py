@@ -89,7 +89,7 @@ def exposition(jobs: dict[str, int], ahead: dict[str, int], sealed_at: float, un
     Gauge("lex_audit_sealed_timestamp_seconds", "When the audit was sealed last.", registry=extra).set(sealed_at)
     waits = Gauge("lex_audit_unsealed_seconds", "How long the oldest row waits for its seal.", registry=extra)
     waits.set(unsealed_seconds)
-    return generate_latest(_collected()) + _jobs_text(extra)
+    return generate_latest(_collected()) + generate_latest(extra)
 
 
 def _collected() -> CollectorRegistry:
@@ -98,10 +98,6 @@ def _collected() -> CollectorRegistry:
     collected = CollectorRegistry()
     MultiProcessCollector(collected)  # type: ignore[no-untyped-call]
     return collected
-
-
-def _jobs_text(extra: CollectorRegistry) -> bytes:
-    return generate_latest(extra)
 
 
 def leave() -> None:

@@ -35,12 +35,7 @@ class Text:
 
 def texts() -> tuple[Text, ...]:
     """All pages in their order; none without the folder."""
-    return _texts(_folder(settings().home), int(time.monotonic()))
-
-
-@lru_cache(maxsize=1)
-def _folder(home: str) -> Path:
-    return Path(home).resolve() / "pages"
+    return _texts(settings().home_path / "pages", int(time.monotonic()))
 
 
 @lru_cache(maxsize=1)
