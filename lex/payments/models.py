@@ -24,6 +24,7 @@ from lex.db.base import (
     reference,
 )
 from lex.db.domains import CANCEL_REASON, one_of
+from lex.payments.rules import OPEN_ATTEMPT_SQL
 
 PROVIDERS = ("stripe", "paypal", "square", "razorpay", "sandbox")
 METHODS = ("card", "bank_account", "paypal", "apple_pay", "google_pay", "crypto")
@@ -86,7 +87,7 @@ class PaymentAttempt(Keyed, Touched, Base):
             "order_id",
             "tender",
             unique=True,
-            postgresql_where=text("status IN ('sending', 'unknown', 'requires_action', 'processing')"),
+            postgresql_where=text(f"status IN {OPEN_ATTEMPT_SQL}"),
         ),
         Index("idx_payment_attempts_order_id", "order_id"),
         Index("idx_payment_attempts_user_id", "user_id"),
@@ -94,7 +95,7 @@ class PaymentAttempt(Keyed, Touched, Base):
             "idx_payment_attempts_status",
             "status",
             "created_at",
-            postgresql_where=text("status IN ('sending', 'unknown', 'requires_action', 'processing')"),
+            postgresql_where=text(f"status IN {OPEN_ATTEMPT_SQL}"),
         ),
     )
 

@@ -10,6 +10,7 @@ from lex.core.actor import system
 from lex.core.errors import NotFound
 from lex.db import sql
 from lex.db.session import transaction
+from lex.payments.rules import OPEN_ATTEMPT_SQL
 
 _ATTEMPT: LiteralString = """
 SELECT a.id, a.order_id, a.user_id, a.status, a.provider_payment_id, p.provider, p.currency
@@ -21,10 +22,10 @@ _GET: LiteralString = _ATTEMPT + "WHERE a.id = %(attempt_id)s"
 _LATEST: LiteralString = _ATTEMPT + "WHERE a.order_id = %(order_id)s ORDER BY a.id DESC LIMIT 1"
 
 _STALE: LiteralString = (
-    """
+    f"""
 WITH stale AS (
     SELECT s.id FROM payment_attempts s
-    WHERE s.status IN ('sending', 'unknown', 'requires_action', 'processing')
+    WHERE s.status IN {OPEN_ATTEMPT_SQL}
       AND coalesce(s.checked_at, s.created_at) < %(before)s
     ORDER BY coalesce(s.checked_at, s.created_at) LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
 ), asked AS (

@@ -6,6 +6,7 @@ snapshot again changes nothing. States only move forward; a late “declined” 
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 from uuid import UUID
 
 import msgspec
@@ -20,6 +21,8 @@ TOKEN = msgspec.Meta(
     extra={"must": "Must be a token of the payment provider; card numbers go to the provider, never here."},
 )
 OPEN_ATTEMPT = frozenset({"sending", "unknown", "requires_action", "processing"})
+#: The same for statements.
+OPEN_ATTEMPT_SQL: LiteralString = "('sending', 'unknown', 'requires_action', 'processing')"
 
 
 @dataclass(frozen=True, slots=True)
