@@ -228,7 +228,7 @@ async def _add(session: Session, statement: LiteralString, items: Sequence[Wante
     if refused and not errors:
         raise Conflict(f"A cart takes {MAX_LINES} different items; place this one first.", code="cart_full")
     if errors:
-        raise Invalid(errors[0].field, errors[0].message, code=errors[0].code, more=errors[1:])
+        raise Invalid.of(errors)
 
 
 @dataclass(frozen=True, slots=True)

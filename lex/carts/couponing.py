@@ -10,7 +10,7 @@ from lex.carts.queries import CartHead
 from lex.core import clock
 from lex.core.errors import Conflict, Invalid, NotFound
 from lex.core.settings import settings
-from lex.coupons.codes import normal_code
+from lex.coupons.codes import folded, normal_code
 from lex.db import sql
 from lex.db.session import Session
 
@@ -60,7 +60,7 @@ def require_entered(priced: PricedCart, code: str) -> None:
 
 async def remove_code(session: Session, cart: CartHead, typed: str) -> None:
     """Take a code out of a locked open cart. Raises `NotFound` when it is not in it."""
-    code = typed.strip().upper()
+    code = folded(typed)
     if code not in cart.coupon_codes:
         raise NotFound("There is no such coupon in this cart.", code="coupon_not_in_cart")
     await _set_codes(session, cart, [kept for kept in cart.coupon_codes if kept != code])

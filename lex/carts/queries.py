@@ -225,7 +225,7 @@ async def get_couponed_facts(
 async def _read_facts(
     session: Session, actor: Actor, cart_id: UUID, statement: LiteralString, **more: object
 ) -> CartFacts:
-    scale = 10 ** money.exponent(settings().currency)
+    scale = money.scale(settings().currency)
     text = await sql.fetch_value(
         session,
         statement,

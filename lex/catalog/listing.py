@@ -78,7 +78,7 @@ class ProductFilter:
             *self._text_errors(),
         ]
         if errors:
-            raise Invalid(errors[0].field, errors[0].message, more=errors[1:])
+            raise Invalid.of(errors)
 
     def _price_errors(self) -> list[FieldError]:
         low, high = self.min_price, self.max_price
@@ -138,7 +138,7 @@ def values_of(wanted: ProductFilter) -> dict[str, Any]:
         "min_rating": wanted.min_rating,
         "limit": wanted.limit,
         "currency": currency,
-        "scale": 10 ** money.exponent(currency),
+        "scale": money.scale(currency),
     }
 
 

@@ -90,7 +90,7 @@ async def list_products(wanted: ProductFilter) -> bytes:
 async def get_product(slug: str) -> bytes:
     """A product or family by its slug, with variants, pictures and the way to it. Raises `NotFound` naming the slug."""
     currency = settings().currency
-    params = {"slug": slug, "currency": currency, "scale": 10 ** money.exponent(currency)}
+    params = {"slug": slug, "currency": currency, "scale": money.scale(currency)}
     document = await find_document(_PRODUCT, params, is_quick=True) if SLUG.fullmatch(slug) else None
     if document is None:
         raise NotFound(f"There is no product “{slug[:100]}”.", code="product_not_found")

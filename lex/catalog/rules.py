@@ -62,8 +62,7 @@ def check_product(draft: ProductDraft) -> None:
 
 def _raise(errors: list[FieldError]) -> None:
     if errors:
-        first, *more = errors
-        raise Invalid(first.field, first.message, code=first.code, more=more)
+        raise Invalid.of(errors)
 
 
 def _text(field: str, text: str | None, longest: int, shortest: int = 0, one_line: bool = True) -> Iterator[FieldError]:

@@ -49,6 +49,12 @@ class Invalid(Refusal):
     def __init__(self, field: str, message: str, *, code: str = "invalid", more: Sequence[FieldError] = ()) -> None:
         super().__init__(message, errors=(FieldError(field, message, code), *more))
 
+    @classmethod
+    def of(cls, errors: Sequence[FieldError]) -> "Invalid":
+        """All bad fields there are: the first in words, the rest beside it."""
+        first, *more = errors
+        return cls(first.field, first.message, code=first.code, more=more)
+
 
 class NotFound(Refusal):
     """It does not exist, or not for this actor: a stranger cannot tell the difference."""

@@ -49,9 +49,14 @@ def exponent(currency: str) -> int:
     return 0 if currency in _NO_DECIMALS else 2
 
 
+def scale(currency: str) -> int:
+    """Minor units in one of a currency, for statements that answer minor units: 100 for EUR, 1 for JPY."""
+    return int(10 ** exponent(currency))
+
+
 def largest(currency: str) -> int:
     """The largest amount of a currency that numeric(10,2) holds, in minor units: 99999999.99 EUR, 99999999 JPY."""
-    return int(10 ** (8 + exponent(currency))) - 1
+    return 10**8 * scale(currency) - 1
 
 
 def minor(amount: Decimal | str, currency: str, field: str = "amount") -> int:

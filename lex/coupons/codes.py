@@ -12,9 +12,14 @@ _ALPHABET = "BCDFGHJKLMNPQRSTVWXZ23456789"
 _RANDOM = 10  # 28^10: nobody finds one of 100,000 by trying
 
 
+def folded(typed: str) -> str:
+    """How codes are compared: trimmed, in capitals, whatever was typed."""
+    return typed.strip().upper()
+
+
 def normal_code(typed: str, field: str = "code") -> str:
     """A code as it is stored: trimmed, in capitals. Raises `Invalid` for what can be no code."""
-    code = typed.strip().upper()
+    code = folded(typed)
     if not _CODE.fullmatch(code):
         told = f"A coupon code has at most {LONGEST} characters: A–Z, 0–9, - and _, beginning with a letter or digit."
         raise Invalid(field, told if code else "Write the code of the coupon.", code="coupon_code")

@@ -146,7 +146,7 @@ async def _require_good(session: Session, terms: CouponTerms, errors: list[Field
     if kind is not None:
         errors.append(FieldError(f"scope.{kind}", "One of these does not exist; take it out.", "unknown"))
     if errors:
-        raise Invalid(errors[0].field, errors[0].message, code=errors[0].code, more=errors[1:])
+        raise Invalid.of(errors)
 
 
 async def _unknown_in(session: Session, scope: Scope) -> str | None:

@@ -9,6 +9,7 @@ import msgspec
 from lex.core import money
 from lex.core.errors import NotFound
 from lex.core.settings import settings
+from lex.coupons.codes import folded
 from lex.coupons.drafts import Scope
 from lex.db import sql
 from lex.db.session import Session
@@ -104,7 +105,7 @@ class _Document(msgspec.Struct, frozen=True):
 
 
 def _scale() -> int:
-    return int(10 ** money.exponent(settings().currency))
+    return money.scale(settings().currency)
 
 
 async def get_coupon(session: Session, coupon_id: UUID) -> CouponView:
@@ -117,7 +118,7 @@ async def get_coupon(session: Session, coupon_id: UUID) -> CouponView:
 
 async def get_coupon_id(session: Session, code: str) -> UUID:
     """The coupon a code, its own or a unique one, belongs to. Raises `NotFound`."""
-    found: UUID | None = await sql.fetch_value(session, _ID, code=code.strip().upper())
+    found: UUID | None = await sql.fetch_value(session, _ID, code=folded(code))
     if found is None:
         raise NotFound("There is no such coupon.", code="coupon_not_found")
     return found
@@ -136,7 +137,7 @@ async def list_coupons(
         session,
         _LIST,
         _Document,
-        code=code.strip().upper() if code else None,
+        code=folded(code) if code else None,
         is_active=is_active,
         before=before,
         limit=limit,

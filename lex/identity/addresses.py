@@ -43,8 +43,7 @@ class PostalAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omi
         countries.checked(self.country, f"{prefix}country")
         parts = {name: getattr(self, name) or "" for name in PARTS}
         if faults := address_faults(parts, self.country, prefix):
-            first, *more = faults
-            raise Invalid(first.field, first.message, code=first.code, more=more)
+            raise Invalid.of(faults)
 
     def normal(self) -> Self:
         """The same, with the postal code in capitals and the region by its code, such as CA for California."""

@@ -167,4 +167,4 @@ def _slug(slug: str) -> list[FieldError]:
 
 def _refuse(errors: Sequence[FieldError]) -> None:
     if errors:
-        raise Invalid(errors[0].field, errors[0].message, more=errors[1:])
+        raise Invalid.of(errors)

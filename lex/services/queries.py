@@ -69,7 +69,7 @@ WHERE s.slug = %(slug)s AND {_LISTED}
 
 def _money() -> dict[str, Any]:
     currency = settings().currency
-    return {"currency": currency, "scale": 10 ** money.exponent(currency)}
+    return {"currency": currency, "scale": money.scale(currency)}
 
 
 async def list_services(category: str | None = None, *, limit: int = 24, cursor: str | None = None) -> bytes:

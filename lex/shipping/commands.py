@@ -43,7 +43,7 @@ async def create_method(
     """
     errors = _faults(code, name, kind, (price, free_from or 0), countries)
     if errors:
-        raise Invalid(errors[0].field, errors[0].message, more=errors[1:])
+        raise Invalid.of(errors)
     method_id, currency = ids.new_id(), settings().currency
     await sql.execute(
         session,

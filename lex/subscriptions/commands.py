@@ -44,7 +44,7 @@ async def create_plan(session: Session, draft: PlanDraft) -> UUID:
     """The first version of a plan. Raises `Invalid` with every bad field."""
     errors = _faults(draft)
     if errors:
-        raise Invalid(errors[0].field, errors[0].message, more=errors[1:])
+        raise Invalid.of(errors)
     plan_id = ids.new_id()
     values: dict[str, Any] = {name: getattr(draft, name) for name in PlanDraft.__slots__}
     values |= {

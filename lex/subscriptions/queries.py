@@ -31,7 +31,7 @@ FROM subscription_plans WHERE slug = %(slug)s AND {_LISTED}
 
 def _money() -> dict[str, Any]:
     currency = settings().currency
-    return {"currency": currency, "scale": 10 ** money.exponent(currency)}
+    return {"currency": currency, "scale": money.scale(currency)}
 
 
 async def list_plans() -> bytes:

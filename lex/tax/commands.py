@@ -32,7 +32,7 @@ async def create_rate(session: Session, country: str, tax_class: str, rate: Deci
     if fault := fault_in(name, longest=60, shortest=1):
         errors.append(FieldError("name", fault))
     if errors:
-        raise Invalid(errors[0].field, errors[0].message, more=errors[1:])
+        raise Invalid.of(errors)
     rate_id = ids.new_id()
     await sql.execute(session, _INSERT, id=rate_id, country=country, tax_class=tax_class, rate=rate, name=name)
     return rate_id

@@ -127,8 +127,7 @@ def tokenise(number: str, exp_month: int, exp_year: int, cvc: str) -> tuple[str,
     elif not (today.year, today.month) <= (exp_year, exp_month) <= (today.year + 50, 12):
         errors.append(FieldError("exp_year", "The card has expired, or its year is not a year.", "exp_year"))
     if errors:
-        first, *more = errors
-        raise Invalid(first.field, first.message, code=first.code, more=more)
+        raise Invalid.of(errors)
     return f"{card.token}.{secrets.token_urlsafe(12)}", card
 
 

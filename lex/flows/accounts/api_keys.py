@@ -136,8 +136,7 @@ def check(kind: Kind, role: Role, wish: Wish) -> None:
         told = f"Give a whole number of days from 1 to {MOST_DAYS}."
         faults.append(FieldError("expires_in_days", told, "expiry"))
     if faults:
-        first, *more = faults
-        raise Invalid(first.field, first.message, code=first.code, more=more)
+        raise Invalid.of(faults)
 
 
 async def _make(session: Session, kind: Kind, user_id: UUID, role: str, wish: Wish) -> NewKey:

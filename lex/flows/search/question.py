@@ -93,7 +93,7 @@ class Search(ProductFilter):
         """Raises `Invalid` with every bad field."""
         errors = list(self._errors())
         if errors:
-            raise Invalid(errors[0].field, errors[0].message, more=errors[1:])
+            raise Invalid.of(errors)
         ProductFilter.check(self)
 
     def _errors(self) -> Iterator[FieldError]:

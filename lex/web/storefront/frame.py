@@ -76,7 +76,7 @@ _decoder = msgspec.json.Decoder(Frame)
 async def frame(category: str | None = None) -> Frame:
     """What every page shows around itself, and the category it is about; one statement."""
     config = settings()
-    params = {"category": category, "country": config.country, "scale": 10 ** money.exponent(config.currency)}
+    params = {"category": category, "country": config.country, "scale": money.scale(config.currency)}
     return _decoder.decode(await cached.find_document("frame", _FRAME, params, is_quick=True) or b"{}")
 
 

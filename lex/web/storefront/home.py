@@ -53,7 +53,7 @@ async def home(request: Request[Any, Any, Any]) -> Response[str]:
 async def _offers() -> str:
     """What the catalogue has for the front page, as HTML; one statement."""
     currency = settings().currency
-    document = await cached.find_document("home", _HOME, {"scale": 10 ** money.exponent(currency)})
+    document = await cached.find_document("home", _HOME, {"scale": money.scale(currency)})
     offers: dict[str, Any] = codec.decode(document or b"{}")
     return render("shop/home_offers.html", currency=currency, **offers)
 
