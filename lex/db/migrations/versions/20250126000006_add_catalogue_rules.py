@@ -14,6 +14,22 @@ kind = "schema"
 
 TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
 
+# A guard that locks and then looks sees what others did while it waited, because each of its statements sees the latest
+# there is. Under the snapshot of an earlier moment it would wait and then look into the past.
+ISOLATION = """
+CREATE FUNCTION public.demand_read_committed(subject text) RETURNS void LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'this change of % needs a READ COMMITTED transaction', subject
+            USING ERRCODE = '25001', SCHEMA = 'public', TABLE = subject, CONSTRAINT = 'ck_' || subject || '_isolation';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION public.demand_read_committed IS
+    'Refuses a transaction that sees the past, on behalf of guards that lock and then look.';
+"""
+
 # Two people moving two branches below each other at once would close a ring that neither of them can see. The advisory
 # lock lets one in at a time; FOR SHARE makes a stale snapshot fail instead of overlooking the other's move.
 CYCLES = """
@@ -47,6 +63,7 @@ CREATE TRIGGER tr_service_categories_cycle BEFORE INSERT OR UPDATE OF parent_id 
 PATHS = """
 CREATE FUNCTION public.set_category_path() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
+    PERFORM demand_read_committed('categories');
     PERFORM pg_advisory_xact_lock(hashtextextended('public.categories', 0));
     NEW.path := NEW.slug;
     IF NEW.parent_id IS NOT NULL THEN
@@ -181,7 +198,8 @@ DROP TRIGGER tr_categories_path ON categories;
 DROP TRIGGER tr_service_categories_cycle ON service_categories;
 DROP TRIGGER tr_categories_cycle ON categories;
 DROP FUNCTION
-    carry_booking_status, sync_variant_family, check_variant, cascade_category_path, set_category_path, refuse_cycle;
+    carry_booking_status, sync_variant_family, check_variant, cascade_category_path, set_category_path, refuse_cycle,
+    demand_read_committed;
 """
 
 
@@ -193,7 +211,7 @@ def run(*statements: str) -> None:
 
 
 def upgrade() -> None:
-    run(TIMEOUTS, CYCLES, PATHS, FAMILIES, BOOKINGS)
+    run(TIMEOUTS, ISOLATION, CYCLES, PATHS, FAMILIES, BOOKINGS)
 
 
 def downgrade() -> None:

@@ -286,6 +286,7 @@ DECLARE
     others numeric;
 BEGIN
     -- Whoever refunds the same payment at the same moment waits here and then counts this refund too.
+    PERFORM demand_read_committed('refunds');
     SELECT captured_amount, currency INTO payment FROM payments WHERE id = NEW.payment_id FOR NO KEY UPDATE;
     IF payment.currency <> NEW.currency THEN
         RAISE EXCEPTION 'a payment in % cannot be refunded in %', payment.currency, NEW.currency

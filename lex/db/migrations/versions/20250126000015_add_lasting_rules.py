@@ -135,28 +135,34 @@ CREATE TRIGGER tr_order_tokens_revoke BEFORE UPDATE OF revoked_at ON order_token
 """
 UNSPENT = "DROP TRIGGER tr_order_tokens_revoke ON order_tokens; DROP TRIGGER tr_downloads_count ON downloads;"
 
-# The first capture is the provider's word for a payment that is still open. Once money moved, every further change is
-# told by a row: of the ledger what came in, of the refunds what goes back. Asked after the statement, which may write
-# the row and the payment at once.
+# What came in is told by the ledger, what goes back by the refunds, and no payment has less than its refunds give back.
+# Only the owner writes a first capture without its ledger: history. Asked after the statement, which may write the row
+# and the payment at once; refunds lock the payment before they look at it, which is locked here too.
 MONEY = """
 CREATE FUNCTION public.check_payment_moves() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     told numeric;
 BEGIN
-    IF OLD.captured_amount > 0 AND NEW.captured_amount <> OLD.captured_amount THEN
+    IF NEW.captured_amount <> OLD.captured_amount THEN
         SELECT coalesce(sum(e.amount), 0) INTO told FROM payment_events e
         WHERE e.payment_id = NEW.id AND e.user_id = NEW.user_id AND e.kind = 'captured';
-        IF told <> NEW.captured_amount THEN
+        IF told <> NEW.captured_amount
+                AND (OLD.captured_amount > 0 OR NOT pg_has_role(session_user, 'lex_owner', 'USAGE')) THEN
             RAISE EXCEPTION 'payment %: % captured is not the % of its ledger', NEW.id, NEW.captured_amount, told
                 USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = 'captured_amount',
                       CONSTRAINT = 'ck_payments_ledger';
         END IF;
     END IF;
-    IF NEW.refunded_amount > OLD.refunded_amount THEN
+    IF NEW.refunded_amount > OLD.refunded_amount OR NEW.captured_amount < OLD.captured_amount THEN
+        PERFORM demand_read_committed('payments');
         SELECT coalesce(sum(r.amount), 0) INTO told FROM refunds r
         WHERE r.payment_id = NEW.id AND r.user_id = NEW.user_id AND r.status IN ('pending', 'succeeded');
-        IF told < NEW.refunded_amount THEN
+        IF NEW.captured_amount < told THEN
+            RAISE EXCEPTION 'payment %: % captured is less than the % of its refunds', NEW.id, NEW.captured_amount, told
+                USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = 'captured_amount',
+                      CONSTRAINT = 'ck_payments_refunds';
+        ELSIF told < NEW.refunded_amount THEN
             RAISE EXCEPTION 'payment %: % refunded is more than the % of its refunds', NEW.id, NEW.refunded_amount, told
                 USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = 'refunded_amount',
                       CONSTRAINT = 'ck_payments_refunds';
@@ -219,25 +225,34 @@ WORD = (
     "what becomes of a payment is the word of its provider",
 )
 
+# Payments of an order are numbered without a gap, and a number is taken once. So of two that come at once and do not see
+# each other one finds its number taken, or none before it: no lock is needed.
 TENDER = """
 CREATE FUNCTION public.check_tender() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     due numeric;
+    next integer;
 BEGIN
-    SELECT o.total_amount - coalesce((
-        SELECT sum(p.amount) FROM payments p WHERE p.order_id = o.id AND p.user_id = o.user_id AND p.id <> NEW.id
-    ), 0) INTO due FROM orders o WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id;
+    SELECT o.total_amount - p.amount, p.number + 1 INTO due, next FROM orders o, LATERAL (
+        SELECT coalesce(sum(p.amount), 0) AS amount, count(*)::int AS number FROM payments p
+        WHERE p.order_id = o.id AND p.user_id = o.user_id AND p.id <> NEW.id
+    ) p WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id;
     IF NEW.amount <> due THEN
         RAISE EXCEPTION 'a payment of % is not the % that is due', NEW.amount, due
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = 'amount',
                   CONSTRAINT = 'ck_payments_due';
+    ELSIF NEW.tender NOT BETWEEN 1 AND next THEN
+        RAISE EXCEPTION 'tender % of an order comes after those before it', NEW.tender
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = 'tender',
+                  CONSTRAINT = 'ck_payments_tender';
     END IF;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION public.check_tender IS 'Refuses a payment of another amount than the order still asks for.';
-CREATE TRIGGER tr_payments_due AFTER INSERT ON payments
+COMMENT ON FUNCTION public.check_tender IS
+    'Refuses a payment of another amount than the order still asks for, and one that skips a number.';
+CREATE TRIGGER tr_payments_due AFTER INSERT OR UPDATE OF order_id, tender, amount ON payments
     FOR EACH ROW WHEN (NOT pg_has_role('lex_owner', 'USAGE')) EXECUTE FUNCTION check_tender();
 """
 

@@ -43,6 +43,7 @@ BEGIN
                   CONSTRAINT = 'ck_person_keys_final';
     END IF;
     IF NEW.wrapped_key IS NULL THEN
+        PERFORM demand_read_committed('person_keys');
         PERFORM FROM person_keys k WHERE k.user_id = OLD.user_id FOR UPDATE;  -- who places an order has locked it
         open := open_orders(OLD.user_id);
         IF open <> '{}' THEN

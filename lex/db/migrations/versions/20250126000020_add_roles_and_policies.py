@@ -292,6 +292,7 @@ COMMENT ON FUNCTION public.payment_status_of IS 'Whether an order is paid, for w
 CREATE FUNCTION public.claim_email(indexes bytea[]) RETURNS void LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
+    PERFORM demand_read_committed('users');
     PERFORM pg_advisory_xact_lock(hashtextextended(encode(i.index, 'hex'), 0))
     FROM (SELECT index FROM unnest(indexes) index ORDER BY index) i;
     IF EXISTS (SELECT FROM users u WHERE u.email_blind_index = ANY (indexes) AND u.role <> 'guest'

@@ -77,15 +77,11 @@ CREATE TRIGGER tr_users_standing BEFORE UPDATE OF
 """
 
 # Two super_admins who demote each other at once come here one after the other, and the second sees what the first did.
-# Under a snapshot of an earlier moment it would not, so such transactions are refused.
 LAST = """
 CREATE FUNCTION public.keep_last_super_admin() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE EXCEPTION 'a super_admin is changed in a READ COMMITTED transaction'
-            USING ERRCODE = '25001', SCHEMA = 'public', TABLE = 'users', CONSTRAINT = 'ck_users_isolation';
-    END IF;
+    PERFORM demand_read_committed('users');
     PERFORM pg_advisory_xact_lock(x'4C45585355504552'::bigint);  -- "LEXSUPER"
     IF NOT EXISTS (SELECT FROM users WHERE role = 'super_admin' AND is_active AND deleted_at IS NULL) THEN
         RAISE EXCEPTION 'the last active super_admin stays'

@@ -1,0 +1,172 @@
+"""What two connections try at once, and what one tries that sees the past: rules that look at other rows lock first."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from lex.core import ids
+from lex.ops import roles
+from tests.conftest import temporary_database
+from tests.hostile.attempts import APP, STAFF, WORKER
+from tests.support.cluster import Cluster
+from tests.support.roles import connect_as
+from tests.support.rows import Row, Rows
+
+REFUND = "INSERT INTO refunds (id, payment_id, order_id, user_id, amount, currency) VALUES (%s, %s, %s, %s, 12, 'EUR')"
+TENDER = (
+    "INSERT INTO payments (id, order_id, user_id, provider, currency, amount, tender)"
+    " VALUES (%s, %s, %s, 'sandbox', 'EUR', 12, %s)"
+)
+Connection = psycopg.Connection[Any]
+
+
+class Shop:
+    """A database with Eve in it, who orders."""
+
+    def __init__(self, url: str, rows: Rows) -> None:
+        self.url = url
+        self.rows = rows
+        self.eve: UUID = rows.add("users", role="user")["id"]
+
+    def order(self, **given: Any) -> Row:
+        """A new order of hers."""
+        return self.rows.add("orders", **{"user_id": self.eve, **given})
+
+    def connected(self, role: str) -> Connection:
+        """Eve at this role."""
+        return connect_as(role, self.url, self.eve)
+
+    def behind(self, first: Connection, second: Connection, then: Callable[[], Any]) -> str | None:
+        """What the second is refused by, begun in the first's transaction, which ends once the second waits or is
+        done."""
+        said: list[str | None] = []
+
+        def work() -> None:
+            try:
+                then()
+                said.append(None)
+            except psycopg.Error as error:
+                said.append(error.diag.constraint_name or error.sqlstate)
+
+        waiter = threading.Thread(target=work)
+        waiter.start()
+        waits = "SELECT count(*) FROM pg_locks WHERE pid = %s AND NOT granted"
+        while waiter.is_alive() and not self.rows.one(waits, second.info.backend_pid):
+            waiter.join(0.02)
+        first.execute("COMMIT")
+        waiter.join(20)
+        return said[0]
+
+
+@pytest.fixture(scope="module")
+def shop(cluster: Cluster, template: str) -> Iterator[Shop]:
+    for url in temporary_database(cluster, template):
+        roles.ensure(url)
+        with Rows(url) as rows:
+            yield Shop(url, rows)
+
+
+def begun(connection: Connection, isolation: str) -> None:
+    """A transaction that has looked at the database already."""
+    connection.execute(f"BEGIN ISOLATION LEVEL {isolation}".encode())
+    connection.execute("SELECT 1 FROM shop_facts")
+
+
+@pytest.mark.parametrize("role", [STAFF, WORKER])
+@pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
+def test_what_was_refunded_in_the_meantime_counts(shop: Shop, role: str, isolation: str) -> None:
+    order = shop.order()
+    payment = shop.rows.add("payments")
+    row = (payment["id"], order["id"], shop.eve)
+    with shop.connected(role) as first, shop.connected(role) as second:
+        begun(second, isolation)
+        first.execute("BEGIN")
+        first.execute(REFUND, (ids.new_id(), *row))
+        said = shop.behind(first, second, lambda: second.execute(REFUND, (ids.new_id(), *row)))
+        second.execute("ROLLBACK")
+    assert said == ("ck_refunds_sum" if isolation == "READ COMMITTED" else "ck_refunds_isolation")
+    assert shop.rows.one("SELECT sum(amount) FROM refunds WHERE payment_id = %s", payment["id"]) == 12
+
+
+@pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ"])
+def test_a_capture_is_not_lowered_below_what_is_refunded_at_that_moment(shop: Shop, isolation: str) -> None:
+    order = shop.order()
+    payment = shop.rows.add("payments")
+    with shop.connected(STAFF) as first, shop.connected(WORKER) as second:
+        begun(second, isolation)
+        first.execute("BEGIN")
+        first.execute(REFUND, (ids.new_id(), payment["id"], order["id"], shop.eve))
+        lower = "UPDATE payments SET captured_amount = 0 WHERE id = %s"
+        said = shop.behind(first, second, lambda: second.execute(lower, (payment["id"],)))
+        second.execute("ROLLBACK")
+    assert said == ("ck_payments_refunds" if isolation == "READ COMMITTED" else "ck_payments_isolation")
+
+
+def test_a_key_is_not_destroyed_under_an_order_that_is_placed_at_that_moment(shop: Shop) -> None:
+    person = shop.rows.add("users", role="user")["id"]
+    shop.rows.add("person_keys", user_id=person)
+    with shop.connected(WORKER) as worker:
+        begun(worker, "REPEATABLE READ")
+        shop.rows.add("orders", user_id=person)
+        with pytest.raises(psycopg.errors.ActiveSqlTransaction) as refused:
+            worker.execute(
+                "UPDATE person_keys SET wrapped_key = NULL, destroyed_at = now() WHERE user_id = %s", (person,)
+            )
+        worker.execute("ROLLBACK")
+    assert refused.value.diag.constraint_name == "ck_person_keys_isolation"
+
+
+@pytest.mark.parametrize("role", [APP, WORKER])
+def test_an_e_mail_is_not_claimed_in_the_past(shop: Shop, role: str) -> None:
+    with shop.connected(role) as connection, pytest.raises(psycopg.errors.ActiveSqlTransaction):
+        connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT claim_email(ARRAY['x'::bytea])")
+
+
+@pytest.mark.parametrize("tenders", [(1, 2), (2, 1), (1, 1), (2, 3)])
+@pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ"])
+def test_an_order_is_not_paid_twice_at_once(shop: Shop, tenders: tuple[int, int], isolation: str) -> None:
+    order = shop.order()
+    with shop.connected(WORKER) as first, shop.connected(WORKER) as second:
+        begun(second, isolation)
+        first.execute("BEGIN")
+        said = []
+        try:
+            first.execute(TENDER, (ids.new_id(), order["id"], shop.eve, tenders[0]))
+        except psycopg.Error as error:
+            said.append(error.diag.constraint_name)
+        again = (ids.new_id(), order["id"], shop.eve, tenders[1])
+        said.append(shop.behind(first, second, lambda: second.execute(TENDER, again)))
+        second.execute("COMMIT")
+    assert {"ck_payments_tender", "uq_payments_order_id"} & set(said), said
+    assert shop.rows.one("SELECT coalesce(sum(amount), 0) FROM payments WHERE order_id = %s", order["id"]) in (0, 12)
+
+
+def test_a_payment_under_way_keeps_its_amount_and_its_number(shop: Shop) -> None:
+    order = shop.order()
+    with shop.connected(WORKER) as worker:
+        worker.execute(TENDER, (ids.new_id(), order["id"], shop.eve, 1))
+        for change, rule in (("amount = 0.01", "ck_payments_due"), ("tender = 2", "ck_payments_tender")):
+            with pytest.raises(psycopg.errors.CheckViolation) as refused:
+                worker.execute(f"UPDATE payments SET {change} WHERE order_id = %s".encode(), (order["id"],))
+            assert refused.value.diag.constraint_name == rule
+
+
+def test_a_first_capture_is_what_the_ledger_tells(shop: Shop) -> None:
+    order = shop.order()
+    payment = ids.new_id()
+    capture = "UPDATE payments SET status = 'captured', captured_amount = 999 WHERE id = %s"
+    with shop.connected(WORKER) as worker:
+        worker.execute(TENDER, (payment, order["id"], shop.eve, 1))
+        with pytest.raises(psycopg.errors.CheckViolation, match="999.00 captured is not the 0 of its ledger"):
+            worker.execute(capture, (payment,))
+        worker.execute(
+            "WITH told AS (INSERT INTO payment_events (id, payment_id, order_id, user_id, provider_reference, kind,"
+            " amount, currency, occurred_at) VALUES (%s, %s, %s, %s, 'x', 'captured', 12, 'EUR', now()))"
+            " UPDATE payments SET status = 'captured', captured_amount = 12 WHERE id = %s",
+            (ids.new_id(), payment, order["id"], shop.eve, payment),
+        )
+    assert shop.rows.one("SELECT captured_amount FROM payments WHERE id = %s", payment) == 12
