@@ -74,14 +74,16 @@ ALTER TABLE coupon_usages
     ENABLE ALWAYS TRIGGER tr_coupon_usages_delete, ENABLE ALWAYS TRIGGER tr_coupon_usages_truncate;
 """
 
-# A use moves with its order: asked once the statement is done, which may place the order or mark it paid.
+# A use moves with its order: asked once the statement is done, which may place the order or mark it paid. The order is
+# locked: nobody cancels it at that moment.
 STANDING = """
 CREATE FUNCTION public.check_coupon_usage() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     placed record;
 BEGIN
-    SELECT o.status, o.payment_status INTO placed FROM orders o WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id;
+    SELECT o.status, o.payment_status INTO placed FROM orders o
+    WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id FOR NO KEY UPDATE;
     IF (CASE NEW.status WHEN 'held' THEN placed.status = 'pending' WHEN 'redeemed' THEN placed.payment_status = 'paid'
             ELSE placed.status = 'canceled' END) IS NOT TRUE THEN
         RAISE EXCEPTION 'the use of a coupon is not % while its order is % and %', NEW.status, placed.status,

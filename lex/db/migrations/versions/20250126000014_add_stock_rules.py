@@ -19,10 +19,14 @@ MINE = """(
             session_user <> 'lex_app' OR o.user_id = nullif(current_setting('lex.user_id', true), '')::uuid
             OR o.id = ANY (coalesce(nullif(current_setting('lex.orders', true), ''), '{}')::uuid[]))"""
 
+# A payment under way keeps its units for thirty days; the job that asks the provider ends it long before.
+LONGEST = "interval '31 days'"
+
 # Holds carry the stock: one that comes or goes moves the counters and writes the movement, and what it was follows from
-# its order. These fire once the statement is done, which may write order and lines too. An order is found by its
-# id and its lines by the order, in words that allow no other index: while few orders are pending, or few lines are of a
-# product, that of the pending or of the product looks as good, and the plan stays when they have become many.
+# its order, which is locked while units are taken for it: nobody pays or cancels it at that moment. These fire once the
+# statement is done, which may write order and lines too. An order is found by its id and its lines by the order, in
+# words that allow no other index: while few orders are pending, or few lines are of a product, that of the pending or
+# of the product looks as good, and the plan stays when they have become many.
 HOLDS = f"""
 CREATE TRIGGER tr_products_tracked BEFORE UPDATE OF reserved_quantity ON products
     FOR EACH ROW WHEN (NEW.reserved_quantity > OLD.reserved_quantity AND NOT NEW.track_inventory)
@@ -41,8 +45,9 @@ BEGIN
         SELECT CASE
             WHEN o.status = 'pending' AND {MINE} AND held.quantity = (
                 SELECT sum(i.quantity) FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id
-                    AND i.product_id IS NOT DISTINCT FROM held.product_id AND i.is_stock_tracked) THEN 'hold'
-        END INTO told FROM orders o WHERE o.id = held.order_id;
+                    AND i.product_id IS NOT DISTINCT FROM held.product_id AND i.is_stock_tracked)
+                AND held.expires_at < now() + {LONGEST} THEN 'hold'
+        END INTO told FROM orders o WHERE o.id = held.order_id FOR NO KEY UPDATE;
     ELSE
         SELECT CASE
             WHEN {MINE} AND o.payment_status = 'paid' THEN 'sale'
@@ -78,15 +83,20 @@ BEGIN
     IF NOT EXISTS (SELECT FROM orders o WHERE o.id = OLD.order_id) THEN
         RAISE EXCEPTION 'how long an order of somebody else holds its units is not yours to say'
             USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'stock_holds', CONSTRAINT = 'ck_stock_holds_order';
+    ELSIF NEW.expires_at >= now() + {LONGEST} THEN
+        RAISE EXCEPTION 'an order holds its units while it is being paid, not for ever'
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'stock_holds', COLUMN = 'expires_at',
+                  CONSTRAINT = 'ck_stock_holds_expires_at';
     END IF;
     RETURN NEW;
 END
 $$;
 COMMENT ON FUNCTION public.guard_hold IS
-    'Lets customers move the time of their own holds alone: the policies say whose.';
+    'Lets customers move the time of their own holds alone (the policies say whose), and as far as a payment takes.';
 CREATE TRIGGER tr_stock_holds_guard BEFORE UPDATE ON stock_holds
-    FOR EACH ROW WHEN (current_user = 'lex_app' AND (
-        OLD.order_id = ANY (nullif(current_setting('lex.orders', true), '')::uuid[])) IS NOT TRUE)
+    FOR EACH ROW WHEN (current_user = 'lex_app' AND ((
+        OLD.order_id = ANY (nullif(current_setting('lex.orders', true), '')::uuid[])) IS NOT TRUE
+        OR NEW.expires_at >= now() + {LONGEST}))
     EXECUTE FUNCTION guard_hold();
 """
 
@@ -98,13 +108,17 @@ CREATE TRIGGER tr_{0}_locked BEFORE UPDATE ON {0}
 """
 
 # What no hold tells: late money finds its units given away, and a canceled order gives back what did not leave yet.
+# Both lock the order and then look at what moved for it: of two at once the second sees what the first did. What is
+# held is sold by its hold.
 SALES = f"""
 CREATE FUNCTION public.sell_unheld_stock(placed uuid) RETURNS integer LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     short integer;
 BEGIN
-    IF NOT EXISTS (SELECT FROM orders o WHERE o.id = placed AND o.payment_status = 'paid' AND {MINE}) THEN
+    PERFORM demand_read_committed('products');
+    PERFORM FROM orders o WHERE o.id = placed AND o.payment_status = 'paid' AND {MINE} FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
         RAISE EXCEPTION 'only a paid order of one''s own takes stock'
             USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'products', CONSTRAINT = 'ck_products_sale';
     END IF;
@@ -113,6 +127,7 @@ BEGIN
         WHERE i.order_id = placed AND i.is_stock_tracked AND NOT EXISTS (
             SELECT FROM stock_movements m
             WHERE m.order_id = placed AND m.product_id = i.product_id AND m.kind = 'sale')
+            AND NOT EXISTS (SELECT FROM stock_holds h WHERE h.order_id = placed AND h.product_id = i.product_id)
         GROUP BY i.product_id
     ), sold AS (
         UPDATE products p SET stock_quantity = p.stock_quantity - w.quantity FROM wanted w
@@ -136,7 +151,9 @@ DECLARE
     told text;
     products integer;
 BEGIN
-    SELECT o.cancel_reason INTO told FROM orders o WHERE o.id = placed AND o.status = 'canceled' AND {MINE};
+    PERFORM demand_read_committed('products');
+    SELECT o.cancel_reason INTO told FROM orders o WHERE o.id = placed AND o.status = 'canceled' AND {MINE}
+    FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'only a canceled order of one''s own gives stock back'
             USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'products', CONSTRAINT = 'ck_products_return';

@@ -225,8 +225,8 @@ WORD = (
     "what becomes of a payment is the word of its provider",
 )
 
-# Payments of an order are numbered without a gap, and a number is taken once. So of two that come at once and do not see
-# each other one finds its number taken, or none before it: no lock is needed.
+# Payments of an order are numbered without a gap, and a number is taken once. So of two that come at once and do not
+# see each other one finds its number taken, or none before it: no lock is needed.
 TENDER = """
 CREATE FUNCTION public.check_tender() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
