@@ -97,6 +97,18 @@ ATTEMPTS = [
         "99 on hand and 2 reserved, but its movements tell 5 and 2",
     ),
     Attempt(
+        "count what is deleted without telling",
+        (STAFF, WORKER),
+        "UPDATE products SET stock_quantity = 99 WHERE id = {gone}",
+        "99 on hand and 0 reserved, but its movements tell 5 and 0",
+    ),
+    Attempt(
+        "forget a movement of what is deleted",
+        (WORKER,),
+        "DELETE FROM stock_movements WHERE product_id = {gone}",
+        "but its movements tell",
+    ),
+    Attempt(
         "reserve without a hold",
         (STAFF, WORKER),
         "UPDATE products SET reserved_quantity = 3 WHERE id = {held}",
@@ -162,6 +174,9 @@ class StockScene(Scene):
             other = rows.one("SELECT order_id FROM coupon_usages WHERE user_id = %s", self.ids["eve"])
             rows.last["orders"] = {**rows.last["orders"], "id": other}
             rows.add("order_items", quantity=2)
+            gone = rows.add("products", sku="GONE", slug="gone", stock_quantity=5, deleted_at=product["created_at"])
+            rows.add("stock_movements", kind="receive", on_hand_change=5)
+            rows.last["products"] = product
             erased = rows.add("users", role="guest")
             rows.add("person_keys", wrapped_key=None, destroyed_at=erased["created_at"])
             rows.last["users"] = {"id": self.ids["ada"]}
@@ -171,6 +186,7 @@ class StockScene(Scene):
                 if not rows.one("SELECT count(*) FROM person_keys WHERE user_id = %s", self.ids[person]):
                     rows.add("person_keys", user_id=self.ids[person])
         self.ids |= {"held": product["id"], "other": other, "erased": erased["id"], "ada_other": ada_other["id"]}
+        self.ids["gone"] = gone["id"]
 
 
 @pytest.fixture(scope="module")

@@ -193,8 +193,7 @@ BEGIN
     FROM products p, (
         SELECT coalesce(sum(on_hand_change), 0) AS on_hand, coalesce(sum(reserved_change), 0) AS reserved
         FROM stock_movements WHERE product_id = product) m
-    WHERE p.id = product AND p.deleted_at IS NULL
-      AND (p.stock_quantity, p.reserved_quantity) <> (m.on_hand, m.reserved);
+    WHERE p.id = product AND (p.stock_quantity, p.reserved_quantity) <> (m.on_hand, m.reserved);
     IF FOUND THEN
         RAISE EXCEPTION 'product %: % on hand and % reserved, but its movements tell % and %', wrong.sku,
             wrong.stock_quantity, wrong.reserved_quantity, wrong.on_hand, wrong.reserved
