@@ -73,6 +73,11 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
         "coupon_used_by_customer",
         "You have used a coupon of this cart as often as it can be; take it out.",
     ),
+    "ck_coupon_usages_given": (
+        None,
+        "coupon_expired",
+        "A coupon of this cart ended a moment ago; look at the cart again.",
+    ),
     "uq_coupons_code": ("code", "code_taken", "Another coupon has this code."),
     "ck_orders_transition": ("status", "order_status", "From where this order stands it cannot go there."),
     "ck_orders_frozen": (None, "order_placed", "A placed order keeps its owner, its currency and its amounts."),

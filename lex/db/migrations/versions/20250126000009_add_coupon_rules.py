@@ -75,14 +75,16 @@ ALTER TABLE coupon_usages
 """
 
 # A use moves with its order: asked once the statement is done, which may place the order or mark it paid. The order is
-# locked: nobody cancels it at that moment.
+# locked: nobody cancels it at that moment. The coupon is locked by the counting: nobody changes it. Of what a coupon
+# gives the most is asked, which is a comparison; what goods it covers is not.
 STANDING = """
 CREATE FUNCTION public.check_coupon_usage() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     placed record;
+    has_right boolean;
 BEGIN
-    SELECT o.status, o.payment_status INTO placed FROM orders o
+    SELECT o.status, o.payment_status, o.subtotal_amount INTO placed FROM orders o
     WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id FOR NO KEY UPDATE;
     IF (CASE NEW.status WHEN 'held' THEN placed.status = 'pending' WHEN 'redeemed' THEN placed.payment_status = 'paid'
             ELSE placed.status = 'canceled' END) IS NOT TRUE THEN
@@ -90,12 +92,27 @@ BEGIN
             placed.payment_status
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'coupon_usages', COLUMN = 'status',
                   CONSTRAINT = 'ck_coupon_usages_order';
+    ELSIF TG_OP = 'INSERT' THEN
+        SELECT c.is_active AND c.deleted_at IS NULL AND c.is_bulk = (NEW.coupon_code_id IS NOT NULL)
+               AND coalesce(c.starts_at <= now(), true) AND coalesce(c.ends_at > now(), true)
+               AND coalesce(c.minimum_amount <= placed.subtotal_amount, true)
+               AND NEW.amount <= CASE c.type WHEN 'fixed' THEN c.amount
+                   WHEN 'percentage' THEN greatest(round(r.share, 2), round(r.share)) ELSE NEW.amount END
+               AND NEW.amount <= (SELECT pg_catalog.sum(i.discount_amount::numeric) FROM order_items i
+                                  WHERE i.order_id = NEW.order_id AND i.user_id = NEW.user_id)
+        INTO has_right FROM coupons c, LATERAL (SELECT placed.subtotal_amount * c.percentage / 100 AS share) r
+        WHERE c.id = NEW.coupon_id;
+        IF has_right IS NOT TRUE THEN
+            RAISE EXCEPTION 'coupon % does not give % now', NEW.coupon_id, NEW.amount
+                USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'coupon_usages', COLUMN = 'amount',
+                      CONSTRAINT = 'ck_coupon_usages_given';
+        END IF;
     END IF;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION public.check_coupon_usage IS
-    'Holds a coupon for a pending order, redeems it for a paid one, releases it of a canceled one.';
+    'Holds a coupon that is valid for a pending order, redeems it for a paid one, releases it of a canceled one.';
 CREATE TRIGGER tr_coupon_usages_order AFTER INSERT ON coupon_usages FOR EACH ROW
     WHEN (current_user IN ('lex_app', 'lex_staff', 'lex_worker')) EXECUTE FUNCTION check_coupon_usage();
 CREATE TRIGGER tr_coupon_usages_order_update AFTER UPDATE OF status ON coupon_usages FOR EACH ROW

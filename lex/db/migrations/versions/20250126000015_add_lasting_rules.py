@@ -294,31 +294,63 @@ CREATE TRIGGER tr_orders_paid AFTER UPDATE OF status, payment_status ON orders
 
 # The number of an order is written with it, never changed, and by nobody's statement: whose transaction wrote it is
 # the one that places the order. Rules that only look run as the owner: policies would be read into each of them again.
+# Whoever prices a cart has locked its products. What shipping costs, and which tax is due, the catalogue does not say.
 LINES = """
 CREATE FUNCTION public.check_lines() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     one uuid;
     found record;
+    wrong text;
 BEGIN
     FOREACH one IN ARRAY ARRAY(SELECT DISTINCT order_id FROM added) LOOP
-        SELECT o.total_amount,
+        SELECT o.currency, o.total_amount, o.subtotal_amount, o.discount_amount, i.*,
                (SELECT n.xmin = pg_current_xact_id()::xid FROM order_numbers n WHERE n.order_number = o.order_number)
                    AS is_new,
-               (SELECT sum(i.total_amount) FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id)
-                   AS lines
-        INTO found FROM orders o WHERE o.id = one;
-        CONTINUE WHEN found.is_new AND found.lines = found.total_amount;
-        RAISE EXCEPTION 'order %: %', one,
-            CASE WHEN found.is_new THEN format('its lines come to %s, not %s', found.lines, found.total_amount)
-                ELSE 'lines come with the order, none later' END
+               (SELECT f.value FROM shop_facts f WHERE f.name = 'currency') AS shop_currency
+        INTO found FROM orders o, LATERAL (
+            SELECT pg_catalog.sum(i.total_amount::numeric) AS lines,
+                   pg_catalog.sum(i.discount_amount::numeric) AS given,
+                   pg_catalog.sum(i.discount_amount::numeric) FILTER (WHERE i.item_type <> 'shipping') AS off_goods,
+                   pg_catalog.sum(i.quantity * i.unit_price::numeric) FILTER (WHERE i.item_type <> 'shipping') AS goods,
+                   bool_and(i.quantity * i.unit_price - i.discount_amount
+                       = CASE WHEN o.prices_include_tax THEN i.total_amount ELSE i.net_amount END) AS adds_up,
+                   bool_and(CASE i.item_type
+                       WHEN 'product' THEN p.is_active AND p.deleted_at IS NULL AND p.variant_count = 0
+                           AND p.price = i.unit_price AND p.track_inventory = i.is_stock_tracked
+                       WHEN 'service' THEN NOT i.is_stock_tracked AND i.unit_price
+                           = (SELECT s.price FROM services s WHERE s.id = i.service_id AND s.deleted_at IS NULL)
+                       WHEN 'plan' THEN NOT i.is_stock_tracked AND i.unit_price = (
+                           SELECT s.price FROM subscription_plans s
+                           WHERE s.id = i.subscription_plan_id AND s.deleted_at IS NULL)
+                       ELSE NOT i.is_stock_tracked END IS TRUE) AS is_listed
+            FROM order_items i LEFT JOIN products p ON p.id = i.product_id
+            WHERE i.order_id = o.id AND i.user_id = o.user_id
+        ) i WHERE o.id = one;
+        wrong := CASE
+            WHEN found.is_new IS NOT TRUE THEN 'lines come with the order, none later'
+            WHEN found.lines <> found.total_amount THEN
+                format('its lines come to %s, not %s', found.lines, found.total_amount)
+            WHEN NOT found.adds_up THEN 'a line is its units at their price, less its discount'
+            WHEN NOT found.is_listed THEN 'a line has the price, and the stock, of what is on sale'
+            WHEN found.currency <> found.shop_currency THEN format('the shop sells in %s', found.shop_currency)
+            WHEN (coalesce(found.goods, 0), coalesce(found.off_goods, 0))
+                <> (found.subtotal_amount::numeric, found.discount_amount::numeric) THEN
+                'subtotal and discount are those of its goods'
+            WHEN found.given > 0 AND found.given <> (
+                SELECT coalesce(pg_catalog.sum(u.amount::numeric), 0) FROM coupon_usages u
+                WHERE u.order_id = one AND u.status = 'held') THEN 'what is taken off is what its coupons give'
+        END;
+        CONTINUE WHEN wrong IS NULL;
+        RAISE EXCEPTION 'order %: %', one, wrong
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'order_items', CONSTRAINT = 'ck_order_items_placed';
     END LOOP;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION public.check_lines IS
-    'Lets lines be written by the transaction that places their order only, and asks that they make up its total.';
+    'Lets lines be written by the transaction that places their order only, at the prices of the catalogue, less what'
+    ' coupons give, and asks that they make up its amounts.';
 CREATE TRIGGER tr_order_items_placed AFTER INSERT ON order_items REFERENCING NEW TABLE AS added
     FOR EACH STATEMENT WHEN (NOT pg_has_role('lex_owner', 'USAGE')) EXECUTE FUNCTION check_lines();
 """
