@@ -74,13 +74,13 @@ MONEY = [
         "say that an unpaid order is paid",
         (APP, STAFF, WORKER),
         "UPDATE orders SET payment_status = 'paid', paid_at = now() WHERE id = {unpaid}",
-        "pending and paid is not what 0 captured and 0 refunded of 12.00 tell",
+        "pending, unfulfilled and paid is not what 0 captured and 0 refunded of 12.00 tell",
     ),
     Attempt(
         "confirm an unpaid order",
         (APP, STAFF, WORKER),
         "UPDATE orders SET status = 'confirmed' WHERE id = {unpaid}",
-        "confirmed and unpaid is not what",
+        "confirmed, unfulfilled and unpaid is not what",
     ),
     Attempt(
         "place an order that is paid",
@@ -109,6 +109,55 @@ MONEY = [
         "INSERT INTO payments (id, order_id, user_id, provider, currency, amount, captured_amount, status)"
         " VALUES (public.uuid_v7(), {unpaid}, {eve}, 'sandbox', 'EUR', 12, 12, 'captured')",
         "a payment starts before any money moved",
+    ),
+    *(
+        Attempt(
+            f"place an order of {when}",
+            (APP, STAFF, WORKER),
+            "INSERT INTO orders SELECT (json_populate_record(o, json_build_object('id', n.id, 'order_number', 'LEX-'"
+            " || to_char(uuid_v7_time(n.id) AT TIME ZONE 'UTC', 'YYYYMMDD') || '-EVE', 'created_at',"
+            " uuid_v7_time(n.id)))).* FROM orders o, LATERAL (SELECT overlay(public.uuid_v7()::text placing left("
+            f"uuid_v7_floor(now() + interval '{shift}')::text, 13) from 1)::uuid AS id) n WHERE o.id = {{unpaid}}",
+            "an order starts pending and unpaid, at the time of its id",
+        )
+        for when, shift in (("last week", "-7 days"), ("an hour ago", "-1 hour"), ("next month", "30 days"))
+    ),
+    Attempt(
+        "confirm an order of nothing",
+        (APP, STAFF, WORKER),
+        "UPDATE orders SET status = 'confirmed', payment_status = 'paid' WHERE id = {empty}",
+        "confirmed, unfulfilled and paid is not what",
+    ),
+    Attempt(
+        "complete what nobody handed over",
+        (APP, STAFF, WORKER),
+        "UPDATE orders SET status = 'completed' WHERE id = {paid}",
+        "completed, unfulfilled and paid is not what",
+    ),
+    Attempt(
+        "say that what is paid is paid in part",
+        (APP, STAFF, WORKER),
+        "UPDATE orders SET payment_status = 'partially_paid' WHERE id = {paid}",
+        "confirmed, unfulfilled and partially_paid is not what",
+    ),
+    Attempt(
+        "say that what is given back is paid",
+        (APP,),
+        "UPDATE orders SET payment_status = 'paid' WHERE id = {returned}",
+        "and paid is not what 12.00 captured and 12.00 refunded",
+    ),
+    Attempt(
+        "say that all that is given back is a part",
+        (APP, STAFF, WORKER),
+        "UPDATE orders SET payment_status = 'partially_refunded' WHERE id = {returned}",
+        "partially_refunded is not what 12.00 captured and 12.00 refunded",
+    ),
+    Attempt(
+        "begin a payment under way again",
+        (APP, STAFF),
+        "UPDATE payments SET status = 'pending', provider = 'stripe', provider_payment_id = NULL"
+        " WHERE id = {under_way}",
+        "the word of its provider",
     ),
     Attempt(
         "owe a cent",

@@ -327,6 +327,15 @@ class Scene:
         unpaid, waiting = rows.add("orders"), rows.add("orders")
         begun = rows.add("payments", status="pending", captured_amount=0, amount=12)
         self.ids |= {"unpaid": unpaid["id"], "waiting": waiting["id"], "begun": begun["id"]}
+        empty = rows.add("orders", subtotal_amount=0, tax_amount=0, total_amount=0)
+        under_way = rows.add("orders")
+        going = {"status": "processing", "captured_amount": 0, "amount": 12, "provider_payment_id": "pi_of_eve"}
+        self.ids |= {"empty": empty["id"], "under_way": rows.add("payments", order_id=under_way["id"], **going)["id"]}
+        for name, status, given in (("paid", "paid", 0), ("returned", "refunded", 12)):
+            order = rows.add("orders", status="confirmed", payment_status=status)
+            rows.add("order_items")
+            rows.add("payments", order_id=order["id"], refunded_amount=given)
+            self.ids[name] = order["id"]
         for table in ("orders", "order_items", "payments", "services"):
             rows.add(table, **({"slug": "eve"} if table == "services" else {}))
         rows.add("payment_events", kind="captured", amount=12)

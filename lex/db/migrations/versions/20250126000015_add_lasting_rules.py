@@ -184,8 +184,9 @@ BEGINNINGS = {
     "orders": (
         """NEW.status <> 'pending' OR NEW.payment_status <> 'unpaid'
         OR NEW.fulfilment_status NOT IN ('unfulfilled', 'not_needed')
-        OR num_nonnulls(NEW.paid_at, NEW.completed_at, NEW.canceled_at) > 0""",
-        "an order starts pending and unpaid",
+        OR num_nonnulls(NEW.paid_at, NEW.completed_at, NEW.canceled_at) > 0
+        OR NEW.created_at NOT BETWEEN now() - interval '10 minutes' AND now() + interval '10 minutes'""",
+        "an order starts pending and unpaid, at the time of its id",
     ),
     "payments": (
         """NEW.status <> 'pending' OR NEW.authorized_amount <> 0 OR NEW.captured_amount <> 0
@@ -218,10 +219,11 @@ COMMENT ON FUNCTION public.check_{0} IS '{4}; only {5} may say otherwise.';
 CREATE TRIGGER tr_{0} BEFORE {2} ON {1} FOR EACH ROW EXECUTE FUNCTION check_{0}();
 """
 
-# What a customer's connection says of a payment is that another try begins; what became of it Lex says, who asked the
-# provider. A payment for less than is due would be captured in full and leave the order unpaid.
+# What a customer's connection says of a payment is that another try begins, once the last has failed; what became of it
+# Lex says, who asked the provider. A payment for less than is due would be captured in full and leave the order unpaid.
 WORD = (
-    "NEW.status <> 'pending' OR num_nonnulls(NEW.provider_payment_id, NEW.failure_code) > 0",
+    """NEW.status <> 'pending' OR OLD.status NOT IN ('pending', 'failed')
+        OR num_nonnulls(NEW.provider_payment_id, NEW.failure_code) > 0""",
     "what becomes of a payment is the word of its provider",
 )
 
@@ -256,7 +258,8 @@ CREATE TRIGGER tr_payments_due AFTER INSERT OR UPDATE OF order_id, tender, amoun
     FOR EACH ROW WHEN (NOT pg_has_role('lex_owner', 'USAGE')) EXECUTE FUNCTION check_tender();
 """
 
-# Asked after the statement, which may write the payment and the order at once.
+# Asked after the statement, which may write the payment and the order at once. An order of no lines is nothing to
+# confirm, and what was given back a customer does not call paid again.
 PAID = """
 CREATE FUNCTION public.check_order_paid() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 DECLARE
@@ -270,16 +273,18 @@ BEGIN
     SELECT coalesce(sum(p.captured_amount), 0), coalesce(sum(p.refunded_amount), 0) INTO captured, refunded
     FROM payments p WHERE p.order_id = NEW.id AND p.user_id = NEW.user_id;
     told := CASE NEW.payment_status
-        WHEN 'paid' THEN captured >= NEW.total_amount
-        WHEN 'partially_paid' THEN captured > 0
-        WHEN 'partially_refunded' THEN refunded > 0
+        WHEN 'paid' THEN captured >= NEW.total_amount AND (refunded = 0 OR current_user <> 'lex_app')
+        WHEN 'partially_paid' THEN captured > 0 AND captured < NEW.total_amount
+        WHEN 'partially_refunded' THEN refunded > 0 AND refunded < captured
         WHEN 'refunded' THEN captured > 0 AND refunded >= captured
         ELSE captured = 0
     END AND (NEW.status = OLD.status OR NEW.status NOT IN ('confirmed', 'processing', 'completed')
-             OR NEW.payment_status IN ('paid', 'partially_refunded'));
+             OR NEW.payment_status IN ('paid', 'partially_refunded')
+             AND (NEW.status <> 'completed' OR NEW.fulfilment_status IN ('fulfilled', 'not_needed'))
+             AND EXISTS (SELECT FROM order_items i WHERE i.order_id = NEW.id AND i.user_id = NEW.user_id));
     IF NOT told AND NOT works_as('lex_owner') THEN
-        RAISE EXCEPTION 'order %: % and % is not what % captured and % refunded of % tell',
-            NEW.order_number, NEW.status, NEW.payment_status, captured, refunded, NEW.total_amount
+        RAISE EXCEPTION 'order %: %, % and % is not what % captured and % refunded of % tell', NEW.order_number,
+            NEW.status, NEW.fulfilment_status, NEW.payment_status, captured, refunded, NEW.total_amount
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'orders', COLUMN = 'payment_status',
                   CONSTRAINT = 'ck_orders_paid';
     END IF;
@@ -287,7 +292,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.check_order_paid IS
-    'Refuses a payment status that the payments do not tell, and the confirmation of what is not paid.';
+    'Refuses a payment status that the payments do not tell, the confirmation of what is not paid and of nothing, and'
+    ' the end of what is not handed over.';
 CREATE TRIGGER tr_orders_paid AFTER UPDATE OF status, payment_status ON orders
     FOR EACH ROW EXECUTE FUNCTION check_order_paid();
 """
