@@ -85,7 +85,7 @@ DECLARE
     has_right boolean;
 BEGIN
     SELECT o.status, o.payment_status, o.subtotal_amount INTO placed FROM orders o
-    WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id FOR NO KEY UPDATE;
+    WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id LIMIT 1 FOR NO KEY UPDATE;
     IF (CASE NEW.status WHEN 'held' THEN placed.status = 'pending' WHEN 'redeemed' THEN placed.payment_status = 'paid'
             ELSE placed.status = 'canceled' END) IS NOT TRUE THEN
         RAISE EXCEPTION 'the use of a coupon is not % while its order is % and %', NEW.status, placed.status,
