@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 
-from lex.core import colour, countries, money
+from lex.core import colour, money
 from lex.core.errors import Invalid
 
 
@@ -214,11 +214,12 @@ class Settings:
             money.exponent(self.currency)
         except Invalid as refusal:
             raise Invalid("LEX_CURRENCY", f"LEX_CURRENCY: {refusal.message}") from None
-        if self.currency not in Locale.parse("en").currencies:
+        english = Locale.parse("en")
+        if self.currency not in english.currencies:
             raise Invalid(
                 "LEX_CURRENCY", f"LEX_CURRENCY is “{self.currency}”, which is no currency; use one such as EUR."
             )
-        if self.country not in countries.names():
+        if not re.fullmatch("[A-Z]{2}", self.country) or self.country not in english.territories:
             raise Invalid("LEX_COUNTRY", f"LEX_COUNTRY is “{self.country}”, which is no country; use one such as DE.")
         if self.accent:
             colour.read(self.accent, "LEX_ACCENT")
