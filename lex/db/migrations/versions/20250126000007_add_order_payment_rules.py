@@ -315,6 +315,16 @@ CREATE TRIGGER tr_refunds_guard BEFORE UPDATE ON refunds FOR EACH ROW EXECUTE FU
 ALTER TABLE refunds ENABLE ALWAYS TRIGGER tr_refunds_cap, ENABLE ALWAYS TRIGGER tr_refunds_guard;
 """
 
+SPENT = """
+CREATE TRIGGER tr_downloads_count BEFORE UPDATE OF download_count ON downloads
+    FOR EACH ROW WHEN (NEW.download_count < OLD.download_count)
+    EXECUTE FUNCTION forbid('downloads', 'a file that was fetched stays counted');
+CREATE TRIGGER tr_order_tokens_revoke BEFORE UPDATE OF revoked_at ON order_tokens
+    FOR EACH ROW WHEN (NEW.revoked_at IS NULL AND OLD.revoked_at IS NOT NULL)
+    EXECUTE FUNCTION forbid('order_tokens', 'a link that was revoked opens nothing any more');
+"""
+UNSPENT = "DROP TRIGGER tr_order_tokens_revoke ON order_tokens; DROP TRIGGER tr_downloads_count ON downloads;"
+
 DROP = """
 DROP TRIGGER tr_refunds_guard ON refunds;
 DROP TRIGGER tr_refunds_cap ON refunds;
@@ -337,8 +347,8 @@ def run(*statements: str) -> None:
 
 def upgrade() -> None:
     keep = (KEEP.format(table, reason) for table, reason in KEPT.items())
-    run(TIMEOUTS, FORBID, PARTITIONS, *keep, TRANSITIONS, ORDERS, PAYMENTS, REFUNDS)
+    run(TIMEOUTS, FORBID, PARTITIONS, *keep, TRANSITIONS, ORDERS, PAYMENTS, REFUNDS, SPENT)
 
 
 def downgrade() -> None:
-    run(TIMEOUTS, *(UNKEEP.format(table) for table in KEPT), UNPARTITIONS, DROP)
+    run(TIMEOUTS, UNSPENT, *(UNKEEP.format(table) for table in KEPT), UNPARTITIONS, DROP)

@@ -125,16 +125,6 @@ CREATE TRIGGER tr_{0}_truncate BEFORE TRUNCATE ON {0} EXECUTE FUNCTION forbid('{
 """
 UNKEEP = "DROP TRIGGER tr_{0}_truncate ON {0}; DROP TRIGGER tr_{0}_delete ON {0}; DROP TRIGGER tr_{0}_keep ON {0};"
 
-SPENT = """
-CREATE TRIGGER tr_downloads_count BEFORE UPDATE OF download_count ON downloads
-    FOR EACH ROW WHEN (NEW.download_count < OLD.download_count)
-    EXECUTE FUNCTION forbid('downloads', 'a file that was fetched stays counted');
-CREATE TRIGGER tr_order_tokens_revoke BEFORE UPDATE OF revoked_at ON order_tokens
-    FOR EACH ROW WHEN (NEW.revoked_at IS NULL AND OLD.revoked_at IS NOT NULL)
-    EXECUTE FUNCTION forbid('order_tokens', 'a link that was revoked opens nothing any more');
-"""
-UNSPENT = "DROP TRIGGER tr_order_tokens_revoke ON order_tokens; DROP TRIGGER tr_downloads_count ON downloads;"
-
 # What came in is told by the ledger, what goes back by the refunds, and no payment has less than its refunds give back.
 # Only the owner writes a first capture without its ledger: history. Asked after the statement, which may write the row
 # and the payment at once; refunds lock the payment before they look at it, which is locked here too.
@@ -498,9 +488,7 @@ def upgrade() -> None:
     keys = (KEY.format(*key) for key in KEYS)
     begin = (_only(f"{table}_start", table, "INSERT", *rule, "lex_owner") for table, rule in BEGINNINGS.items())
     word = _only("payments_word", "payments", "UPDATE", *WORD, "lex_worker", "lex_owner")
-    run(
-        TIMEOUTS, UNIQUE, *keys, NUMBERS, FOLLOW, *limits, *keep, SPENT, MONEY, ROLES, *begin, word, TENDER, PAID, LINES
-    )
+    run(TIMEOUTS, UNIQUE, *keys, NUMBERS, FOLLOW, *limits, *keep, MONEY, ROLES, *begin, word, TENDER, PAID, LINES)
     run(BOOKINGS, ALWAYS)
 
 
@@ -509,4 +497,4 @@ def downgrade() -> None:
     unlimit = (f"ALTER TABLE {table} DROP CONSTRAINT {name}" for name, (table, _) in LIMITS.items())
     keys = (KEY.format(child, parent, _first(own, n), _first(its, n)) for child, parent, own, its, n in KEYS)
     unbegin = (f"DROP TRIGGER tr_{table}_start ON {table}; DROP FUNCTION check_{table}_start()" for table in BEGINNINGS)
-    run(TIMEOUTS, *unbegin, DROP, UNSPENT, *unkeep, *unlimit, UNFOLLOW, *keys, UNUNIQUE)
+    run(TIMEOUTS, *unbegin, DROP, *unkeep, *unlimit, UNFOLLOW, *keys, UNUNIQUE)
