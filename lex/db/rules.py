@@ -87,6 +87,7 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
         "email_unverified",
         "Prove that the e-mail is yours first; then its orders are yours too.",
     ),
+    "tr_orders_start": (None, "clock_differs", "The clocks of the shop's computers differ; try again later."),
     "tr_products_tracked": (None, "stock_changed", "What is in stock changed a moment ago; look at the cart again."),
     "ck_reviews_pending": ("status", "review_pending", "A review waits until the shop has read it."),
     "ck_reviews_moderation": ("status", "review_pending", "A review waits until the shop has read it."),

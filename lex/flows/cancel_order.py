@@ -101,7 +101,9 @@ async def _end(session: Session, actor: Actor, head: OrderHead, reason: CancelRe
         await releasing.take_back(session, head.id)
     await coupons.release(session, head.id, head.user_id)
     await tell(session, actor, head.id, head.user_id, "canceled", reason=reason)
-    await notify(session, user_id=head.user_id, order_id=head.id, template="order_canceled", data={})
+    # Who cancels what they have not paid sees so on the page: a stranger would have the shop write to anybody.
+    if head.status != "pending" or reason != "customer":
+        await notify(session, user_id=head.user_id, order_id=head.id, template="order_canceled", data={})
 
 
 @job("finish_cancel", customers=True)

@@ -176,7 +176,7 @@ async def test_money_that_came_after_a_cancel_is_told(browser: Browser, shop: Sh
     assert "Nothing is due" not in browser.words
     await finish_cancel(system(), order_id=UUID(str(shop.one("SELECT id FROM orders")["id"])))
     await browser.open(path)
-    assert "€24.80 went back to the card" in browser.words
+    assert "€24.80 goes back to the card" in browser.words
 
 
 async def test_a_parcel_can_be_followed(browser: Browser, shop: Shop) -> None:
