@@ -163,7 +163,8 @@ def differences(link: Link, rows: Iterable[Sealed], is_looked_at: Callable[[byte
 def cut(rows: Iterator[Sealed], link: Link, held: list[Sealed]) -> list[Sealed]:
     """The rows of a link from a stream in the order of transactions; `held` is the stream's next row, if it was read.
 
-    Rows before the link belong to no seal that is there: the gap is a finding of its own.
+    Rows before the link belong to no seal that is there: the gap is a finding of its own. Before the first there are
+    none, whatever a row says of its transaction.
     """
     found = [row for row in held if row.transaction < link.until_transaction]
     if found or not held:
@@ -173,7 +174,8 @@ def cut(rows: Iterator[Sealed], link: Link, held: list[Sealed]) -> list[Sealed]:
                 held.append(row)
                 break
             found.append(row)
-    return [row for row in found if row.transaction >= link.from_transaction]
+    is_first = link.from_transaction == START.until
+    return [row for row in found if is_first or row.transaction >= link.from_transaction]
 
 
 def _entries(entries: bytes, is_looked_at: Callable[[bytes], bool]) -> Iterator[tuple[bytes, bytes]]:

@@ -34,6 +34,11 @@ SELECT partition, lower_id, upper_id, file_name, file_digest, row_count, key_id,
 FROM audit_archives ORDER BY lower_id
 """
 _TAIL: LiteralString = "SELECT count(*), min(id::text)::uuid FROM audit_logs WHERE transaction_id >= %s"
+# No transaction has these numbers yet, so that no seal would ever reach the rows.
+_AHEAD: LiteralString = """
+SELECT id FROM audit_logs
+WHERE transaction_id >= greatest(%s, pg_snapshot_xmax(pg_current_snapshot())::text::bigint) ORDER BY id LIMIT 1000
+"""
 _STILL: LiteralString = "SELECT id FROM audit_logs WHERE id = ANY(%s)"
 
 ARCHIVING = 0x4C4558_41524348  # "LEX ARCH": nothing is archived while the trail is read
@@ -99,10 +104,18 @@ def verify(
         lost = sorted(number for number in known if number > last.number)
         verdict.add([Finding("seal_missing", str(n), f"Seal {n} of the copy is missing.") for n in lost])
         verdict.findings = _moved(rows, verdict.findings)
+        named = {finding.subject for finding in verdict.findings}
+        ahead = [str(row_id) for (row_id,) in rows.execute(_AHEAD, (last.until,)).fetchall()]
+        verdict.add([_of_nobody(row_id) for row_id in ahead if row_id not in named])
         verdict.unsealed, oldest = rows.execute(_TAIL, (last.until,)).fetchone() or (0, None)
     verdict.unsealed_since = ids.instant_of(oldest) if oldest else None
     verdict.rows -= verdict.archived
     return verdict
+
+
+def _of_nobody(row_id: str) -> Finding:
+    words = f"Row {row_id} names a transaction that has not been: no change of the shop wrote it."
+    return Finding("row_inserted", row_id, words)
 
 
 def compared(
@@ -128,7 +141,7 @@ def compared(
 
 def _of_table(connection: psycopg.Connection[Any], reach: Iterable[tuple[int, int]]) -> Iterator[Sealed]:
     """The sealed part of the table, some ten thousand rows a statement."""
-    low, number = 0, 0
+    low, number = -(2**63), 0
     until = low
     for until, count in reach:
         number += count

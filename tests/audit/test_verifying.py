@@ -80,8 +80,9 @@ def test_an_emptied_table_has_all_its_rows_missing(trail: Trail, rows: list[str]
 
 def test_an_inserted_row_is_named(trail: Trail, rows: list[str]) -> None:
     inside = trail.rows.one("SELECT transaction_id FROM audit_logs WHERE id = %s", rows[1])
-    with trail.attacked(_FORGE.format(inside), _FORGE.format(1)):
+    with trail.attacked(*(_FORGE.format(number) for number in (inside, 1, 0, -5, 10**15))):
         forged = trail.rows.column("SELECT id::text FROM audit_logs WHERE action = 'forged' ORDER BY id")
+        assert len(forged) == 5
         assert sorted(trail.findings()) == [("row_inserted", row) for row in forged]
 
 
