@@ -57,6 +57,38 @@ ATTEMPTS = [
         "permission denied",
     ),
     Attempt("read the archives", (APP,), "SELECT * FROM audit_archives", "permission denied"),
+    # Jobs
+    Attempt(
+        "take the number of a job to come",
+        (APP, STAFF),
+        "INSERT INTO procrastinate_jobs (id, queue_name, task_name) VALUES (9999, 'default', 'send_notification')",
+        "permission denied",
+    ),
+    Attempt(
+        "take the number of an event to come",
+        (APP, STAFF),
+        "INSERT INTO procrastinate_events (id, job_id, type) VALUES (9999, 1, 'succeeded')",
+        "permission denied",
+    ),
+    Attempt(
+        "have a job done already",
+        (APP, STAFF),
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, status) VALUES ('default', 'x', 'doing')",
+        "permission denied",
+    ),
+    Attempt(
+        "go before everybody",
+        (APP,),
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, priority) VALUES ('default', 'send_notification', 21)",
+        "holds no other job up",
+    ),
+    Attempt(
+        "wait for ever",
+        (APP,),
+        "INSERT INTO procrastinate_jobs (queue_name, task_name, scheduled_at)"
+        " VALUES ('default', 'send_notification', 'infinity')",
+        "holds no other job up",
+    ),
     Attempt("hold up the sealer", EVERYBODY, "LOCK TABLE audit_seals IN SHARE ROW EXCLUSIVE MODE", "permission denied"),
     # The queue
     *(

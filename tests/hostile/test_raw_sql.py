@@ -190,7 +190,25 @@ ATTEMPTS = [
         " 'eve' FROM occupancies",
         "permission denied",
     ),
-    Attempt("free somebody's time", (APP,), "UPDATE occupancies SET status = 'released'", "permission denied"),
+    Attempt("free somebody's time", EVERYBODY, "UPDATE occupancies SET status = 'released'", "permission denied"),
+    Attempt("take it without a booking", EVERYBODY, "DELETE FROM occupancies", "permission denied"),
+    Attempt("empty a class", EVERYBODY, "UPDATE service_slots SET booked = 0", "permission denied"),
+    Attempt(
+        "part a booking from its time",
+        (STAFF, WORKER, OWNER),
+        "UPDATE bookings SET id = public.uuid_v7() WHERE id = {ada_booking}",
+        "a booking keeps its service and its time",
+    ),
+    Attempt(
+        "leave a time taken by nobody",
+        (STAFF, WORKER, OWNER),
+        "UPDATE bookings SET resource_id = NULL WHERE id = {ada_booking}",
+        "a booking keeps its service and its time",
+    ),
+    *(
+        Attempt(f"empty {table}", (OWNER,), f"TRUNCATE {table} CASCADE", "TRUNCATE on")
+        for table in ("addresses", "api_keys", "reviews", "order_events", "bookings", "stock_movements", "products")
+    ),
     Attempt(
         "use a coupon past its limit",
         (APP, STAFF, WORKER, OWNER),

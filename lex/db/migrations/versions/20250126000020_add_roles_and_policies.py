@@ -25,6 +25,10 @@ VERBS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
 # A payment begins, and is tried again after it failed; what became of it Lex writes, who asked the provider.
 BEGUN = "(id,order_id,user_id,provider,method_type,currency,amount)"
 AGAIN = "(provider,status,provider_payment_id,failure_code,failure_message)"
+# A job and an event get their numbers from the queue: one taken ahead would refuse whoever comes by it.
+JOB = "(queue_name,task_name,priority,lock,queueing_lock,args,scheduled_at)"
+# The seats taken of a slot, and the time taken of a resource, are moved by bookings alone.
+SLOT = "(id,service_id,starts_at,capacity)"
 # Who signs up proves the address afterwards, by a mail.
 KNOWN = "(id,role,email,email_blind_index,first_name,last_name,phone,phone_blind_index,password)"
 ATTEMPT = "(id,payment_id,order_id,user_id,number)"
@@ -57,7 +61,7 @@ invoice_counters              -     SIU   SIU   S
 invoices                      S     SI    SIU(recipient) S
 job_errors                    -     S     SIUD  S
 notifications                 SIU(is_read,read_at) SIU   SIUD  S
-occupancies                   S     SIU   SIUD  S
+occupancies                   S     S     S     S
 order_events                  SI    SI    SIU(note) S
 order_items                   SI    SIU(fulfilled_quantity) SIU   S
 order_numbers                 S     S     S     S
@@ -70,8 +74,8 @@ payment_references            S     S     SI    S
 payments                      SI{BEGUN}U{AGAIN} SI{BEGUN}U{AGAIN} SIU   S
 person_keys                   SI    SI    SIUD  -
 pictures                      S     SIU   SIUD  S
-procrastinate_events          I     I     SID   S
-procrastinate_jobs            SI    SI    SIUD  S
+procrastinate_events          I(job_id,type,at) I(job_id,type,at) SID   S
+procrastinate_jobs            SI{JOB} SI{JOB} SIUD  S
 procrastinate_periodic_defers -     -     SIUD  S
 procrastinate_workers         S     S     SIUD  S
 product_facets                S     S     S     S
@@ -87,7 +91,7 @@ search_words                  S     S     SIUD  S
 service_categories            S     SIU   SIUD  S
 service_days                  S     SIU   SIUD  S
 service_resources             S     SID   SID   S
-service_slots                 S     SIU   SIUD  S
+service_slots                 S     SI{SLOT}U(starts_at,capacity) SI{SLOT}U(starts_at,capacity)D S
 services                      S     SIU   SIUD  S
 shipping_methods              S     SIU   SIUD  S
 shop_facts                    S     S     SIU   S
@@ -326,7 +330,9 @@ BEGIN
     IF current_user <> 'lex_app' THEN
         RETURN NEW;
     END IF;
-    IF NEW.queue_name <> 'default' OR NEW.queueing_lock IS NOT NULL OR NEW.lock NOT LIKE 'notification:%' THEN
+    IF NEW.queue_name <> 'default' OR NEW.queueing_lock IS NOT NULL OR NEW.lock NOT LIKE 'notification:%'
+        OR NEW.priority NOT BETWEEN -20 AND 20 OR NEW.scheduled_at > now() + interval '31 days'
+    THEN
         RAISE EXCEPTION 'a customer''s work holds no other job up: it locks its notifications alone'
             USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'procrastinate_jobs';
     END IF;

@@ -87,6 +87,37 @@ CREATE POLICY p_{0}_owner ON {0} TO lex_owner USING (true) WITH CHECK (true);
 CREATE POLICY p_{0}_read ON {0} FOR SELECT TO lex_ro USING (true);
 """
 
+# Rows that are emptied out together would leave no trace in the audit.
+EMPTIED = """
+DO $$
+DECLARE
+    audited regclass;
+BEGIN
+    FOR audited IN SELECT t.tgrelid FROM pg_trigger t
+        WHERE t.tgname ~ '_audit$' AND t.tgparentid = 0 AND NOT EXISTS (
+            SELECT FROM pg_trigger o
+            WHERE o.tgrelid = t.tgrelid AND o.tgtype & 32 > 0 AND o.tgfoid = 'public.forbid'::regproc)
+        ORDER BY t.tgrelid::regclass::text
+    LOOP
+        EXECUTE format('CREATE TRIGGER tr_%1$s_empty BEFORE TRUNCATE ON %1$s'
+            ' EXECUTE FUNCTION public.forbid(%2$L, %3$L)', audited, audited, 'rows are deleted, and audited, each');
+        EXECUTE format('ALTER TABLE %1$s ENABLE ALWAYS TRIGGER tr_%1$s_empty', audited);
+    END LOOP;
+END
+$$;
+"""
+UNEMPTIED = """
+DO $$
+DECLARE
+    found record;
+BEGIN
+    FOR found IN SELECT tgname, tgrelid::regclass AS audited FROM pg_trigger WHERE tgname ~ '_empty$' LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', found.tgname, found.audited);
+    END LOOP;
+END
+$$;
+"""
+
 
 def run(*statements: str) -> None:
     """Through the driver's own cursor: SQL text may hold `%` and `:`, which are no parameters here."""
@@ -97,8 +128,12 @@ def run(*statements: str) -> None:
 
 def upgrade() -> None:
     run(TIMEOUTS, TABLES, *(RULES.format(*one) for one in AUDITED.items()), RIGHTS)
-    run(*(POLICIES.format(table, MINE, BARE) for table in AUDITED))
+    run(*(POLICIES.format(table, MINE, BARE) for table in AUDITED), EMPTIED)
 
 
 def downgrade() -> None:
-    run(TIMEOUTS, "DROP TABLE data_exports, erasure_requests; DROP DOMAIN data_export_status, erasure_request_status")
+    run(
+        TIMEOUTS,
+        UNEMPTIED,
+        "DROP TABLE data_exports, erasure_requests; DROP DOMAIN data_export_status, erasure_request_status",
+    )
