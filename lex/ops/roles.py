@@ -108,14 +108,26 @@ def _mended(connection: _Connection, database_url: str) -> Iterator[str]:
     for role in (OWNER, *LOGINS):
         yield from _role(connection, role)
     yield from _membership(connection)
-    for what, statement in connection.execute(_GRANTS, {"logins": list(LOGINS)}).fetchall():
+    for what, statement in _wanting(connection):
         connection.execute(statement.encode())
         yield what
+    # Whoever does not own what is granted is warned at most, and nothing is done. A schema in which everybody may make
+    # functions lets them run as lex_owner.
+    if left := [statement for _, statement in _wanting(connection)]:
+        raise Refusal(
+            f"The roles of the database are not as Lex needs them. Run as a superuser: {'; '.join(left)};",
+            code="roles_refused",
+        )
     for (statement,) in connection.execute(_OWNED).fetchall():
         connection.execute(statement.encode())
         yield str(statement)
     for role in LOGINS:
         yield from _login(connection, role, database_url)
+
+
+def _wanting(connection: _Connection) -> list[tuple[str, str]]:
+    """The rights that are not there: what each is, and the statement that gives it."""
+    return connection.execute(_GRANTS, {"logins": list(LOGINS)}).fetchall()
 
 
 def _role(connection: _Connection, role: str) -> Iterator[str]:
@@ -154,11 +166,16 @@ def _membership(connection: _Connection) -> Iterator[str]:
 def _login(connection: _Connection, role: str, database_url: str) -> Iterator[str]:
     if _trouble(role, database_url) is None:
         return
+    # A setting that the role gave itself may be what keeps it out.
+    name = sql.Identifier(role)
+    connection.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(name))
+    here = sql.Identifier(connection.info.dbname)
+    connection.execute(sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(name, here))
     password = password_of(role, database_url)
     # The verifier, not the password, so that no log can hold it.
     verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
     alter = sql.SQL("ALTER ROLE {} LOGIN PASSWORD {}")
-    connection.execute(alter.format(sql.Identifier(role), sql.Literal(verifier)))
+    connection.execute(alter.format(name, sql.Literal(verifier)))
     if trouble := _trouble(role, database_url):
         raise Refusal(
             f"{role} cannot log in: {trouble}. Let it in (pg_hba.conf, with a password), or name its address in the "

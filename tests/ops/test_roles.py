@@ -153,6 +153,31 @@ def test_what_was_added_to_a_role_is_named(
     assert told() == []
 
 
+def test_a_schema_where_everybody_makes_things_is_a_superusers_to_close(url: str, server: Servers) -> None:
+    """As PostgreSQL has it up to 14, where the schema is not the database owner's."""
+    with psycopg.connect(with_database(server.admin_database_url, "lex"), autocommit=True) as superuser:
+        superuser.execute("ALTER SCHEMA public OWNER TO CURRENT_USER; GRANT CREATE ON SCHEMA public TO PUBLIC")
+        try:
+            with pytest.raises(Refusal, match=r"Run as a superuser: .*REVOKE CREATE ON SCHEMA public FROM PUBLIC;"):
+                roles.ensure(url)
+        finally:
+            superuser.execute(
+                "REVOKE CREATE ON SCHEMA public FROM PUBLIC; ALTER SCHEMA public OWNER TO pg_database_owner"
+            )
+    roles.ensure(url)
+
+
+@pytest.mark.parametrize("setting", ["local_preload_libraries = 'nope'", "default_transaction_read_only = on"])
+def test_what_a_role_did_to_itself_is_undone(url: str, setting: str) -> None:
+    roles.ensure(url)
+    with connect_as("lex_app", url) as connection:
+        connection.execute(f"ALTER ROLE lex_app SET {setting}".encode())
+        connection.execute("ALTER ROLE lex_app PASSWORD 'mine'")
+    roles.ensure(url)
+    with connect_as("lex_app", url) as connection:
+        assert connection.execute("SHOW default_transaction_read_only").fetchone() == ("off",)
+
+
 def test_a_login_that_may_make_no_roles_is_told_so(url: str, server: Servers) -> None:
     with psycopg.connect(server.admin_database_url, autocommit=True) as superuser:
         superuser.execute("ALTER ROLE lex NOCREATEROLE")
