@@ -44,6 +44,7 @@ async def test_a_card_becomes_a_token(client: Client) -> None:
     [
         ({"number": "4111111111111111"}, {"number": "card_number"}),
         ({"number": "two"}, {"number": "card_number"}),
+        ({"number": "-"}, {"number": "card_number"}),
         ({"cvc": "12"}, {"cvc": "cvc"}),
         ({"exp_month": 0, "cvc": "x"}, {"cvc": "cvc", "exp_month": "exp_month"}),
         ({"exp_year": 2020}, {"exp_year": "exp_year"}),

@@ -132,6 +132,8 @@ def tokenise(number: str, exp_month: int, exp_year: int, cvc: str) -> tuple[str,
 
 
 def _refusal_of(number: str) -> str:
+    if not re.search(r"\w", number):  # nothing was typed: hosted fields send a dash for it
+        return "Enter the card number."
     if 12 <= len(re.sub(r"\D", "", number)) <= 19:
         return "Real cards do not belong here: this shop takes test payments. Use a card listed in docs/sandbox.md."
     return "This is not a card number; use a card listed in docs/sandbox.md."
