@@ -19,7 +19,7 @@ from lex.flows.place_order import place_order
 from lex.flows.price_cart import price_cart
 from lex.flows.show_cart import show_cart
 from lex.web.kit import rates
-from lex.web.kit.basket import Basket, find_basket, keep
+from lex.web.kit.basket import Basket, find_basket, keep, own_basket
 from lex.web.kit.edge import is_head
 from lex.web.kit.forms import read_form
 from lex.web.kit.guards import own_form, public
@@ -51,7 +51,7 @@ _HEADERS = {"Cache-Control": "private, no-store"}
 @get("/checkout", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
 async def checkout(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
     """The form, with the first way to ship chosen until the buyer chooses another."""
-    basket = find_basket(request)
+    basket = find_basket(request) or await own_basket(actor)
     if basket is None:
         return to_cart()
     owner = basket.opened_by(actor)
@@ -78,7 +78,7 @@ async def checkout(request: Request[Any, Any, Any], actor: CurrentActor) -> Resp
 async def deliver(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
     """Another country or way to ship: the same form priced anew, with all that was typed."""
     form = await read_form(request)
-    basket = find_basket(request)
+    basket = find_basket(request) or await own_basket(actor)
     if basket is None:
         return to_cart()
     try:
@@ -134,7 +134,7 @@ async def _deliver(actor: Actor, basket: Basket, form: Form) -> tuple[PricedCart
 async def place(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
     """Place the order and begin to pay it. Twice is once: a cart that was placed leads to its order."""
     form = await read_form(request)
-    basket = find_basket(request)
+    basket = find_basket(request) or await own_basket(actor)
     if basket is None:
         return to_cart()
     owner = basket.opened_by(actor)

@@ -134,6 +134,19 @@ async def test_an_order_placed_meanwhile_is_the_customers_and_the_audit_names_bo
     assert (await browser.open(page)).status_code == 404  # the customer's address is on it
 
 
+async def test_the_customers_cart_is_found_at_the_checkout(
+    browser: Browser, other_browser: Browser, shop: Shop, admin: UUID, customer: UUID, address: str
+) -> None:
+    product = shop.product()
+    await enter(other_browser, address)
+    await other_browser.add(product.sku)
+    await act(browser, customer)
+    await browser.open("/checkout")
+    assert browser.page.url.path == "/checkout"
+    await browser.checkout(payment_token="tok_visa")
+    assert "Thank you for your order" in browser.words
+
+
 async def test_a_copy_of_ones_data_tells_who_acted_and_not_from_where(
     browser: Browser, admin: UUID, customer: UUID
 ) -> None:
