@@ -38,6 +38,7 @@ from lex.web.storefront.checkout_form import (
     is_sent,
     method_of,
     told_of_delivery,
+    told_of_dropped,
 )
 from lex.web.storefront.frame import frame
 from lex.web.storefront.paying import card_facts, pay, pay_headers
@@ -89,7 +90,7 @@ async def deliver(request: Request[Any, Any, Any], actor: CurrentActor) -> Respo
         return await _unshipped(request, owner, basket, form, refusal)
     except Refusal:
         return to_cart()
-    return await _page(request, owner, priced, form)
+    return await _page(request, owner, priced, form, dropped=told_of_dropped(form, priced))
 
 
 @get("/checkout/delivery", guards=[public], include_in_schema=False)
@@ -152,7 +153,7 @@ async def place(request: Request[Any, Any, Any], actor: CurrentActor) -> Respons
                 return await _unshipped(request, owner, basket, form, refusal)
             # Any other form stays stale: goods or a way to ship that it never showed are shown before they are ordered.
             is_stale = form.get("version") != str(before)
-            told += told_of_delivery(elsewhere, priced, is_stale=is_stale)
+            told += told_of_delivery(form, elsewhere, priced, is_stale=is_stale)
             if not is_stale and form.get("shipping_method", "") in ("", method_of(priced).code):
                 form |= {"version": str(priced.version)}
             form |= {"country": priced.country or ""}
@@ -224,6 +225,7 @@ async def _page(
     known: Known | None = None,
     faults: list[FieldError] | None = None,
     told: list[str] | None = None,
+    dropped: str = "",
     refusal: Refusal | None = None,
     is_stale: bool = False,
 ) -> Response[Any]:
@@ -241,6 +243,7 @@ async def _page(
         faults=faults or [],
         fault_of={fault.field: fault.message for fault in faults or []},
         told=list(dict.fromkeys(told or [])),
+        dropped=dropped,
         refusal=refusal,
         is_stale=is_stale,
         is_sent=is_sent(priced),

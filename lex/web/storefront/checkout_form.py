@@ -57,8 +57,23 @@ def method_of(priced: PricedCart) -> PricedMethod:
     return priced.shipping_method or PricedMethod("", "", None, "", 0)
 
 
-def told_of_delivery(other: PricedCart, own: PricedCart, *, is_stale: bool) -> list[str]:
+def told_of_dropped(form: Mapping[str, str], priced: PricedCart) -> str:
+    """That the way to ship a form asks for does not reach its country, and what took its place; "" when nothing did."""
+    wanted, now = form.get("shipping_method", ""), method_of(priced)
+    if wanted in ("", now.code) or not now.name:
+        return ""
+    words = {"place": names().get(priced.country or "", priced.country or ""), "own": now.name}
+    return gettext(
+        "The way to ship that you had chosen does not go to %(place)s; it is %(own)s now."
+        " To have it sent, choose another country or address.",
+        **words,
+    )
+
+
+def told_of_delivery(form: Mapping[str, str], other: PricedCart, own: PricedCart, *, is_stale: bool) -> list[str]:
     """What a form changed of a cart's delivery; `is_stale` is one that had not seen how the cart was delivered."""
+    if dropped := told_of_dropped(form, own):
+        return [dropped]
     was, now = method_of(other), method_of(own)
     if was.code != now.code and now.name:
         if not is_stale or not was.name:

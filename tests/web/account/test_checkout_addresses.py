@@ -154,6 +154,30 @@ async def test_an_address_the_shop_does_not_send_to_is_not_filled_in(browser: Br
     assert "Pay €" in browser.words
 
 
+async def test_an_address_the_shop_does_not_send_to_is_shown_as_such(buyer: Browser) -> None:
+    far_away = {"city": "Mountain View", "region": "CA", "postal_code": "94043", "country": "US"}
+    await buyer.post("/account/addresses/new", **HOME | far_away)
+    await buyer.open("/checkout")
+    offered = {part.partition('"')[0]: part.partition("</label>")[0] for part in _radios(buyer)}
+    assert sum("We do not ship there." in text for text in offered.values()) == 1
+    far = next(address for address, text in offered.items() if "Mountain View" in text)
+    assert " disabled" in offered[far]
+    assert not any(" disabled" in text for address, text in offered.items() if address != far)
+    # A page kept from before offers it still: what it turns into is said, and nothing is ordered unseen.
+    sent = {**filled(buyer), "country": "DE", "shipping_method": "parcel", "address": far}
+    page = await buyer.post("/checkout", **sent, payment_token="tok_visa")
+    assert page.status_code == 409
+    told = "The way to ship that you had chosen does not go to United States; it is Collection now."
+    assert told in buyer.words
+    assert "You chose Collection" not in buyer.words
+    await buyer.post("/checkout/delivery", **{**sent, "country": "DE", "address_shown": sent["address_shown"]})
+    assert told in buyer.words
+
+
+def _radios(browser: Browser) -> list[str]:
+    return browser.page.text.split('name="address" value="')[1:]
+
+
 async def test_somebody_elses_address_fills_nothing_in(buyer: Browser, other_browser: Browser, shop: Shop) -> None:
     await buyer.open("/checkout")
     theirs = ids_of(buyer, "address")["Berlin"]
