@@ -44,7 +44,6 @@ async def test_a_card_becomes_a_token(client: Client) -> None:
     [
         ({"number": "4111111111111111"}, {"number": "card_number"}),
         ({"number": "two"}, {"number": "card_number"}),
-        ({"number": "-"}, {"number": "card_number"}),
         ({"cvc": "12"}, {"cvc": "cvc"}),
         ({"exp_month": 0, "cvc": "x"}, {"cvc": "cvc", "exp_month": "exp_month"}),
         ({"exp_year": 2020}, {"exp_year": "exp_year"}),
@@ -115,3 +114,9 @@ def test_it_is_not_there_when_another_provider_is_in_use(web_settings: pytest.Mo
     web_settings.setenv("LEX_PAYMENT_PROVIDER", "stripe")
     settings.cache_clear()
     assert not any("sandbox" in route.path for route in create_app().routes)
+
+
+async def test_a_number_that_was_not_typed_is_asked_for(client: Client) -> None:
+    answer = await client.post("/sandbox/tokens", json=CARD | {"number": "-"})
+    assert answer.status_code == 422
+    assert [fault["message"] for fault in answer.json()["errors"]] == ["Enter the card number."]
