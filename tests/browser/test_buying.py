@@ -172,9 +172,10 @@ async def test_a_stale_price_is_told(visiting: Any, shop_database: str) -> None:
         await fill_checkout(visit)
         raise_price(shop_database, "chain-11-speed")
         await pay(visit, PLAIN, javascript=True)
-        text = await visit.text()
-        assert "The cart changed while you were here; nothing was ordered." in text
-        assert "The price of" in text
+        await expect(
+            visit.page.get_by_text("The cart changed while you were here; nothing was ordered.")
+        ).to_be_visible()
+        assert "The price of" in await visit.text()
         await expect(visit.page.locator("#email")).to_have_value("ada@example.org")
         await pay(visit, PLAIN, javascript=True)
         await expect(visit.page.locator("h1")).to_have_text("Thank you for your order")

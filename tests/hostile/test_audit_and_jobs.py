@@ -27,28 +27,36 @@ ATTEMPTS = [
     # The trail
     Attempt(
         "say what only the database says",
-        (APP, STAFF, WORKER),
+        (STAFF, WORKER),
         "SELECT record_audit('delete', 'orders', {ada_order}, '{{}}')",
         "told by the database itself",
     ),
-    Attempt(
-        "say anything", (APP, STAFF, WORKER), "SELECT record_audit('x', 'x', 'x', '{{}}')", "ck_audit_logs_action|“x”"
-    ),
+    Attempt("say anything", (STAFF, WORKER), "SELECT record_audit('x', 'x', 'x', '{{}}')", "ck_audit_logs_action|“x”"),
     Attempt(
         "fill the trail",
-        (APP, STAFF, WORKER),
+        (STAFF, WORKER),
         "SELECT record_audit('read', 'x', NULL, jsonb_build_object('x', repeat('x', 1000000)))",
         "the details 32768",
     ),
     Attempt(
         "say it of a book",
-        (APP, STAFF, WORKER),
+        (STAFF, WORKER),
         "SELECT record_audit('read', repeat('x', 1000), NULL, '{{}}')",
         "has 63 bytes at most",
     ),
-    Attempt("hide behind a request", (APP, STAFF), _ODD_REQUEST.format("repeat('x', 65)"), "ck_audit_logs_request_id"),
-    Attempt("hide behind a line", (APP, STAFF), _ODD_REQUEST.format(r"E'a\nb'"), "ck_audit_logs_request_id"),
-    Attempt("say anything at all", (READER,), "SELECT record_audit('read', 'x', NULL, '{{}}')", "permission denied"),
+    Attempt(
+        "hide behind a request", (STAFF, WORKER), _ODD_REQUEST.format("repeat('x', 65)"), "ck_audit_logs_request_id"
+    ),
+    Attempt("hide behind a line", (STAFF,), _ODD_REQUEST.format(r"E'a\nb'"), "ck_audit_logs_request_id"),
+    Attempt(
+        "say anything at all", (APP, READER), "SELECT record_audit('read', 'x', NULL, '{{}}')", "permission denied"
+    ),
+    Attempt(
+        "say that somebody signed in",
+        (STAFF,),
+        "SELECT record_audit('sign_in', 'users', {ada}, '{{}}')",
+        "not for the back office to record",
+    ),
     Attempt(
         "say a month was archived",
         EVERYBODY,

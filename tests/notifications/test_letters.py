@@ -81,6 +81,7 @@ def test_what_a_confirmation_says() -> None:
     free = render("order_confirmed", "en", facts(is_free=True))
     assert "There was nothing to pay." in free.text
     assert "There was nothing to pay." in free.html
+    assert "Order LEX-20261105-7F3K9QTB" in free.html.partition("</title>")[2]
 
 
 def test_what_a_cancellation_says() -> None:

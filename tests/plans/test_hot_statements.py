@@ -248,7 +248,7 @@ def test_holds_are_found_by_order_and_by_product(seeded: Database, some_order: d
 
 
 def test_open_carts(seeded: Database, some_order: dict[str, Any]) -> None:
-    plan = Plan(seeded, cart_commands._EXPIRE, {"now": clock.now()})
+    plan = Plan(seeded, cart_commands._EXPIRE, {"now": clock.now(), "most": 500})
     assert "idx_carts_expires_at" in plan.indexes, plan
     plan = Plan(seeded, carts._PLAIN, {**STAFF, "id": some_order["id"], "scale": 100, "shop_country": "DE"})
     assert {"pk_carts", "uq_carts_id_user_id"} & plan.indexes, plan

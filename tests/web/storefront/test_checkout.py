@@ -216,6 +216,16 @@ async def test_a_token_from_the_providers_fields_pays_at_once(browser: Browser, 
     assert "Thank you for your order" in browser.words
 
 
+async def test_a_card_is_typed_again_after_another_fault_and_the_page_says_so(browser: Browser, shop: Shop) -> None:
+    await browser.add(shop.product().sku)
+    await browser.open("/checkout")
+    assert "type your card again" not in browser.words
+    await browser.checkout(payment_token="tok_visa", city="")
+    assert browser.page.status_code == 422
+    assert "type your card again" in browser.words
+    assert 'name="payment_token" value=""' in browser.page.text
+
+
 async def test_an_order_of_nothing_needs_no_card(browser: Browser, shop: Shop) -> None:
     shop.coupon("ALL", percentage=100)
     await browser.add(shop.product().sku)

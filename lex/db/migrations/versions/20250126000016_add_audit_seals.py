@@ -78,6 +78,13 @@ BEGIN
         RAISE EXCEPTION '“%” is nothing to record; the change of a row is told by the database itself', left(action, 40)
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'audit_logs', CONSTRAINT = 'ck_audit_logs_action';
     END IF;
+    IF session_user = 'lex_staff' AND action <> ALL (ARRAY[
+        'read', 'export', 'account_closed', 'account_opened', 'session_ended', 'staff_appointed', 'role_changed',
+        'acting_started', 'make_token', 'revoke_token'
+    ]) THEN
+        RAISE EXCEPTION '“%” is not for the back office to record', action
+            USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'audit_logs', CONSTRAINT = 'ck_audit_logs_action';
+    END IF;
     IF octet_length(resource) NOT BETWEEN 1 AND 63 OR octet_length(resource_id) > 200
         OR octet_length(details::text) > 32768
     THEN

@@ -314,10 +314,10 @@ GRANT EXECUTE ON FUNCTION public.coupon_uses, public.payment_status_of, public.c
     TO lex_app, lex_staff, lex_worker;
 """
 
-# Guests' orders move at Lex's own word alone; anybody's work may add to the audit what no row tells.
+# Guests' orders move at Lex's own word alone; what no row tells, of customers too, Lex and the back office record.
 EXECUTED = """
 REVOKE EXECUTE ON FUNCTION public.record_audit FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.record_audit TO lex_app, lex_staff, lex_worker;
+GRANT EXECUTE ON FUNCTION public.record_audit TO lex_staff, lex_worker;
 GRANT EXECUTE ON FUNCTION public.adopt_guest_orders TO lex_worker;
 GRANT EXECUTE ON FUNCTION public.sell_unheld_stock, public.take_back_stock TO lex_app, lex_staff, lex_worker;
 """
