@@ -87,9 +87,9 @@ class CouponTerms(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         if self.name is not None and (fault := fault_in(self.name, longest=200, shortest=1)):
             errors.append(FieldError("name", fault))
         errors += [
-            FieldError(field, "Give a day from 1970 to 9890.", "range")
+            FieldError(field, "Give a day from 1971 to 9890.", "range")
             for field in ("starts_at", "ends_at")
-            if (instant := getattr(self, field)) is not None and not 1970 < instant.year < 9890
+            if (instant := getattr(self, field)) is not None and not 1971 <= instant.year <= 9890
         ]
         if self.starts_at and self.ends_at and self.ends_at <= self.starts_at:
             errors.append(FieldError("ends_at", "The end lies before the beginning.", "range"))

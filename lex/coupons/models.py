@@ -1,6 +1,5 @@
 """Coupons, the unique codes of those given out in bulk, and the rows of their use."""
 
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
@@ -12,6 +11,7 @@ from lex.db.base import (
     BlindIndex,
     Counter,
     Document,
+    Instant,
     Keyed,
     No,
     Percentage,
@@ -57,8 +57,8 @@ class Coupon(Keyed, Touched, SoftDelete, Base):
     buy_quantity: Mapped[PositiveInteger | None]
     get_quantity: Mapped[PositiveInteger | None]
     minimum_amount: Mapped[Amount | None]
-    starts_at: Mapped[datetime | None]
-    ends_at: Mapped[datetime | None]
+    starts_at: Mapped[Instant | None]
+    ends_at: Mapped[Instant | None]
     usage_limit: Mapped[PositiveInteger | None]
     usage_limit_per_customer: Mapped[PositiveInteger | None]
     used_count: Mapped[Counter]

@@ -282,6 +282,7 @@ ATTEMPTS = [
     Attempt(
         "cancel before Christ", (APP, STAFF, WORKER), "UPDATE orders SET canceled_at = '0044-03-15 BC'", "ck_instant"
     ),
+    Attempt("offer it for ever", (STAFF, WORKER), "UPDATE coupons SET ends_at = 'infinity'", "ck_instant"),
     Attempt("book without an end", (STAFF, WORKER), "UPDATE bookings SET ends_at = 'infinity'", "ck_instant"),
     # What is used up
     Attempt(

@@ -34,6 +34,18 @@ def test_every_index_and_constraint_is_named_by_the_convention(rows: Rows) -> No
     assert wrong == []
 
 
+def test_no_table_that_is_audited_is_emptied(rows: Rows) -> None:
+    """When this fails: a migration that audits a table refuses TRUNCATE of it too, with `forbid`."""
+    audited = rows.column(
+        "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE tgname ~ '_audit$' AND tgparentid = 0"
+    )
+    guarded = rows.column(
+        "SELECT tgrelid::regclass::text FROM pg_trigger WHERE tgtype & 32 > 0 AND tgfoid = 'forbid'::regproc"
+    )
+    assert len(audited) > 40
+    assert set(audited) - set(guarded) == set()
+
+
 def test_a_foreign_key_names_the_table_it_references(rows: Rows) -> None:
     wrong = rows.column(
         f"""

@@ -158,11 +158,11 @@ def of_order(connection: Connection, cart_id: UUID, email: str) -> Try:
     """An order that is about to be placed. A mailbox is counted from one network at a time: a stranger who orders in
     somebody's name keeps them from nothing.
     """
-    most, network = settings().most_orders_of_buyer, network_of(client_address(connection))
+    most, of_address = settings().most_orders_of_buyer, by_address("order", connection, settings().most_orders)
     limits = (
-        by_address("order", connection, settings().most_orders),
+        of_address,
         Limit("order cart", str(cart_id), most),
-        Limit("order email", f"{network} {normal_mailbox(email)}", most),
+        Limit("order email", f"{of_address.whom} {normal_mailbox(email)}", most),
     )
     return Try(limits, "; your cart stays as it is")
 

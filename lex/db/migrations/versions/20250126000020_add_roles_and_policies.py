@@ -25,13 +25,13 @@ VERBS = {"S": "SELECT", "I": "INSERT", "U": "UPDATE", "D": "DELETE"}
 # A payment begins, and is tried again after it failed; what became of it Lex writes, who asked the provider.
 BEGUN = "(id,order_id,user_id,provider,method_type,currency,amount)"
 AGAIN = "(provider,status,provider_payment_id,failure_code,failure_message)"
+ATTEMPT = "(id,payment_id,order_id,user_id,number)"
 # A job and an event get their numbers from the queue: one taken ahead would refuse whoever comes by it.
 JOB = "(queue_name,task_name,priority,lock,queueing_lock,args,scheduled_at)"
 # The seats taken of a slot, and the time taken of a resource, are moved by bookings alone.
 SLOT = "(id,service_id,starts_at,capacity)"
 # Who signs up proves the address afterwards, by a mail.
 KNOWN = "(id,role,email,email_blind_index,first_name,last_name,phone,phone_blind_index,password)"
-ATTEMPT = "(id,payment_id,order_id,user_id,number)"
 
 # Table, then the rights of the four roles in the order above: Select, Insert, Update, Delete, - none; columns in
 # brackets. A checkout locks rows of coupons and products, which takes the right to update a column; no update passes.
