@@ -173,3 +173,15 @@ def test_functions_find_their_tables_under_any_search_path(rows: Rows) -> None:
 def test_ids_of_the_database_are_in_the_order_they_were_made(rows: Rows) -> None:
     made = rows.column("SELECT uuid_v7() FROM generate_series(1, 50000)")
     assert all(earlier.bytes[:8] <= later.bytes[:8] for earlier, later in pairwise(made))
+
+
+def test_what_runs_as_the_owner_looks_for_names_where_nobody_makes_any(rows: Rows) -> None:
+    """Operators are names too: one made for a domain fits better than PostgreSQL's own, wherever it stands."""
+    elsewhere = rows.column(
+        """
+        SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace
+          AND (p.prosecdef OR array_to_string(p.proconfig, ' ') ~ 'search_path')
+          AND p.proconfig IS DISTINCT FROM ARRAY['search_path=pg_catalog, pg_temp']
+        """
+    )
+    assert elsewhere == []

@@ -33,13 +33,14 @@ COMMENT ON FUNCTION public.demand_read_committed IS
 # Two people moving two branches below each other at once would close a ring that neither of them can see. The advisory
 # lock lets one in at a time; FOR SHARE makes a stale snapshot fail instead of overlooking the other's move.
 CYCLES = """
-CREATE FUNCTION public.refuse_cycle() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION public.refuse_cycle() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     ancestor uuid := NEW.parent_id;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('public.' || TG_TABLE_NAME, 0));
     WHILE ancestor IS NOT NULL AND ancestor <> NEW.id LOOP
-        EXECUTE format('SELECT parent_id FROM %I WHERE id = $1 FOR SHARE', TG_TABLE_NAME) INTO ancestor USING ancestor;
+        EXECUTE format('SELECT parent_id FROM public.%I WHERE id = $1 FOR SHARE', TG_TABLE_NAME)
+            INTO ancestor USING ancestor;
     END LOOP;
     IF ancestor = NEW.id THEN
         RAISE EXCEPTION 'category "%" cannot stand below itself', NEW.slug
@@ -61,13 +62,13 @@ CREATE TRIGGER tr_service_categories_cycle BEFORE INSERT OR UPDATE OF parent_id 
 
 # `path` is the slugs from the root: one index range finds a whole branch. Whatever a writer puts there is overwritten.
 PATHS = """
-CREATE FUNCTION public.set_category_path() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION public.set_category_path() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM demand_read_committed('categories');
+    PERFORM public.demand_read_committed('categories');
     PERFORM pg_advisory_xact_lock(hashtextextended('public.categories', 0));
     NEW.path := NEW.slug;
     IF NEW.parent_id IS NOT NULL THEN
-        SELECT path || '/' || NEW.slug INTO NEW.path FROM categories WHERE id = NEW.parent_id;
+        SELECT path || '/' || NEW.slug INTO NEW.path FROM public.categories WHERE id = NEW.parent_id;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'the parent of category "%" does not exist', NEW.slug
                 USING ERRCODE = '23503', SCHEMA = 'public', TABLE = 'categories',
@@ -78,10 +79,11 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.cascade_category_path() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION public.cascade_category_path() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- The children's own triggers compute their paths and carry on downwards.
-    UPDATE categories SET path = NEW.path || '/' || slug WHERE parent_id = NEW.id;
+    UPDATE public.categories SET path = NEW.path || '/' || slug WHERE parent_id = NEW.id;
     RETURN NULL;
 END
 $$;
@@ -98,17 +100,17 @@ CREATE TRIGGER tr_categories_path_cascade AFTER UPDATE ON categories
 # A family shows the lowest price among its living, active variants, with that variant's compare-at price and what it
 # cost at least before it was reduced. Stock changes name none of the columns below and so never reach the family's row.
 FAMILIES = """
-CREATE FUNCTION public.check_variant() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION public.check_variant() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     family record;
 BEGIN
-    SELECT sku, variant_of INTO family FROM products WHERE id = NEW.variant_of FOR SHARE;
+    SELECT sku, variant_of INTO family FROM public.products WHERE id = NEW.variant_of FOR SHARE;
     IF family.variant_of IS NOT NULL THEN
         RAISE EXCEPTION 'product "%" is itself a variant and cannot have variants', family.sku
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'products', CONSTRAINT = 'ck_products_family',
                   HINT = 'Name the family as the parent of every variant.';
     END IF;
-    IF EXISTS (SELECT FROM products WHERE variant_of = NEW.id) THEN
+    IF EXISTS (SELECT FROM public.products WHERE variant_of = NEW.id) THEN
         RAISE EXCEPTION 'product "%" has variants and cannot become a variant', NEW.sku
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'products', CONSTRAINT = 'ck_products_family',
                   HINT = 'Move its variants to another family first.';
@@ -117,7 +119,8 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION public.sync_variant_family() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION public.sync_variant_family() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     family uuid;
 BEGIN
@@ -125,15 +128,15 @@ BEGIN
         SELECT DISTINCT id FROM unnest(ARRAY[OLD.variant_of, NEW.variant_of]) id WHERE id IS NOT NULL ORDER BY id
     LOOP
         -- Lock first: the statement after it then sees what a concurrent change of a sibling has committed.
-        PERFORM FROM products WHERE id = family FOR NO KEY UPDATE;
-        UPDATE products f
+        PERFORM FROM public.products WHERE id = family FOR NO KEY UPDATE;
+        UPDATE public.products f
         SET price = coalesce(lowest.price, f.price),
             compare_at_price = CASE WHEN lowest.price IS NULL THEN f.compare_at_price ELSE lowest.compare_at_price END,
             lowest_price_30_days = CASE WHEN lowest.price IS NOT NULL THEN lowest.lowest_price_30_days END,
             variant_count = living.number
-        FROM (SELECT count(*) AS number FROM products WHERE variant_of = family AND deleted_at IS NULL) living
+        FROM (SELECT count(*) AS number FROM public.products WHERE variant_of = family AND deleted_at IS NULL) living
         LEFT JOIN LATERAL (
-            SELECT price, compare_at_price, lowest_price_30_days FROM products
+            SELECT price, compare_at_price, lowest_price_30_days FROM public.products
             WHERE variant_of = family AND deleted_at IS NULL AND is_active
             ORDER BY price, "order", id LIMIT 1
         ) lowest ON true
@@ -166,9 +169,9 @@ CREATE TRIGGER tr_products_family_update
 # The stretch of time a booking takes follows the booking: cancelled frees it, attended or missed keeps it taken.
 BOOKINGS = """
 CREATE FUNCTION public.carry_booking_status() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    UPDATE occupancies
+    UPDATE public.occupancies
     SET status = CASE NEW.status
             WHEN 'canceled' THEN 'released'
             WHEN 'completed' THEN 'confirmed'

@@ -157,9 +157,9 @@ COMMENT ON FUNCTION public.guard_order IS
     'Freezes number, owner, currency, amounts, taxes and terms; lets the status move along status_transitions only.';
 
 CREATE FUNCTION public.may_adopt(person uuid, guest uuid) RETURNS boolean LANGUAGE sql STABLE
-SET search_path = public, pg_temp AS $$
+SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (
-        SELECT FROM users p JOIN users g ON g.email_blind_index = p.email_blind_index
+        SELECT FROM public.users p JOIN public.users g ON g.email_blind_index = p.email_blind_index
         WHERE p.id = person AND p.role <> 'guest' AND p.email_verified_at IS NOT NULL AND p.is_active
             AND p.deleted_at IS NULL AND g.id = guest AND g.role = 'guest'
     )
@@ -170,23 +170,23 @@ COMMENT ON FUNCTION public.may_adopt IS
 -- What hangs on the orders follows by its foreign keys; ways to pay do not, guests store none. A line of two parents is
 -- moved by one and then looked at by the other, which moves a moment later: so they are looked at once all have moved.
 CREATE FUNCTION public.adopt_guest_orders(person uuid) RETURNS TABLE (order_id uuid, guest_id uuid)
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     guests uuid[] := ARRAY(
-        SELECT g.id FROM users p JOIN users g ON g.email_blind_index = p.email_blind_index AND g.role = 'guest'
-        WHERE p.id = person
+        SELECT g.id FROM public.users p JOIN public.users g ON g.email_blind_index = p.email_blind_index
+        WHERE g.role = 'guest' AND p.id = person
     );
 BEGIN
-    IF NOT EXISTS (SELECT FROM users u WHERE u.id = person AND u.role <> 'guest' AND u.email_verified_at IS NOT NULL
-                   AND u.is_active AND u.deleted_at IS NULL) THEN
+    IF NOT EXISTS (SELECT FROM public.users u WHERE u.id = person AND u.role <> 'guest'
+                   AND u.email_verified_at IS NOT NULL AND u.is_active AND u.deleted_at IS NULL) THEN
         RAISE EXCEPTION 'user % has no verified e-mail and cannot adopt the orders of guests', person
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'users', COLUMN = 'email_verified_at',
                   CONSTRAINT = 'ck_users_adoption';
     END IF;
     SET CONSTRAINTS ALL DEFERRED;
     RETURN QUERY
-        UPDATE orders o SET user_id = person
-        FROM (SELECT w.id, w.user_id FROM orders w WHERE w.user_id = ANY (guests) ORDER BY w.id FOR UPDATE) was
+        UPDATE public.orders o SET user_id = person
+        FROM (SELECT w.id, w.user_id FROM public.orders w WHERE w.user_id = ANY (guests) ORDER BY w.id FOR UPDATE) was
         WHERE o.id = was.id RETURNING o.id, was.user_id;
     SET CONSTRAINTS ALL IMMEDIATE;
 END
@@ -280,20 +280,20 @@ END
 $$;
 
 CREATE FUNCTION public.cap_refunds() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     payment record;
     others numeric;
 BEGIN
     -- Whoever refunds the same payment at the same moment waits here and then counts this refund too.
-    PERFORM demand_read_committed('refunds');
-    SELECT captured_amount, currency INTO payment FROM payments WHERE id = NEW.payment_id FOR NO KEY UPDATE;
+    PERFORM public.demand_read_committed('refunds');
+    SELECT captured_amount, currency INTO payment FROM public.payments WHERE id = NEW.payment_id FOR NO KEY UPDATE;
     IF payment.currency <> NEW.currency THEN
         RAISE EXCEPTION 'a payment in % cannot be refunded in %', payment.currency, NEW.currency
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'refunds', COLUMN = 'currency',
                   CONSTRAINT = 'ck_refunds_currency';
     END IF;
-    SELECT coalesce(sum(amount), 0) INTO others FROM refunds
+    SELECT coalesce(sum(amount), 0) INTO others FROM public.refunds
     WHERE payment_id = NEW.payment_id AND status IN ('pending', 'succeeded') AND id <> NEW.id;
     IF others + NEW.amount > payment.captured_amount THEN
         RAISE EXCEPTION 'a refund of % % is too much: % of the % captured is left',

@@ -41,7 +41,7 @@ BEGIN
         RAISE EXCEPTION 'a request id is 64 printable characters of ASCII at most (ck_audit_logs_request_id)'
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'audit_logs', CONSTRAINT = 'ck_audit_logs_request_id';
     END IF;
-    INSERT INTO audit_logs
+    INSERT INTO public.audit_logs
         (id, created_at, user_id, acted_by, role, request_id, ip_address, action, resource, resource_id, changes)
     VALUES (entry, instant, person, acting, role, request, address, action, resource, resource_id, changes);
     RETURN entry;
@@ -89,7 +89,7 @@ BEGIN
         SELECT string_agg(subject ->> key, '/' ORDER BY place) INTO name
         FROM unnest(about[3]::text[]) WITH ORDINALITY k (key, place);
     END IF;
-    RETURN add_audit(lower(operation), about[0], name, changes);
+    RETURN public.add_audit(lower(operation), about[0], name, changes);
 END
 $$;
 REVOKE EXECUTE ON FUNCTION public.audit_change FROM PUBLIC;
@@ -98,9 +98,9 @@ COMMENT ON FUNCTION public.audit_change IS 'Adds the change of a row to audit_lo
 
 AUDIT = """
 CREATE FUNCTION public.audit_row() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    entry uuid := audit_change(TG_OP, TG_ARGV, to_jsonb(OLD), to_jsonb(NEW));
+    entry uuid := public.audit_change(TG_OP, TG_ARGV, to_jsonb(OLD), to_jsonb(NEW));
 BEGIN
     RETURN NULL;
 END

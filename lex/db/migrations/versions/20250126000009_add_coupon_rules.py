@@ -79,12 +79,12 @@ ALTER TABLE coupon_usages
 # gives the most is asked, which is a comparison; what goods it covers is not.
 STANDING = """
 CREATE FUNCTION public.check_coupon_usage() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     placed record;
     has_right boolean;
 BEGIN
-    SELECT o.status, o.payment_status, o.subtotal_amount INTO placed FROM orders o
+    SELECT o.status, o.payment_status, o.subtotal_amount INTO placed FROM public.orders o
     WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id LIMIT 1 FOR NO KEY UPDATE;
     IF (CASE NEW.status WHEN 'held' THEN placed.status = 'pending' WHEN 'redeemed' THEN placed.payment_status = 'paid'
             ELSE placed.status = 'canceled' END) IS NOT TRUE THEN
@@ -98,9 +98,9 @@ BEGIN
                AND coalesce(c.minimum_amount <= placed.subtotal_amount, true)
                AND NEW.amount <= CASE c.type WHEN 'fixed' THEN c.amount
                    WHEN 'percentage' THEN greatest(round(r.share, 2), round(r.share)) ELSE NEW.amount END
-               AND NEW.amount <= (SELECT pg_catalog.sum(i.discount_amount::numeric) FROM order_items i
+               AND NEW.amount <= (SELECT pg_catalog.sum(i.discount_amount::numeric) FROM public.order_items i
                                   WHERE i.order_id = NEW.order_id AND i.user_id = NEW.user_id)
-        INTO has_right FROM coupons c, LATERAL (SELECT placed.subtotal_amount * c.percentage / 100 AS share) r
+        INTO has_right FROM public.coupons c, LATERAL (SELECT placed.subtotal_amount * c.percentage / 100 AS share) r
         WHERE c.id = NEW.coupon_id;
         IF has_right IS NOT TRUE THEN
             RAISE EXCEPTION 'coupon % does not give % now', NEW.coupon_id, NEW.amount

@@ -84,11 +84,11 @@ CREATE INDEX idx_search_words_word ON search_words (word text_pattern_ops);
 # One found gone at the last count is counted as there again. The argument is what to read of a row called `added`.
 NOTE = """
 CREATE FUNCTION public.note_search_words() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    insertion text := 'INSERT INTO search_words AS known (word)
-        SELECT DISTINCT word FROM %s CROSS JOIN LATERAL words_of(%s) word
-        WHERE NOT EXISTS (SELECT FROM search_words there WHERE there.word = word.word AND there.frequency > 0)
+    insertion text := 'INSERT INTO public.search_words AS known (word)
+        SELECT DISTINCT word FROM %s CROSS JOIN LATERAL public.words_of(VARIADIC ARRAY[%s]::text[]) word
+        WHERE NOT EXISTS (SELECT FROM public.search_words there WHERE there.word = word.word AND there.frequency > 0)
         ORDER BY word
         ON CONFLICT (word) DO UPDATE SET frequency = 1 WHERE known.frequency = 0';
 BEGIN
@@ -106,7 +106,7 @@ COMMENT ON FUNCTION public.note_search_words IS 'Adds the words of new and chang
 #: table → what a row's words are, and the columns they come from
 SOURCES = {
     "products": (
-        "added.name, labels(added.brand, added.tags), added.options::text, added.description",
+        "added.name, public.labels(added.brand::text, added.tags::text[]), added.options::text, added.description",
         "name, brand, tags, options, description",
     ),
     "services": ("added.name, added.description", "name, description"),

@@ -28,10 +28,10 @@ INSERT INTO catalogue_changes DEFAULT VALUES;
 # the mark does.
 NOTE = """
 CREATE FUNCTION public.note_catalogue_change() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF current_setting('lex.catalogue_noted', true) IS DISTINCT FROM pg_current_xact_id()::text THEN
-        INSERT INTO catalogue_changes DEFAULT VALUES;
+        INSERT INTO public.catalogue_changes DEFAULT VALUES;
         PERFORM set_config('lex.catalogue_noted', pg_current_xact_id()::text, true);
     END IF;
     RETURN NULL;

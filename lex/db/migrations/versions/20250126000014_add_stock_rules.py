@@ -33,9 +33,9 @@ CREATE TRIGGER tr_products_tracked BEFORE UPDATE OF reserved_quantity ON product
     EXECUTE FUNCTION forbid('products', 'of a product whose stock is not tracked nothing is held');
 
 CREATE FUNCTION public.move_held_stock() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    held stock_holds := coalesce(NEW, OLD);
+    held public.stock_holds := coalesce(NEW, OLD);
     reserved integer := CASE TG_OP WHEN 'INSERT' THEN held.quantity ELSE -held.quantity END;
     sold integer := 0;
     told text;
@@ -44,16 +44,16 @@ BEGIN
     IF TG_OP = 'INSERT' THEN
         SELECT CASE
             WHEN o.status = 'pending' AND {MINE} AND held.quantity = (
-                SELECT sum(i.quantity) FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id
+                SELECT sum(i.quantity) FROM public.order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id
                     AND i.product_id IS NOT DISTINCT FROM held.product_id AND i.is_stock_tracked)
                 AND held.expires_at < now() + {LONGEST} THEN 'hold'
-        END INTO told FROM orders o WHERE o.id = held.order_id FOR NO KEY UPDATE;
+        END INTO told FROM public.orders o WHERE o.id = held.order_id FOR NO KEY UPDATE;
     ELSE
         SELECT CASE
             WHEN {MINE} AND o.payment_status = 'paid' THEN 'sale'
             WHEN {MINE} AND o.status = 'canceled' OR session_user <> 'lex_app' OR held.expires_at < now() THEN 'release'
         END, CASE o.status WHEN 'canceled' THEN o.cancel_reason ELSE 'expired' END
-        INTO told, why FROM (SELECT) one LEFT JOIN orders o ON o.id = held.order_id;
+        INTO told, why FROM (SELECT) one LEFT JOIN public.orders o ON o.id = held.order_id;
     END IF;
     IF told IS NULL THEN
         RAISE EXCEPTION 'units are held for the lines of an own pending order until it is paid, canceled or expired'
@@ -61,11 +61,13 @@ BEGIN
     ELSIF told = 'sale' THEN
         sold := held.quantity;
     END IF;
-    UPDATE products SET reserved_quantity = reserved_quantity + reserved, stock_quantity = stock_quantity - sold
+    UPDATE public.products
+    SET reserved_quantity = reserved_quantity + reserved, stock_quantity = stock_quantity - sold
     WHERE id = held.product_id;
-    INSERT INTO stock_movements (id, product_id, order_id, kind, on_hand_change, reserved_change, reason, actor_id)
-    VALUES (uuid_v7(), held.product_id, held.order_id, told, -sold, reserved, CASE told WHEN 'release' THEN why END,
-        nullif(current_setting('lex.user_id', true), '')::uuid);
+    INSERT INTO public.stock_movements
+        (id, product_id, order_id, kind, on_hand_change, reserved_change, reason, actor_id)
+    VALUES (public.uuid_v7(), held.product_id, held.order_id, told, -sold, reserved,
+        CASE told WHEN 'release' THEN why END, nullif(current_setting('lex.user_id', true), '')::uuid);
     RETURN NULL;
 END
 $$;
@@ -78,9 +80,9 @@ CREATE TRIGGER tr_stock_holds_delete AFTER DELETE ON stock_holds
     FOR EACH ROW WHEN (current_user = ANY ('{{lex_app,lex_staff,lex_worker}}'::text[]))
     EXECUTE FUNCTION move_held_stock();
 
-CREATE FUNCTION public.guard_hold() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION public.guard_hold() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM orders o WHERE o.id = OLD.order_id) THEN
+    IF NOT EXISTS (SELECT FROM public.orders o WHERE o.id = OLD.order_id) THEN
         RAISE EXCEPTION 'how long an order of somebody else holds its units is not yours to say'
             USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'stock_holds', CONSTRAINT = 'ck_stock_holds_order';
     ELSIF NEW.expires_at >= now() + {LONGEST} THEN
@@ -112,30 +114,30 @@ CREATE TRIGGER tr_{0}_locked BEFORE UPDATE ON {0}
 # held is sold by its hold.
 SALES = f"""
 CREATE FUNCTION public.sell_unheld_stock(placed uuid) RETURNS integer LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     short integer;
 BEGIN
-    PERFORM demand_read_committed('products');
-    PERFORM FROM orders o WHERE o.id = placed AND o.payment_status = 'paid' AND {MINE} FOR NO KEY UPDATE;
+    PERFORM public.demand_read_committed('products');
+    PERFORM FROM public.orders o WHERE o.id = placed AND o.payment_status = 'paid' AND {MINE} FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'only a paid order of one''s own takes stock'
             USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'products', CONSTRAINT = 'ck_products_sale';
     END IF;
     WITH wanted AS (
-        SELECT i.product_id, sum(i.quantity)::int AS quantity FROM order_items i
+        SELECT i.product_id, sum(i.quantity)::int AS quantity FROM public.order_items i
         WHERE i.order_id = placed AND i.is_stock_tracked AND NOT EXISTS (
-            SELECT FROM stock_movements m
+            SELECT FROM public.stock_movements m
             WHERE m.order_id = placed AND m.product_id = i.product_id AND m.kind = 'sale')
-            AND NOT EXISTS (SELECT FROM stock_holds h WHERE h.order_id = placed AND h.product_id = i.product_id)
+            AND NOT EXISTS (SELECT FROM public.stock_holds h WHERE h.order_id = placed AND h.product_id = i.product_id)
         GROUP BY i.product_id
     ), sold AS (
-        UPDATE products p SET stock_quantity = p.stock_quantity - w.quantity FROM wanted w
+        UPDATE public.products p SET stock_quantity = p.stock_quantity - w.quantity FROM wanted w
         WHERE p.id = w.product_id AND p.stock_quantity - p.reserved_quantity >= w.quantity
         RETURNING p.id AS product_id, w.quantity
     ), moved AS (
-        INSERT INTO stock_movements (id, product_id, order_id, kind, on_hand_change, actor_id)
-        SELECT uuid_v7(), product_id, placed, 'sale', -quantity,
+        INSERT INTO public.stock_movements (id, product_id, order_id, kind, on_hand_change, actor_id)
+        SELECT public.uuid_v7(), product_id, placed, 'sale', -quantity,
             nullif(current_setting('lex.user_id', true), '')::uuid FROM sold
     )
     SELECT (SELECT count(*) FROM wanted) - (SELECT count(*) FROM sold) INTO short;
@@ -146,30 +148,31 @@ COMMENT ON FUNCTION public.sell_unheld_stock IS
     'Sells what a paid order no longer holds, from what is free; returns how many products are short.';
 
 CREATE FUNCTION public.take_back_stock(placed uuid) RETURNS integer LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     told text;
     products integer;
 BEGIN
-    PERFORM demand_read_committed('products');
-    SELECT o.cancel_reason INTO told FROM orders o WHERE o.id = placed AND o.status = 'canceled' AND {MINE}
+    PERFORM public.demand_read_committed('products');
+    SELECT o.cancel_reason INTO told FROM public.orders o WHERE o.id = placed AND o.status = 'canceled' AND {MINE}
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'only a canceled order of one''s own gives stock back'
             USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'products', CONSTRAINT = 'ck_products_return';
     END IF;
     WITH back AS (
-        SELECT i.product_id, sum(i.quantity - i.fulfilled_quantity)::int AS quantity FROM order_items i
+        SELECT i.product_id, sum(i.quantity - i.fulfilled_quantity)::int AS quantity FROM public.order_items i
         WHERE i.order_id = placed AND i.is_stock_tracked AND i.quantity > i.fulfilled_quantity AND EXISTS (
-            SELECT FROM stock_movements m
+            SELECT FROM public.stock_movements m
             WHERE m.order_id = placed AND m.product_id = i.product_id
             HAVING bool_or(m.kind = 'sale') AND NOT bool_or(m.kind = 'return'))
         GROUP BY i.product_id
     ), restocked AS (
-        UPDATE products p SET stock_quantity = p.stock_quantity + b.quantity FROM back b WHERE p.id = b.product_id
+        UPDATE public.products p SET stock_quantity = p.stock_quantity + b.quantity FROM back b
+        WHERE p.id = b.product_id
     ), moved AS (
-        INSERT INTO stock_movements (id, product_id, order_id, kind, on_hand_change, reason, actor_id)
-        SELECT uuid_v7(), product_id, placed, 'return', quantity, told,
+        INSERT INTO public.stock_movements (id, product_id, order_id, kind, on_hand_change, reason, actor_id)
+        SELECT public.uuid_v7(), product_id, placed, 'return', quantity, told,
             nullif(current_setting('lex.user_id', true), '')::uuid FROM back
     )
     SELECT count(*) INTO products FROM back;
@@ -184,15 +187,15 @@ REVOKE EXECUTE ON FUNCTION public.sell_unheld_stock, public.take_back_stock FROM
 # What the shop receives and counts it writes itself: counters and movements in one statement, after which they agree.
 STOCK = """
 CREATE FUNCTION public.check_stock_told() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     product uuid := (coalesce(to_jsonb(NEW), to_jsonb(OLD)) ->> TG_ARGV[0])::uuid;
     wrong record;
 BEGIN
     SELECT p.sku, p.stock_quantity, p.reserved_quantity, m.on_hand, m.reserved INTO wrong
-    FROM products p, (
+    FROM public.products p, (
         SELECT coalesce(sum(on_hand_change), 0) AS on_hand, coalesce(sum(reserved_change), 0) AS reserved
-        FROM stock_movements WHERE product_id = product) m
+        FROM public.stock_movements WHERE product_id = product) m
     WHERE p.id = product AND (p.stock_quantity, p.reserved_quantity) <> (m.on_hand, m.reserved);
     IF FOUND THEN
         RAISE EXCEPTION 'product %: % on hand and % reserved, but its movements tell % and %', wrong.sku,

@@ -75,7 +75,7 @@ CREATE TABLE order_numbers (
 INSERT INTO order_numbers SELECT order_number, id, user_id FROM orders;
 
 CREATE FUNCTION public.note_order_number() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
         INSERT INTO public.order_numbers VALUES (NEW.order_number, NEW.id, NEW.user_id);
@@ -130,12 +130,12 @@ UNKEEP = "DROP TRIGGER tr_{0}_truncate ON {0}; DROP TRIGGER tr_{0}_delete ON {0}
 # and the payment at once; refunds lock the payment before they look at it, which is locked here too.
 MONEY = """
 CREATE FUNCTION public.check_payment_moves() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     told numeric;
 BEGIN
     IF NEW.captured_amount <> OLD.captured_amount THEN
-        SELECT coalesce(sum(e.amount), 0) INTO told FROM payment_events e
+        SELECT coalesce(sum(e.amount), 0) INTO told FROM public.payment_events e
         WHERE e.payment_id = NEW.id AND e.user_id = NEW.user_id AND e.kind = 'captured';
         IF told <> NEW.captured_amount
                 AND (OLD.captured_amount > 0 OR NOT pg_has_role(session_user, 'lex_owner', 'USAGE')) THEN
@@ -145,8 +145,8 @@ BEGIN
         END IF;
     END IF;
     IF NEW.refunded_amount > OLD.refunded_amount OR NEW.captured_amount < OLD.captured_amount THEN
-        PERFORM demand_read_committed('payments');
-        SELECT coalesce(sum(r.amount), 0) INTO told FROM refunds r
+        PERFORM public.demand_read_committed('payments');
+        SELECT coalesce(sum(r.amount), 0) INTO told FROM public.refunds r
         WHERE r.payment_id = NEW.id AND r.user_id = NEW.user_id AND r.status IN ('pending', 'succeeded');
         IF NEW.captured_amount < told THEN
             RAISE EXCEPTION 'payment %: % captured is less than the % of its refunds', NEW.id, NEW.captured_amount, told
@@ -198,7 +198,7 @@ BEGINNINGS = {
 ONLY = """
 CREATE FUNCTION public.check_{0}() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF ({3}) AND NOT (current_user = ANY ('{{{5}}}') OR public.works_as(VARIADIC '{{{5}}}')) THEN
+    IF ({3}) AND NOT (current_user = ANY ('{{{5}}}') OR public.works_as(VARIADIC '{{{5}}}'::name[])) THEN
         RAISE EXCEPTION '% on {1} is forbidden: {4}', TG_OP
             USING ERRCODE = '23001', SCHEMA = 'public', TABLE = '{1}', CONSTRAINT = TG_NAME;
     END IF;
@@ -221,13 +221,13 @@ WORD = (
 # see each other one finds its number taken, or none before it: no lock is needed.
 TENDER = """
 CREATE FUNCTION public.check_tender() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     due numeric;
     next integer;
 BEGIN
-    SELECT o.total_amount - p.amount, p.number + 1 INTO due, next FROM orders o, LATERAL (
-        SELECT coalesce(sum(p.amount), 0) AS amount, count(*)::int AS number FROM payments p
+    SELECT o.total_amount - p.amount, p.number + 1 INTO due, next FROM public.orders o, LATERAL (
+        SELECT coalesce(sum(p.amount), 0) AS amount, count(*)::int AS number FROM public.payments p
         WHERE p.order_id = o.id AND p.user_id = o.user_id AND p.id <> NEW.id
     ) p WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id;
     IF NEW.amount <> due THEN
@@ -251,7 +251,7 @@ CREATE TRIGGER tr_payments_due AFTER INSERT OR UPDATE OF order_id, tender, amoun
 # Asked after the statement, which may write the payment and the order at once. An order of no lines is nothing to
 # confirm, and what was given back a customer does not call paid again.
 PAID = """
-CREATE FUNCTION public.check_order_paid() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION public.check_order_paid() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     captured numeric;
     refunded numeric;
@@ -261,7 +261,7 @@ BEGIN
         RETURN NULL;
     END IF;
     SELECT coalesce(sum(p.captured_amount), 0), coalesce(sum(p.refunded_amount), 0) INTO captured, refunded
-    FROM payments p WHERE p.order_id = NEW.id AND p.user_id = NEW.user_id;
+    FROM public.payments p WHERE p.order_id = NEW.id AND p.user_id = NEW.user_id;
     told := CASE NEW.payment_status
         WHEN 'paid' THEN captured >= NEW.total_amount AND (refunded = 0 OR current_user <> 'lex_app')
         WHEN 'partially_paid' THEN captured > 0 AND captured < NEW.total_amount
@@ -271,8 +271,8 @@ BEGIN
     END AND (NEW.status = OLD.status OR NEW.status NOT IN ('confirmed', 'processing', 'completed')
              OR NEW.payment_status IN ('paid', 'partially_refunded')
              AND (NEW.status <> 'completed' OR NEW.fulfilment_status IN ('fulfilled', 'not_needed'))
-             AND EXISTS (SELECT FROM order_items i WHERE i.order_id = NEW.id AND i.user_id = NEW.user_id));
-    IF NOT told AND NOT works_as('lex_owner') THEN
+             AND EXISTS (SELECT FROM public.order_items i WHERE i.order_id = NEW.id AND i.user_id = NEW.user_id));
+    IF NOT told AND NOT public.works_as(VARIADIC '{lex_owner}'::name[]) THEN
         RAISE EXCEPTION 'order %: %, % and % is not what % captured and % refunded of % tell', NEW.order_number,
             NEW.status, NEW.fulfilment_status, NEW.payment_status, captured, refunded, NEW.total_amount
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'orders', COLUMN = 'payment_status',
@@ -294,7 +294,7 @@ CREATE TRIGGER tr_orders_paid AFTER UPDATE OF status, payment_status ON orders
 # LIMIT makes a plan for any order look as cheap as one for this order alone: it is planned once, not at every order.
 LINES = """
 CREATE FUNCTION public.check_lines() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     one uuid;
     found record;
@@ -302,10 +302,10 @@ DECLARE
 BEGIN
     FOREACH one IN ARRAY ARRAY(SELECT DISTINCT order_id FROM added) LOOP
         SELECT o.currency, o.total_amount, o.subtotal_amount, o.discount_amount, i.*,
-               (SELECT n.xmin = pg_current_xact_id()::xid FROM order_numbers n WHERE n.order_number = o.order_number)
-                   AS is_new,
-               (SELECT f.value FROM shop_facts f WHERE f.name = 'currency') AS shop_currency
-        INTO found FROM orders o, LATERAL (
+               (SELECT n.xmin = pg_current_xact_id()::xid FROM public.order_numbers n
+                WHERE n.order_number = o.order_number) AS is_new,
+               (SELECT f.value FROM public.shop_facts f WHERE f.name = 'currency') AS shop_currency
+        INTO found FROM public.orders o, LATERAL (
             SELECT pg_catalog.sum(i.total_amount::numeric) AS lines,
                    pg_catalog.sum(i.discount_amount::numeric) AS given,
                    pg_catalog.sum(i.discount_amount::numeric) FILTER (WHERE i.item_type <> 'shipping') AS off_goods,
@@ -316,12 +316,12 @@ BEGIN
                        WHEN 'product' THEN p.is_active AND p.deleted_at IS NULL AND p.variant_count = 0
                            AND p.price = i.unit_price AND p.track_inventory = i.is_stock_tracked
                        WHEN 'service' THEN NOT i.is_stock_tracked AND i.unit_price
-                           = (SELECT s.price FROM services s WHERE s.id = i.service_id AND s.deleted_at IS NULL)
+                           = (SELECT s.price FROM public.services s WHERE s.id = i.service_id AND s.deleted_at IS NULL)
                        WHEN 'plan' THEN NOT i.is_stock_tracked AND i.unit_price = (
-                           SELECT s.price FROM subscription_plans s
+                           SELECT s.price FROM public.subscription_plans s
                            WHERE s.id = i.subscription_plan_id AND s.deleted_at IS NULL)
                        ELSE NOT i.is_stock_tracked END IS TRUE) AS is_listed
-            FROM order_items i LEFT JOIN products p ON p.id = i.product_id
+            FROM public.order_items i LEFT JOIN public.products p ON p.id = i.product_id
             WHERE i.order_id = o.id AND i.user_id = o.user_id
         ) i WHERE o.id = one LIMIT 1;
         wrong := CASE
@@ -335,7 +335,7 @@ BEGIN
                 <> (found.subtotal_amount::numeric, found.discount_amount::numeric) THEN
                 'subtotal and discount are those of its goods'
             WHEN found.given > 0 AND found.given <> (
-                SELECT coalesce(pg_catalog.sum(u.amount::numeric), 0) FROM coupon_usages u
+                SELECT coalesce(pg_catalog.sum(u.amount::numeric), 0) FROM public.coupon_usages u
                 WHERE u.order_id = one AND u.status = 'held') THEN 'what is taken off is what its coupons give'
         END;
         CONTINUE WHEN wrong IS NULL;
@@ -368,22 +368,22 @@ COMMENT ON FUNCTION public.works_as IS 'Whether this connection has the rights o
 # seats of it. Both are the booking's doing: who writes bookings need not, and may not, write there.
 BOOKINGS = """
 CREATE FUNCTION public.take_booked_time() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     taken tstzrange;
 BEGIN
     SELECT tstzrange(NEW.starts_at - s.buffer_before_minutes * interval '1 minute',
                      NEW.ends_at + s.buffer_after_minutes * interval '1 minute')
-    INTO taken FROM services s WHERE s.id = NEW.service_id;
+    INTO taken FROM public.services s WHERE s.id = NEW.service_id;
     IF TG_OP = 'UPDATE' THEN
-        UPDATE occupancies SET resource_id = NEW.resource_id, occupied = taken WHERE booking_id = NEW.id;
+        UPDATE public.occupancies SET resource_id = NEW.resource_id, occupied = taken WHERE booking_id = NEW.id;
         IF FOUND THEN
             RETURN NULL;
         END IF;
     END IF;
-    INSERT INTO occupancies (id, resource_id, occupied, status, booking_id, expires_at)
+    INSERT INTO public.occupancies (id, resource_id, occupied, status, booking_id, expires_at)
     VALUES (
-        uuid_v7(), NEW.resource_id, taken, CASE WHEN NEW.status IN ('completed', 'no_show') THEN 'confirmed'
+        public.uuid_v7(), NEW.resource_id, taken, CASE WHEN NEW.status IN ('completed', 'no_show') THEN 'confirmed'
             WHEN NEW.status = 'canceled' THEN 'released' ELSE NEW.status END,
         NEW.id, CASE WHEN NEW.status = 'held' THEN NEW.expires_at END
     );
@@ -402,13 +402,13 @@ CREATE TRIGGER tr_bookings_move AFTER UPDATE OF resource_id, starts_at, ends_at 
     ) EXECUTE FUNCTION take_booked_time();
 
 CREATE FUNCTION public.count_booked_seats() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'UPDATE' AND OLD.status <> 'canceled' THEN
-        UPDATE service_slots SET booked = booked - OLD.seats WHERE id = OLD.service_slot_id;
+        UPDATE public.service_slots SET booked = booked - OLD.seats WHERE id = OLD.service_slot_id;
     END IF;
     IF NEW.status <> 'canceled' THEN
-        UPDATE service_slots SET booked = booked + NEW.seats WHERE id = NEW.service_slot_id;
+        UPDATE public.service_slots SET booked = booked + NEW.seats WHERE id = NEW.service_slot_id;
     END IF;
     RETURN NULL;
 END

@@ -65,7 +65,7 @@ ALTER TABLE {0} ENABLE ALWAYS TRIGGER tr_{0}_change, ENABLE ALWAYS TRIGGER tr_{0
 # the database alone; nobody may invent one. The actions are those of lex/audit/actions.py, and a test compares them.
 RECORD = """
 CREATE FUNCTION public.record_audit(action text, resource text, resource_id text, details jsonb) RETURNS uuid
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF action <> ALL (ARRAY[
         'read', 'export', 'archive', 'erase', 'seed',
@@ -91,7 +91,7 @@ BEGIN
         RAISE EXCEPTION 'a resource has 63 bytes at most, the id of one 200, the details 32768'
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'audit_logs', CONSTRAINT = 'ck_audit_logs_size';
     END IF;
-    RETURN add_audit(action, resource, resource_id, details);
+    RETURN public.add_audit(action, resource, resource_id, details);
 END
 $$;
 COMMENT ON FUNCTION public.record_audit IS 'Adds to audit_logs what no row tells: a sign-in, an export.';

@@ -15,15 +15,15 @@ kind = "schema"
 TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
 
 OPEN = """
-CREATE FUNCTION public.open_orders(person uuid) RETURNS text[] LANGUAGE sql STABLE SET search_path = public, pg_temp AS
-$$
-    SELECT coalesce(array_agg(o.order_number ORDER BY o.id), '{}') FROM orders o
+CREATE FUNCTION public.open_orders(person uuid) RETURNS text[] LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(array_agg(o.order_number ORDER BY o.id), '{}') FROM public.orders o
     WHERE o.user_id = person AND (
         o.status = 'pending'
         OR o.status IN ('confirmed', 'processing') AND o.fulfilment_status NOT IN ('fulfilled', 'not_needed')
-        OR EXISTS (SELECT FROM refunds r WHERE r.order_id = o.id AND r.user_id = person AND r.status = 'pending')
+        OR EXISTS (SELECT FROM public.refunds r WHERE r.order_id = o.id AND r.user_id = person AND r.status = 'pending')
         OR EXISTS (
-            SELECT FROM payment_attempts a WHERE a.order_id = o.id AND a.user_id = person
+            SELECT FROM public.payment_attempts a WHERE a.order_id = o.id AND a.user_id = person
             AND a.status IN ('sending', 'unknown', 'requires_action', 'processing')))
 $$;
 COMMENT ON FUNCTION public.open_orders IS
@@ -33,7 +33,7 @@ COMMENT ON FUNCTION public.open_orders IS
 # The rules are ENABLE ALWAYS: they hold for every role and for replication sessions too. A key is wrapped anew under
 # another key of the ring, and no otherwise: half a change would make it unreadable.
 GUARD = """
-CREATE FUNCTION public.guard_person_key() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION public.guard_person_key() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     open text[];
 BEGIN
@@ -43,9 +43,10 @@ BEGIN
                   CONSTRAINT = 'ck_person_keys_final';
     END IF;
     IF NEW.wrapped_key IS NULL THEN
-        PERFORM demand_read_committed('person_keys');
-        PERFORM FROM person_keys k WHERE k.user_id = OLD.user_id FOR UPDATE;  -- who places an order has locked it
-        open := open_orders(OLD.user_id);
+        PERFORM public.demand_read_committed('person_keys');
+        -- Who places an order has locked it.
+        PERFORM FROM public.person_keys k WHERE k.user_id = OLD.user_id FOR UPDATE;
+        open := public.open_orders(OLD.user_id);
         IF open <> '{}' THEN
             RAISE EXCEPTION 'person % has open orders: %', OLD.user_id, array_to_string(open, ', ')
                 USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'person_keys', COLUMN = 'wrapped_key',
@@ -69,9 +70,9 @@ CREATE TRIGGER tr_person_keys_truncate BEFORE TRUNCATE ON person_keys
     EXECUTE FUNCTION forbid('person_keys', 'a key is destroyed by erasing its person');
 
 CREATE FUNCTION public.keep_person_key() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM users u WHERE u.id = OLD.user_id) THEN
+    IF EXISTS (SELECT FROM public.users u WHERE u.id = OLD.user_id) THEN
         RAISE EXCEPTION 'the key of person % is destroyed by erasing, never deleted', OLD.user_id
             USING ERRCODE = '23001', SCHEMA = 'public', TABLE = 'person_keys', CONSTRAINT = 'tr_person_keys_keep';
     END IF;
@@ -89,11 +90,11 @@ ALTER TABLE person_keys ENABLE ALWAYS TRIGGER tr_person_keys_guard, ENABLE ALWAY
 # Whoever places locks the key, and whoever destroys it locks it against that: the second sees what the first did.
 PLACE = """
 CREATE FUNCTION public.require_person_key() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     is_erased boolean;
 BEGIN
-    SELECT k.wrapped_key IS NULL INTO is_erased FROM person_keys k WHERE k.user_id = NEW.user_id FOR KEY SHARE;
+    SELECT k.wrapped_key IS NULL INTO is_erased FROM public.person_keys k WHERE k.user_id = NEW.user_id FOR KEY SHARE;
     IF is_erased THEN
         RAISE EXCEPTION 'person % was erased; no new data is kept of them', NEW.user_id
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = TG_ARGV[0], COLUMN = 'user_id',

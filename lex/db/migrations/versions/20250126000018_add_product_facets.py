@@ -46,26 +46,26 @@ ROOM = "ALTER TABLE products SET (fillfactor = 80)"
 
 # A row of each product that is offered; a family is shown while one of its variants is offered.
 ROWS = """
-INSERT INTO product_facets AS known (product_id, variant_of, category_id, brand, stars, price, options, is_family,
-    is_shown, is_available, is_reduced)
+INSERT INTO public.product_facets AS known (product_id, variant_of, category_id, brand, stars, price, options,
+    is_family, is_shown, is_available, is_reduced)
 SELECT p.id, p.variant_of, p.category_id, p.brand, floor(p.rating_average), p.price,
        CASE jsonb_typeof(p.options) WHEN 'object' THEN p.options ELSE '{}' END, p.variant_count > 0,
        p.variant_of IS NULL AND (p.variant_count = 0 OR EXISTS (
-           SELECT FROM products v WHERE v.variant_of = p.id AND v.deleted_at IS NULL AND v.is_active)),
+           SELECT FROM public.products v WHERE v.variant_of = p.id AND v.deleted_at IS NULL AND v.is_active)),
        NOT p.track_inventory OR p.stock_quantity > p.reserved_quantity,
        coalesce(p.compare_at_price > p.price, false)
-FROM products p WHERE p.deleted_at IS NULL AND p.is_active"""
+FROM public.products p WHERE p.deleted_at IS NULL AND p.is_active"""
 
 # Those of what lists show.
 TEXTS = """
-INSERT INTO product_texts (product_id, search)
-SELECT p.id, p.search FROM product_facets f JOIN products p ON p.id = f.product_id WHERE f.is_shown"""
+INSERT INTO public.product_texts (product_id, search)
+SELECT p.id, p.search FROM public.product_facets f JOIN public.products p ON p.id = f.product_id WHERE f.is_shown"""
 
 FILL = f"""
 CREATE FUNCTION public.fill_product_facets() RETURNS void LANGUAGE sql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    {ROWS} AND NOT EXISTS (SELECT FROM product_facets f WHERE f.product_id = p.id);
-    {TEXTS} AND NOT EXISTS (SELECT FROM product_texts t WHERE t.product_id = p.id)
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    {ROWS} AND NOT EXISTS (SELECT FROM public.product_facets f WHERE f.product_id = p.id);
+    {TEXTS} AND NOT EXISTS (SELECT FROM public.product_texts t WHERE t.product_id = p.id)
 $$;
 REVOKE EXECUTE ON FUNCTION public.fill_product_facets FROM PUBLIC;
 COMMENT ON FUNCTION public.fill_product_facets IS
@@ -77,13 +77,13 @@ COMMENT ON FUNCTION public.fill_product_facets IS
 # statement may have changed it since. A sale writes nothing unless it takes the last unit.
 CARRY = f"""
 CREATE FUNCTION public.carry_product_facets() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     family uuid;
 BEGIN
     IF TG_OP <> 'INSERT' THEN
-        DELETE FROM product_facets WHERE product_id = OLD.id
-            AND NOT EXISTS (SELECT FROM products WHERE id = OLD.id AND deleted_at IS NULL AND is_active);
+        DELETE FROM public.product_facets WHERE product_id = OLD.id
+            AND NOT EXISTS (SELECT FROM public.products WHERE id = OLD.id AND deleted_at IS NULL AND is_active);
     END IF;
     IF TG_OP <> 'DELETE' THEN
         {ROWS} AND p.id = NEW.id
@@ -100,9 +100,9 @@ BEGIN
         SELECT DISTINCT id FROM unnest(ARRAY[OLD.variant_of, NEW.variant_of]) id WHERE id IS NOT NULL ORDER BY id
     LOOP
         -- Lock first: the statement after it then sees what a concurrent change of a sibling has committed.
-        PERFORM FROM products WHERE id = family FOR NO KEY UPDATE;
-        UPDATE product_facets f SET is_shown = variants.are_offered
-        FROM (SELECT count(*) > 0 AS are_offered FROM products
+        PERFORM FROM public.products WHERE id = family FOR NO KEY UPDATE;
+        UPDATE public.product_facets f SET is_shown = variants.are_offered
+        FROM (SELECT count(*) > 0 AS are_offered FROM public.products
               WHERE variant_of = family AND deleted_at IS NULL AND is_active) variants
         WHERE f.product_id = family AND f.is_family AND f.is_shown <> variants.are_offered;
     END LOOP;
@@ -115,14 +115,14 @@ COMMENT ON FUNCTION public.carry_product_facets IS 'Carries what lists count by 
 # What is shown follows product_facets, and the words follow the product. Both are written under the product's lock.
 CARRY_TEXT = f"""
 CREATE FUNCTION public.carry_product_text() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_TABLE_NAME = 'products' THEN
-        UPDATE product_texts SET search = NEW.search WHERE product_id = NEW.id;
+        UPDATE public.product_texts SET search = NEW.search WHERE product_id = NEW.id;
     ELSIF TG_OP <> 'DELETE' AND NEW.is_shown THEN
         {TEXTS} AND f.product_id = NEW.product_id ON CONFLICT DO NOTHING;
     ELSE
-        DELETE FROM product_texts WHERE product_id = OLD.product_id;
+        DELETE FROM public.product_texts WHERE product_id = OLD.product_id;
     END IF;
     RETURN NULL;
 END

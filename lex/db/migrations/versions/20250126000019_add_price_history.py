@@ -35,29 +35,29 @@ INSERT INTO product_prices (product_id, price, valid_from) SELECT id, price, now
 # One that began later was committed by another while this transaction ran, and keeps its time.
 HISTORY = """
 CREATE FUNCTION public.keep_first_prices() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     -- A family that came with its variants has got their lowest price by now, and a row with it.
-    INSERT INTO product_prices (product_id, price, valid_from) SELECT id, price, now() FROM fresh
+    INSERT INTO public.product_prices (product_id, price, valid_from) SELECT id, price, now() FROM fresh
     ON CONFLICT DO NOTHING;
     RETURN NULL;
 END
 $$;
 
 CREATE FUNCTION public.keep_price() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     begun timestamptz;
     changed timestamptz;
 BEGIN
-    SELECT valid_from INTO begun FROM product_prices WHERE product_id = NEW.id AND valid_to IS NULL;
+    SELECT valid_from INTO begun FROM public.product_prices WHERE product_id = NEW.id AND valid_to IS NULL;
     IF begun = now() THEN
-        UPDATE product_prices SET price = NEW.price WHERE product_id = NEW.id AND valid_to IS NULL;
+        UPDATE public.product_prices SET price = NEW.price WHERE product_id = NEW.id AND valid_to IS NULL;
         RETURN NULL;
     END IF;
     changed := CASE WHEN begun > now() THEN clock_timestamp() ELSE now() END;
-    UPDATE product_prices SET valid_to = changed WHERE product_id = NEW.id AND valid_to IS NULL;
-    INSERT INTO product_prices (product_id, price, valid_from) VALUES (NEW.id, NEW.price, changed);
+    UPDATE public.product_prices SET valid_to = changed WHERE product_id = NEW.id AND valid_to IS NULL;
+    INSERT INTO public.product_prices (product_id, price, valid_from) VALUES (NEW.id, NEW.price, changed);
     RETURN NULL;
 END
 $$;
@@ -80,7 +80,7 @@ ALTER TABLE product_prices ENABLE ALWAYS TRIGGER tr_product_prices_change;
 # has it from the variant whose price it shows (sync_variant_family), which is a trigger's update too.
 LOWEST = """
 CREATE FUNCTION public.set_lowest_price() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
         NEW.lowest_price_30_days := NULL;
@@ -91,7 +91,7 @@ BEGIN
     ELSIF coalesce(NEW.compare_at_price <= NEW.price, true) THEN
         NEW.lowest_price_30_days := NULL;
     ELSIF (OLD.price, OLD.compare_at_price) IS DISTINCT FROM (NEW.price, NEW.compare_at_price) THEN
-        SELECT min(price) INTO NEW.lowest_price_30_days FROM product_prices
+        SELECT min(price) INTO NEW.lowest_price_30_days FROM public.product_prices
         WHERE product_id = NEW.id AND valid_from <> now()
             AND (valid_to IS NULL OR valid_to > now() - interval '30 days');
     ELSE

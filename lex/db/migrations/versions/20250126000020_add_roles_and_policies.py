@@ -157,14 +157,14 @@ $$;
 API_KEYS = """
 CREATE FUNCTION public.api_key_holder(hash bytea, instant timestamptz)
 RETURNS TABLE (key_id uuid, user_id uuid, role user_role, scopes text[], ended text) LANGUAGE plpgsql STABLE
-SECURITY DEFINER SET search_path = public, pg_temp ROWS 1 AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp ROWS 1 AS $$
 BEGIN
     RETURN QUERY SELECT k.id, k.user_id, u.role, k.scopes, CASE
             WHEN k.revoked_at IS NOT NULL THEN 'revoked'
             WHEN k.expires_at <= instant THEN 'expired'
             WHEN u.deleted_at IS NOT NULL OR NOT u.is_active THEN 'closed'
         END
-    FROM api_keys k JOIN users u ON u.id = k.user_id WHERE k.token_hash = hash;
+    FROM public.api_keys k JOIN public.users u ON u.id = k.user_id WHERE k.token_hash = hash;
 END
 $$;
 COMMENT ON FUNCTION public.api_key_holder IS 'Whom a key acts for, and how it ended if it is no longer good.';
@@ -235,7 +235,7 @@ ALTER TABLE {0} DISABLE ROW LEVEL SECURITY;
 OPENED = """
 CREATE FUNCTION public.opened_by(tokens bytea[], instant timestamptz,
     OUT carts uuid[], OUT orders uuid[], OUT owners uuid[])
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     token bytea;
     cart uuid;
@@ -246,12 +246,12 @@ BEGIN
     orders := '{}';
     owners := '{}';
     FOREACH token IN ARRAY coalesce(tokens, '{}') LOOP
-        SELECT c.id, c.order_id, c.user_id INTO cart, placed, owner FROM carts c
+        SELECT c.id, c.order_id, c.user_id INTO cart, placed, owner FROM public.carts c
         WHERE c.token_hash = token AND c.deleted_at IS NULL;
         IF FOUND THEN
             carts := carts || cart;
         ELSE
-            SELECT t.order_id, t.user_id INTO placed, owner FROM order_tokens t
+            SELECT t.order_id, t.user_id INTO placed, owner FROM public.order_tokens t
             WHERE t.token_hash = token AND t.revoked_at IS NULL AND t.expires_at > instant;
         END IF;
         IF placed IS NOT NULL THEN
@@ -270,15 +270,15 @@ GRANT EXECUTE ON FUNCTION public.opened_by TO lex_app;
 LOOKUPS = """
 CREATE FUNCTION public.coupon_uses(coupon uuid, code uuid, placed uuid, owner uuid, mailboxes bytea[],
     email_indexes bytea[], OUT by_order integer, OUT by_customer integer, OUT is_spent boolean)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     SELECT count(*) FILTER (WHERE u.order_id = placed),
            count(*) FILTER (WHERE u.order_id IS DISTINCT FROM placed AND (
                u.email_blind_index = ANY (mailboxes) OR u.user_id IN (
-                   SELECT p.id FROM users p WHERE p.id = owner OR p.email_blind_index = ANY (
-                       email_indexes || (SELECT o.email_blind_index FROM users o WHERE o.id = owner)))))
-    INTO by_order, by_customer FROM coupon_usages u WHERE u.coupon_id = coupon AND u.status <> 'released';
-    is_spent := EXISTS (SELECT FROM coupon_usages u WHERE u.coupon_code_id = code AND u.status <> 'released'
+                   SELECT p.id FROM public.users p WHERE p.id = owner OR p.email_blind_index = ANY (
+                       email_indexes || (SELECT o.email_blind_index FROM public.users o WHERE o.id = owner)))))
+    INTO by_order, by_customer FROM public.coupon_usages u WHERE u.coupon_id = coupon AND u.status <> 'released';
+    is_spent := EXISTS (SELECT FROM public.coupon_usages u WHERE u.coupon_code_id = code AND u.status <> 'released'
         AND u.order_id IS DISTINCT FROM placed);
 END
 $$;
@@ -286,20 +286,20 @@ COMMENT ON FUNCTION public.coupon_uses IS
     'How often an order and a customer, by account or mailbox, use a coupon, and whether a unique code is spent.';
 
 CREATE FUNCTION public.payment_status_of(placed uuid) RETURNS text LANGUAGE plpgsql STABLE
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    RETURN (SELECT payment_status FROM orders WHERE id = placed);
+    RETURN (SELECT payment_status FROM public.orders WHERE id = placed);
 END
 $$;
 COMMENT ON FUNCTION public.payment_status_of IS 'Whether an order is paid, for whoever holds a link to a file of it.';
 
 CREATE FUNCTION public.claim_email(indexes bytea[]) RETURNS void LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM demand_read_committed('users');
+    PERFORM public.demand_read_committed('users');
     PERFORM pg_advisory_xact_lock(hashtextextended(encode(i.index, 'hex'), 0))
     FROM (SELECT index FROM unnest(indexes) index ORDER BY index) i;
-    IF EXISTS (SELECT FROM users u WHERE u.email_blind_index = ANY (indexes) AND u.role <> 'guest'
+    IF EXISTS (SELECT FROM public.users u WHERE u.email_blind_index = ANY (indexes) AND u.role <> 'guest'
                AND u.deleted_at IS NULL) THEN
         RAISE EXCEPTION 'a living account has this e-mail'
             USING ERRCODE = '23505', SCHEMA = 'public', TABLE = 'users', CONSTRAINT = 'uq_users_email';
@@ -387,7 +387,7 @@ def run(*statements: str) -> None:
 
 
 def upgrade() -> None:
-    definers = (f"ALTER FUNCTION {name} SECURITY DEFINER SET search_path = public, pg_temp" for name in DEFINERS)
+    definers = (f"ALTER FUNCTION {name} SECURITY DEFINER SET search_path = pg_catalog, pg_temp" for name in DEFINERS)
     hidden = (HIDE.format(table, ",".join(columns)) for table, columns in HIDDEN.items())
     run(TIMEOUTS, *grants(), *hidden, SEQUENCES, *definers, API_KEYS, OPENED, LOOKUPS, EXECUTED, JOBS)
     run(*(POLICIES.format(table, seen(table), written) for table, written in OWN.items()), PUBLISHED)

@@ -137,14 +137,14 @@ CREATE FUNCTION public.find_login(email_indexes bytea[], account bytea[], pair b
     instant timestamptz,
     OUT user_id uuid, OUT role text, OUT password text, OUT is_active boolean, OUT is_verified boolean,
     OUT two_factor_enabled boolean, OUT wait_until timestamptz)
-LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     SELECT u.id, u.role, u.password, u.is_active, u.email_verified_at IS NOT NULL, u.two_factor_enabled
     INTO user_id, role, password, is_active, is_verified, two_factor_enabled
-    FROM users u WHERE u.email_blind_index = ANY (email_indexes) AND u.role <> 'guest' AND u.deleted_at IS NULL;
-    SELECT max(a.locked_until) INTO wait_until FROM sign_in_attempts a
+    FROM public.users u WHERE u.email_blind_index = ANY (email_indexes) AND u.role <> 'guest' AND u.deleted_at IS NULL;
+    SELECT max(a.locked_until) INTO wait_until FROM public.sign_in_attempts a
     WHERE a.locked_until > instant AND (a.subject = ANY (pair) OR a.subject = ANY (account || address) AND NOT EXISTS (
-        SELECT FROM sign_in_attempts t WHERE t.subject = ANY (pair) AND t.trusted_until > instant));
+        SELECT FROM public.sign_in_attempts t WHERE t.subject = ANY (pair) AND t.trusted_until > instant));
 END
 $$;
 COMMENT ON FUNCTION public.find_login IS
@@ -157,10 +157,10 @@ GRANT EXECUTE ON FUNCTION public.find_login TO lex_app, lex_worker;
 # gives the new role. Keys end at once and for good: one that was made for less must not come to mean more.
 SESSIONS = """
 CREATE FUNCTION public.end_sessions() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    UPDATE api_keys SET revoked_at = clock_timestamp() WHERE user_id = NEW.id AND revoked_at IS NULL;
-    INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args) VALUES (
+    UPDATE public.api_keys SET revoked_at = clock_timestamp() WHERE user_id = NEW.id AND revoked_at IS NULL;
+    INSERT INTO public.procrastinate_jobs (queue_name, task_name, priority, args) VALUES (
         'default', 'end_sessions', 20, jsonb_build_object(
             'user_id', NEW.id, 'before', clock_timestamp(),
             'request_id', nullif(current_setting('lex.request_id', true), '')));

@@ -22,8 +22,8 @@ $$;
 COMMENT ON FUNCTION public.staff_rank IS 'How high a role stands; customers and guests stand at 0.';
 
 CREATE FUNCTION public.acting_rank() RETURNS integer LANGUAGE sql STABLE
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT coalesce(max(staff_rank(u.role)), 0) FROM users u
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(max(public.staff_rank(u.role::text)), 0) FROM public.users u
     WHERE u.id = nullif(current_setting('lex.user_id', true), '')::uuid AND u.is_active AND u.deleted_at IS NULL
 $$;
 COMMENT ON FUNCTION public.acting_rank IS 'How high the active person stands who acts in this transaction.';
@@ -34,24 +34,25 @@ GRANT EXECUTE ON FUNCTION public.acting_rank TO lex_staff, lex_worker;
 # Jobs and the command line appoint: for themselves they are nobody. The back office reaches what stands below whoever
 # acts, super_admins reach everybody, and everybody their own password. Up goes nobody by their own hand.
 STANDING = """
-CREATE FUNCTION public.guard_standing() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION public.guard_standing() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     me uuid := nullif(current_setting('lex.user_id', true), '')::uuid;
     was text := CASE TG_OP WHEN 'INSERT' THEN 'guest' ELSE OLD.role END;
     is_me boolean := NEW.id = me AND (TG_OP = 'INSERT' OR OLD.id = me);
     mine integer;
 BEGIN
-    IF NOT works_as('lex_owner', 'lex_staff', 'lex_worker') THEN
+    IF NOT public.works_as(VARIADIC '{lex_owner,lex_staff,lex_worker}'::name[]) THEN
         RAISE EXCEPTION 'a customer''s connection cannot make somebody %', NEW.role
             USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'users', COLUMN = 'role',
                   CONSTRAINT = 'ck_users_promotion';
-    ELSIF is_me AND staff_rank(NEW.role) > staff_rank(was) THEN
+    ELSIF is_me AND public.staff_rank(NEW.role::text) > public.staff_rank(was) THEN
         RAISE EXCEPTION 'nobody makes themself %', NEW.role
             USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'users', COLUMN = 'role',
                   CONSTRAINT = 'ck_users_own_promotion';
-    ELSIF NOT works_as('lex_owner', 'lex_worker') THEN
-        mine := acting_rank();
-        IF NOT (mine = 3 OR is_me AND mine > 0 OR mine > greatest(staff_rank(was), staff_rank(NEW.role))) THEN
+    ELSIF NOT public.works_as(VARIADIC '{lex_owner,lex_worker}'::name[]) THEN
+        mine := public.acting_rank();
+        IF NOT (mine = 3 OR is_me AND mine > 0
+                OR mine > greatest(public.staff_rank(was), public.staff_rank(NEW.role::text))) THEN
             RAISE EXCEPTION 'whoever acts does not stand above a % and a %', was, NEW.role
                 USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'users', COLUMN = 'role',
                       CONSTRAINT = 'ck_users_standing';
@@ -79,11 +80,11 @@ CREATE TRIGGER tr_users_standing BEFORE UPDATE OF
 # Two super_admins who demote each other at once come here one after the other, and the second sees what the first did.
 LAST = """
 CREATE FUNCTION public.keep_last_super_admin() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    PERFORM demand_read_committed('users');
+    PERFORM public.demand_read_committed('users');
     PERFORM pg_advisory_xact_lock(x'4C45585355504552'::bigint);  -- "LEXSUPER"
-    IF NOT EXISTS (SELECT FROM users WHERE role = 'super_admin' AND is_active AND deleted_at IS NULL) THEN
+    IF NOT EXISTS (SELECT FROM public.users WHERE role = 'super_admin' AND is_active AND deleted_at IS NULL) THEN
         RAISE EXCEPTION 'the last active super_admin stays'
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'users', COLUMN = 'role',
                   CONSTRAINT = 'ck_users_last_super_admin';
@@ -106,11 +107,11 @@ CREATE TRIGGER tr_users_last_update AFTER UPDATE OF role, is_active, deleted_at 
 # A key acts as its person: whoever could make one for somebody above would act as them. What it may do, and until when,
 # is settled when it is made; and revoked it stays.
 KEYS = """
-CREATE FUNCTION public.guard_api_key() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION public.guard_api_key() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     mine integer;
 BEGIN
-    IF works_as('lex_owner') THEN
+    IF public.works_as(VARIADIC '{lex_owner}'::name[]) THEN
         RETURN NEW;
     ELSIF TG_OP = 'UPDATE' AND (
             (OLD.id, OLD.user_id, OLD.kind, OLD.prefix, OLD.token_hash, OLD.scopes, OLD.expires_at) IS DISTINCT FROM
@@ -118,10 +119,11 @@ BEGIN
             OR OLD.revoked_at IS NOT NULL AND NEW.revoked_at IS DISTINCT FROM OLD.revoked_at) THEN
         RAISE EXCEPTION 'a key stays what it was made to be, and its person''s: make a new one'
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'api_keys', CONSTRAINT = 'ck_api_keys_frozen';
-    ELSIF works_as('lex_staff')
+    ELSIF public.works_as(VARIADIC '{lex_staff}'::name[])
             AND NEW.user_id IS DISTINCT FROM nullif(current_setting('lex.user_id', true), '')::uuid THEN
-        mine := acting_rank();
-        IF mine < 3 AND mine <= (SELECT staff_rank(u.role) FROM users u WHERE u.id = NEW.user_id) THEN
+        mine := public.acting_rank();
+        IF mine < 3 AND mine <= (
+                SELECT public.staff_rank(u.role::text) FROM public.users u WHERE u.id = NEW.user_id) THEN
             RAISE EXCEPTION 'whoever acts does not stand above the person of this key'
                 USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'api_keys', CONSTRAINT = 'ck_api_keys_standing';
         END IF;
@@ -138,14 +140,14 @@ CREATE TRIGGER tr_api_keys_guard BEFORE INSERT OR UPDATE OF
 
 REVIEWS = """
 CREATE FUNCTION public.verify_review() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     NEW.is_verified_purchase := EXISTS (
-        SELECT FROM order_items i JOIN orders o ON o.id = i.order_id AND o.user_id = i.user_id
+        SELECT FROM public.order_items i JOIN public.orders o ON o.id = i.order_id AND o.user_id = i.user_id
         WHERE i.user_id = NEW.user_id AND o.payment_status IN ('paid', 'partially_refunded') AND o.status <> 'canceled'
           AND (i.service_id = NEW.service_id OR i.product_id IN (
-              SELECT p.id FROM products p WHERE NEW.product_id IN (p.id, p.variant_of)
-              UNION ALL SELECT p.variant_of FROM products p WHERE p.id = NEW.product_id))
+              SELECT p.id FROM public.products p WHERE NEW.product_id IN (p.id, p.variant_of)
+              UNION ALL SELECT p.variant_of FROM public.products p WHERE p.id = NEW.product_id))
     );
     RETURN NEW;
 END
@@ -153,10 +155,11 @@ $$;
 COMMENT ON FUNCTION public.verify_review IS
     'Says whether the reviewer has a paid order of it, whatever the statement says; variants count for their family.';
 
-CREATE FUNCTION public.guard_review() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+CREATE FUNCTION public.guard_review() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     me uuid := nullif(current_setting('lex.user_id', true), '')::uuid;
-    is_staff boolean := works_as('lex_staff') AND NOT works_as('lex_owner');
+    is_staff boolean := public.works_as(VARIADIC '{lex_staff}'::name[])
+        AND NOT public.works_as(VARIADIC '{lex_owner}'::name[]);
     is_written boolean := (NEW.id, NEW.rating, NEW.title, NEW.body, NEW.product_id, NEW.service_id, NEW.order_item_id)
         IS DISTINCT FROM (OLD.id, OLD.rating, OLD.title, OLD.body, OLD.product_id, OLD.service_id, OLD.order_item_id);
 BEGIN
@@ -180,7 +183,7 @@ BEGIN
             RAISE EXCEPTION 'a review becomes % by staff only', NEW.status
                 USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'reviews', COLUMN = 'status',
                       CONSTRAINT = 'ck_reviews_moderation';
-        ELSIF NEW.moderated_by IS DISTINCT FROM me OR acting_rank() = 0 THEN
+        ELSIF NEW.moderated_by IS DISTINCT FROM me OR public.acting_rank() = 0 THEN
             RAISE EXCEPTION 'whoever decides about a review is its moderator, and one of the staff'
                 USING ERRCODE = '42501', SCHEMA = 'public', TABLE = 'reviews', COLUMN = 'moderated_by',
                       CONSTRAINT = 'ck_reviews_moderator';
