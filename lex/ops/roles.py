@@ -21,6 +21,7 @@ SELECT rolcanlogin, rolsuper OR rolbypassrls OR rolreplication, rolcreatedb OR r
 FROM pg_roles WHERE rolname = %s
 """
 # What databases and their schema grant: the text of a privilege, whether it is there, and the statement that gives it.
+# What the owner may by way of PUBLIC is not there: it ends as PUBLIC's right does.
 _GRANTS: LiteralString = """
 SELECT what, statement FROM (
     SELECT 'make tables and extensions', 'lex_owner', format('GRANT CREATE ON DATABASE %%I TO lex_owner', d.datname),
@@ -32,7 +33,8 @@ SELECT what, statement FROM (
     FROM pg_database d CROSS JOIN unnest(%(logins)s::text[]) r (name) WHERE d.datname = current_database()
     UNION ALL
     SELECT 'make tables', 'lex_owner', 'GRANT CREATE, USAGE ON SCHEMA public TO lex_owner',
-        has_schema_privilege('lex_owner', 'public', 'CREATE')
+        EXISTS (SELECT FROM pg_namespace n, aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) a
+                WHERE n.nspname = 'public' AND a.grantee = 'lex_owner'::regrole AND a.privilege_type = 'CREATE')
     UNION ALL
     SELECT 'see the schema', r.name, format('GRANT USAGE ON SCHEMA public TO %%I', r.name),
         has_schema_privilege(r.name, 'public', 'USAGE')

@@ -91,7 +91,7 @@ def test_functions_that_do_more_look_nowhere_else_and_are_not_for_everybody(rows
         " FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND prosecdef"
     ).fetchall()
     assert {row["name"] for row in found} >= {"audit_row", "opened_by", "api_key_holder", "count_coupon_usage"}
-    assert [row["name"] for row in found if "search_path=public, pg_temp" not in (row["proconfig"] or [])] == []
+    assert [row["name"] for row in found if "search_path=pg_catalog, pg_temp" not in (row["proconfig"] or [])] == []
     assert [row["name"] for row in found if row["is_public"] and not row["is_trigger"]] == []
 
 

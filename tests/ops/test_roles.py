@@ -10,7 +10,7 @@ from lex.core.errors import Refusal
 from lex.core.settings import settings
 from lex.db.roles import LOGINS, url_of
 from lex.embedded import Servers, servers
-from lex.ops import roles, tampering
+from lex.ops import migrations, roles, tampering
 from tests.conftest import with_database
 from tests.support.cluster import PROGRAMS
 from tests.support.roles import connect_as
@@ -154,17 +154,26 @@ def test_what_was_added_to_a_role_is_named(
 
 
 def test_a_schema_where_everybody_makes_things_is_a_superusers_to_close(url: str, server: Servers) -> None:
-    """As PostgreSQL has it up to 14, where the schema is not the database owner's."""
-    with psycopg.connect(with_database(server.admin_database_url, "lex"), autocommit=True) as superuser:
-        superuser.execute("ALTER SCHEMA public OWNER TO CURRENT_USER; GRANT CREATE ON SCHEMA public TO PUBLIC")
+    """As up to PostgreSQL 14, where the schema is not the database owner's: the first refusal names all it takes."""
+    there, above = (with_database(address, "as_of_old") for address in (url, server.admin_database_url))
+    with psycopg.connect(server.admin_database_url, autocommit=True) as admin:
+        admin.execute("CREATE DATABASE as_of_old OWNER lex")
         try:
-            with pytest.raises(Refusal, match=r"Run as a superuser: .*REVOKE CREATE ON SCHEMA public FROM PUBLIC;"):
-                roles.ensure(url)
+            with psycopg.connect(above, autocommit=True) as superuser:
+                superuser.execute("ALTER SCHEMA public OWNER TO CURRENT_USER; GRANT CREATE ON SCHEMA public TO PUBLIC")
+                for attempt in (roles.ensure, migrations.upgrade):
+                    with pytest.raises(Refusal, match="Run as a superuser: ") as refused:
+                        attempt(there)
+                told = str(refused.value).partition("Run as a superuser: ")[2]
+                assert "REVOKE CREATE ON SCHEMA public FROM PUBLIC" in told
+                superuser.execute(told.encode())
+            assert len(migrations.upgrade(there)) > 20
+            assert roles.ensure(there) == []
+            for role in LOGINS:
+                with connect_as(role, there) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute("CREATE AGGREGATE public.sum(amount) (SFUNC = numeric_add, STYPE = numeric)")
         finally:
-            superuser.execute(
-                "REVOKE CREATE ON SCHEMA public FROM PUBLIC; ALTER SCHEMA public OWNER TO pg_database_owner"
-            )
-    roles.ensure(url)
+            admin.execute("DROP DATABASE as_of_old")
 
 
 @pytest.mark.parametrize("setting", ["local_preload_libraries = 'nope'", "default_transaction_read_only = on"])

