@@ -10,7 +10,7 @@ error, until somebody retries it (`lex jobs`).
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,7 @@ from uuid import UUID
 import msgspec
 import procrastinate
 import structlog
+from procrastinate.connector import Notify
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg import AsyncConnection
@@ -61,12 +62,30 @@ ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
 RETURNING id
 """
 
+#: What Procrastinate's worker hears when a job was put in.
+_LOOK = '{"type": "job_inserted"}'
+
 #: The jobs of a statement that enters a row and what follows from it: parameters `tasks`, `args`, `times` of `several`.
 SEVERAL: LiteralString = f"""
 INSERT INTO {COLUMNS}
 SELECT 'default', task, 0, NULL, NULL, args || {CAUSE}, at
 FROM unnest(%(tasks)s::text[], %(args)s::jsonb[], %(times)s::timestamptz[]) AS job (task, args, at)
 """
+
+
+class Listening(procrastinate.PsycopgConnector):
+    """Any login may NOTIFY. So a message, whatever it says, means no more than: look into the queue. Words that are
+    none stop no listener, and nobody has a running job broken off: what is to end says so in its row.
+    """
+
+    async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
+        """Hear what comes over the channels, until canceled."""
+
+        async def heard(*, channel: str, **_: str) -> None:
+            await on_notification(channel=channel, payload=_LOOK)
+
+        await super().listen_notify(on_notification=heard, channels=channels)
+
 
 app = procrastinate.App(
     connector=procrastinate.PsycopgConnector(),
@@ -213,7 +232,7 @@ def _params(
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[procrastinate.App]:
     """The queue of a database (DATABASE_URL), for a worker or for `lex jobs`. `defer` needs none of this."""
-    connector = procrastinate.PsycopgConnector(
+    connector = Listening(
         conninfo=roles.url_of(roles.WORKER, url), min_size=1, max_size=4, kwargs={"application_name": "lex-jobs"}
     )
     with app.replace_connector(connector):

@@ -75,6 +75,27 @@ async def test_a_worker_waits_for_its_database(database: str) -> None:
         assert process.returncode is None
 
 
+async def test_whoever_notifies_the_worker_says_no_more_than_look(database: str) -> None:
+    heard: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def hear(*, channel: str, notification: Any) -> None:
+        await heard.put(notification)
+
+    asks = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND starts_with(query, 'LISTEN ')"
+    async with jobs.opened(database) as app:
+        listening = asyncio.create_task(app.job_manager.listen_for_jobs(on_notification=hear))
+        try:
+            await until(lambda: rows(database, asks))
+            sent = ("x", "[]", "", json.dumps({"type": "abort_job_requested", "job_id": 1}))
+            with connect_as("lex_ro", database) as connection:
+                for words in sent:
+                    connection.execute("SELECT pg_notify('procrastinate_any_queue_v1', %s)", (words,))
+            told = [await asyncio.wait_for(heard.get(), WAIT) for _ in sent]
+        finally:
+            listening.cancel()
+    assert told == [{"type": "job_inserted"}] * len(sent)
+
+
 def test_every_job_that_is_put_into_the_queue_has_somebody_to_run_it() -> None:
     modules = (receive_webhook, send_notification, sandbox, sandbox_events)
     names = {
