@@ -79,6 +79,12 @@ ATTEMPTS = [
         "permission denied",
     ),
     Attempt(
+        "tell that a job is done",
+        (APP, STAFF),
+        "INSERT INTO procrastinate_events (job_id, type) SELECT max(id), 'succeeded' FROM procrastinate_jobs",
+        "what became of a job its worker tells",
+    ),
+    Attempt(
         "have a job done already",
         (APP, STAFF),
         "INSERT INTO procrastinate_jobs (queue_name, task_name, status) VALUES ('default', 'x', 'doing')",

@@ -348,8 +348,16 @@ COMMENT ON FUNCTION public.guard_job IS 'Keeps customers'' work from others'' jo
 CREATE TRIGGER tr_procrastinate_jobs_guard BEFORE INSERT ON procrastinate_jobs
     FOR EACH ROW EXECUTE FUNCTION guard_job();
 ALTER TABLE procrastinate_jobs ENABLE ALWAYS TRIGGER tr_procrastinate_jobs_guard;
+CREATE TRIGGER tr_procrastinate_events_guard BEFORE INSERT ON procrastinate_events
+    FOR EACH ROW WHEN (NEW.type <> 'scheduled' AND current_user IN ('lex_app', 'lex_staff'))
+    EXECUTE FUNCTION forbid('procrastinate_events', 'what became of a job its worker tells');
+ALTER TABLE procrastinate_events ENABLE ALWAYS TRIGGER tr_procrastinate_events_guard;
 """
-UNJOBS = "DROP TRIGGER tr_procrastinate_jobs_guard ON procrastinate_jobs; DROP FUNCTION guard_job()"
+UNJOBS = """
+DROP TRIGGER tr_procrastinate_events_guard ON procrastinate_events;
+DROP TRIGGER tr_procrastinate_jobs_guard ON procrastinate_jobs;
+DROP FUNCTION guard_job();
+"""
 
 REVOKE = """
 REVOKE EXECUTE ON FUNCTION sell_unheld_stock, take_back_stock FROM lex_app, lex_staff, lex_worker;
