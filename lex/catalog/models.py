@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Computed,
     FetchedValue,
@@ -161,6 +162,7 @@ class ProductPrice(Base):
     valid_from: Mapped[datetime] = mapped_column(primary_key=True)
     price: Mapped[Amount]
     valid_to: Mapped[datetime | None]
+    transaction_id: Mapped[int] = mapped_column(BigInteger, server_default=text("(pg_current_xact_id()::text)::bigint"))
 
 
 class DigitalFile(Keyed, SoftDelete, Base):

@@ -106,6 +106,7 @@ MEANINGS = {
     "lowest_price_30_days": "lowest price of the 30 days before the reduction, kept by a trigger",
     "product_prices.valid_from": "when the product began to cost this",
     "product_prices.valid_to": "when it ceased to; none while it does",
+    "product_prices.transaction_id": "transaction that began it, pg_current_xact_id()",
     "track_inventory": "without it nothing is held or refused",
     "stock_quantity": "on hand",
     "reserved_quantity": "of it, held by orders",

@@ -71,6 +71,21 @@ def test_a_transaction_that_began_earlier_hides_no_price(own_rows: Rows, databas
     assert own_rows.column(HISTORY, product) == ["99.00", "50.00", "79.00"]
 
 
+def test_two_transactions_of_one_microsecond_keep_a_price_each(own_rows: Rows, database_url: str) -> None:
+    product = own_rows.add("products", price=99)["id"]
+    price(own_rows, product, 50, 99)
+    with psycopg.connect(database_url) as twin:
+        begun = twin.execute("SELECT now()").fetchone()
+        own_rows.run("ALTER TABLE product_prices DISABLE TRIGGER tr_product_prices_change")
+        own_rows.run("UPDATE product_prices SET valid_to = %s WHERE valid_to IS NOT NULL", *(begun or ()))
+        own_rows.run("UPDATE product_prices SET valid_from = %s WHERE valid_to IS NULL", *(begun or ()))
+        own_rows.run("ALTER TABLE product_prices ENABLE ALWAYS TRIGGER tr_product_prices_change")
+        for amount in (1, 79):
+            twin.execute("UPDATE products SET price = %s WHERE id = %s", (amount, product))
+    assert own_rows.column(HISTORY, product) == ["99.00", "50.00", "79.00"]
+    assert own_rows.one(LOWEST, product) == 50
+
+
 def test_two_writers_at_once_leave_one_open_price(own_rows: Rows, database_url: str) -> None:
     product = own_rows.add("products", price=99)["id"]
 

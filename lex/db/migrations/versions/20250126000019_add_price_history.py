@@ -23,6 +23,7 @@ CREATE TABLE product_prices (
     price amount NOT NULL,
     valid_from timestamptz NOT NULL,
     valid_to timestamptz,
+    transaction_id bigint NOT NULL DEFAULT (pg_current_xact_id()::text)::bigint,
     CONSTRAINT pk_product_prices PRIMARY KEY (product_id, valid_from),
     CONSTRAINT fk_product_prices_products FOREIGN KEY (product_id) REFERENCES products (id) ON DELETE CASCADE,
     CONSTRAINT ck_product_prices_valid_to CHECK (valid_to > valid_from)
@@ -31,8 +32,9 @@ CREATE UNIQUE INDEX uq_product_prices_product_id ON product_prices (product_id) 
 INSERT INTO product_prices (product_id, price, valid_from) SELECT id, price, now() FROM products;
 """
 
-# A price that a transaction gives and takes back was never one: a row that begins now() is its own and is overwritten.
-# One that began later was committed by another while this transaction ran, and keeps its time.
+# A price that a transaction gives and takes back was never one: its own row is overwritten. Two transactions may begin
+# in one microsecond, and numbers of transactions begin anew where a dump is restored: both together tell its own. A row
+# that began later was committed by another while this transaction ran, and keeps its time.
 HISTORY = """
 CREATE FUNCTION public.keep_first_prices() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -48,14 +50,19 @@ CREATE FUNCTION public.keep_price() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     begun timestamptz;
+    is_own boolean;
     changed timestamptz;
 BEGIN
-    SELECT valid_from INTO begun FROM public.product_prices WHERE product_id = NEW.id AND valid_to IS NULL;
-    IF begun = now() THEN
+    SELECT valid_from, valid_from >= now() AND transaction_id = (pg_current_xact_id()::text)::bigint INTO begun, is_own
+    FROM public.product_prices WHERE product_id = NEW.id AND valid_to IS NULL;
+    IF is_own THEN
         UPDATE public.product_prices SET price = NEW.price WHERE product_id = NEW.id AND valid_to IS NULL;
         RETURN NULL;
     END IF;
-    changed := CASE WHEN begun > now() THEN clock_timestamp() ELSE now() END;
+    changed := CASE
+        WHEN begun >= now() THEN greatest(clock_timestamp(), begun + interval '1 microsecond')
+        ELSE now()
+    END;
     UPDATE public.product_prices SET valid_to = changed WHERE product_id = NEW.id AND valid_to IS NULL;
     INSERT INTO public.product_prices (product_id, price, valid_from) VALUES (NEW.id, NEW.price, changed);
     RETURN NULL;
@@ -92,7 +99,8 @@ BEGIN
         NEW.lowest_price_30_days := NULL;
     ELSIF (OLD.price, OLD.compare_at_price) IS DISTINCT FROM (NEW.price, NEW.compare_at_price) THEN
         SELECT min(price) INTO NEW.lowest_price_30_days FROM public.product_prices
-        WHERE product_id = NEW.id AND valid_from <> now()
+        WHERE product_id = NEW.id
+            AND NOT (valid_from >= now() AND transaction_id = (pg_current_xact_id()::text)::bigint)
             AND (valid_to IS NULL OR valid_to > now() - interval '30 days');
     ELSE
         NEW.lowest_price_30_days := OLD.lowest_price_30_days;
