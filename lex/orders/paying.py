@@ -17,6 +17,7 @@ from lex.core.errors import Conflict, Gone, NotFound
 from lex.coupons.holding import REDEEM
 from lex.db import sql
 from lex.db.session import Session, Unmet
+from lex.orders.timeline import tell
 from lex.payments.rules import Move, Standing
 from lex.stock.holding import LOCKED, SELL
 
@@ -145,10 +146,7 @@ _PAID_FREE: LiteralString = (
     + REDEEM
     + ", "
     + SELL
-    + """, told AS (
-    INSERT INTO order_events (id, order_id, user_id, kind, actor_id, actor_role, request_id)
-    SELECT %(told_id)s, id, user_id, 'paid', %(actor_id)s, %(role)s, %(request_id)s FROM orders WHERE id = %(order_id)s
-)
+    + """
 UPDATE orders SET status = 'confirmed', payment_status = 'paid', paid_at = %(now)s
 WHERE id = %(order_id)s AND status = 'pending' AND total_amount = 0
 RETURNING user_id, EXISTS (SELECT FROM order_items i WHERE i.order_id = orders.id AND i.is_digital) AS has_digital
@@ -311,12 +309,9 @@ async def mark_free_order_paid(session: Session, actor: Actor, order_id: UUID) -
         PaidFree,
         order_id=order_id,
         is_paid_now=True,
-        told_id=ids.new_id(),
         now=clock.now(),
-        actor_id=actor.user_id,
-        role=actor.role.value,
-        request_id=actor.request_id,
     )
     if paid is None:
         raise NotFound("There is no unpaid order of nothing under this id.", code="order_not_found")
+    await tell(session, actor, order_id, paid.user_id, "paid")
     return paid

@@ -129,6 +129,13 @@ MONEY = [
         "confirmed, unfulfilled and paid is not what",
     ),
     Attempt(
+        "a customer tells the timeline of a refund",
+        (APP,),
+        "INSERT INTO order_events (id, order_id, user_id, kind, data, actor_role) SELECT uuid_v7(), id, user_id,"
+        " 'refunded', '{{\"amount\": \"9.00\"}}', 'admin' FROM orders WHERE id = {paid}",
+        "violates row-level security policy",
+    ),
+    Attempt(
         "complete what nobody handed over",
         (APP, STAFF, WORKER),
         "UPDATE orders SET status = 'completed' WHERE id = {paid}",

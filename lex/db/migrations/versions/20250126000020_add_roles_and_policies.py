@@ -207,6 +207,12 @@ OWN = {
     "person_keys": f"{MINE} OR user_id = ANY ({OWNERS})",
     "users": f"id = {ME}",
 }
+#: And what they may write of them, where that is less: of an order's timeline what a customer does, and that the order
+#: is paid when it is, which one of nothing is at once.
+WRITTEN = OWN | {
+    "order_events": f"({OWN['order_events']}) AND (kind = ANY ('{{placed,canceled}}')"
+    " OR kind = 'paid' AND payment_status_of(order_id) = 'paid')"
+}
 
 # Definer functions and data migrations are the owner's: without a policy of its own they would see nothing, and say so
 # to nobody.
@@ -398,7 +404,7 @@ def upgrade() -> None:
     definers = (f"ALTER FUNCTION {name} SECURITY DEFINER SET search_path = pg_catalog, pg_temp" for name in DEFINERS)
     hidden = (HIDE.format(table, ",".join(columns)) for table, columns in HIDDEN.items())
     run(TIMEOUTS, *grants(), *hidden, SEQUENCES, *definers, API_KEYS, OPENED, LOOKUPS, EXECUTED, JOBS)
-    run(*(POLICIES.format(table, seen(table), written) for table, written in OWN.items()), PUBLISHED)
+    run(*(POLICIES.format(table, seen(table), written) for table, written in WRITTEN.items()), PUBLISHED)
 
 
 def downgrade() -> None:
