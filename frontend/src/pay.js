@@ -36,10 +36,35 @@ function prepare(form) {
     const token = form.querySelector("[name=payment_token]");
     if (!card || !token || token.value) return;
     event.preventDefault();
-    token.value = (await tokenise(card, form)) ?? "";
-    if (token.value) form.submit();
-    else release(form);
+    const made = await tokenise(card, form);
+    if ((await isRight(form, made)) && made) {
+      token.value = made;
+      form.submit();
+    } else release(form);
   });
+}
+
+// The shop looks at the form before it gets the card's token: what is wrong is told in its place, together with what is
+// wrong with the card, which stays as it was typed.
+async function isRight(form, token) {
+  if (!form.dataset.check) return true;
+  const body = new URLSearchParams(new FormData(form));
+  if (!token) body.set("card", "refused");
+  try {
+    const answer = await fetch(form.dataset.check, { method: "POST", body });
+    if (answer.status !== 422) return true; // the form itself is told what else there is
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of document.querySelectorAll("[data-checked]")) {
+      const fresh = page.getElementById(part.id);
+      if (!fresh) continue;
+      part.replaceWith(fresh);
+      window.htmx.process(fresh);
+    }
+    document.getElementById("faults")?.focus();
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function press(form) {

@@ -119,6 +119,27 @@ async def test_a_card_that_is_none_is_told_beside_its_field_and_never_sent_to_th
         assert [line for line in sent if card.search(line) and "/sandbox/tokens" not in line] == []
 
 
+async def test_form_and_card_are_told_together_and_the_card_stays(visiting: Any) -> None:
+    async with visiting() as visit:
+        await fill_cart(visit)
+        await fill_checkout(visit)
+        town = visit.page.locator("#checkout").get_by_label("Town", exact=True).first
+        await town.fill("")
+        await _fill_card(visit, "4111 1111 1111 1111")
+        await visit.page.locator("button[data-busy]").click()
+        await expect(visit.page.locator("#faults")).to_be_focused()
+        await expect(visit.page.locator("#faults li")).to_have_text(["Write the town.", "Look at the card below."])
+        await expect(visit.page.locator("#city-fault")).to_have_text("Write the town.")
+        await expect(visit.page.locator("#card-number-fault")).to_contain_text("Real cards do not belong here")
+        await visit.page.get_by_label("Card number").fill(PLAIN)
+        await visit.page.locator("button[data-busy]").click()
+        await expect(visit.page.locator("#faults li")).to_have_text(["Write the town."])
+        await expect(visit.page.get_by_label("Card number")).to_have_value(PLAIN)
+        await town.fill("Bremen")
+        await visit.page.locator("button[data-busy]").click()
+        await expect(visit.page.locator("h1")).to_have_text("Thank you for your order")
+
+
 async def test_another_delivery_is_priced_without_losing_what_was_typed(visiting: Any) -> None:
     async with visiting() as visit:
         await fill_cart(visit)

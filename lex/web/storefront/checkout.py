@@ -131,6 +131,31 @@ async def _deliver(actor: Actor, basket: Basket, form: Form) -> tuple[PricedCart
     return await transact(actor, work)
 
 
+@post("/checkout/check", guards=[own_form], include_in_schema=False)
+async def check(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
+    """The page with all that is wrong with the form, or 204: a script asks before it sends the card's token.
+
+    It takes the parts that tell of it, and the card stays in its fields. `card` says that the provider refused that.
+    """
+    form = await read_form(request)
+    basket = find_basket(request) or await own_basket(actor)
+    try:
+        if basket is None:
+            raise NotFound("There is no cart.")
+        owner = basket.opened_by(actor)
+        priced = await show_cart(owner, basket.id, is_told=False)
+        form = await switched(owner, form)
+    except Refusal:
+        return Response(None, status_code=204)
+    is_shown = priced.status == "open" and not is_delivered_otherwise(form, priced)
+    faults = faults_of(form, priced) if is_shown else []
+    if not faults:
+        return Response(None, status_code=204)
+    if form.get("card"):
+        faults.append(FieldError("card-number", "Look at the card below.", "card"))
+    return await _page(request, owner, priced, form, faults=faults)
+
+
 @post("/checkout", guards=[own_form], include_in_schema=False)
 async def place(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
     """Place the order and begin to pay it. Twice is once: a cart that was placed leads to its order."""
@@ -256,4 +281,4 @@ async def _page(
     )
 
 
-routes = [checkout, deliver, delivery_form, place]
+routes = [checkout, deliver, delivery_form, check, place]

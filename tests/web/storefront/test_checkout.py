@@ -42,6 +42,27 @@ async def test_every_field_is_named_and_nothing_typed_is_lost(browser: Browser, 
     assert shop.one("SELECT count(*) AS n FROM orders")["n"] == 0
 
 
+async def test_a_script_asks_what_is_wrong_before_it_sends_the_card(browser: Browser, shop: Shop) -> None:
+    await browser.add(shop.product().sku)
+    await browser.open("/checkout")
+    assert (await browser.post("/checkout/check", **BUYER)).status_code == 204
+    assert (await browser.post("/checkout/check", **BUYER, card="refused")).status_code == 204  # it is told beside it
+    page = await browser.post("/checkout/check", **BUYER | {"city": "", "email": "ada@"}, card="refused")
+    assert page.status_code == 422
+    told = page.text.partition('id="faults"')[2].partition("</ul>")[0]
+    assert re.findall('href="#([^"]+)"', told) == ["email", "city", "card-number"]
+    assert shop.one("SELECT count(*) AS n FROM orders")["n"] == 0
+
+
+async def test_a_check_of_no_cart_or_of_another_delivery_says_nothing(browser: Browser, shop: Shop) -> None:
+    await browser.add(shop.product().sku)
+    await browser.open("/checkout")
+    elsewhere = BUYER | {"city": "", "shipping_method": "pickup"}
+    assert (await browser.post("/checkout/check", **elsewhere)).status_code == 204
+    await browser.checkout(payment_token="tok_visa")
+    assert (await browser.post("/checkout/check", **BUYER | {"city": ""})).status_code == 204
+
+
 @pytest.mark.parametrize(
     "email",
     ["", "ada", "ada@", "@example.org", "a b@example.org", "ada@example.org\r\nBcc: x@y.z", "a" * 255, "<script>"],
