@@ -5,7 +5,8 @@ A refusal carries a stable `code` for programs and a sentence that says what is 
 bug.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -54,6 +55,30 @@ class Invalid(Refusal):
         """All bad fields there are: the first in words, the rest beside it."""
         first, *more = errors
         return cls(first.field, first.message, code=first.code, more=more)
+
+
+class Faults:
+    """The bad fields that several checks find, told together."""
+
+    def __init__(self) -> None:
+        self._found: list[FieldError] = []
+
+    def add(self, field: str, message: str, code: str = "invalid") -> None:
+        """One bad field."""
+        self._found.append(FieldError(field, message, code))
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """What a check inside the block raises as `Invalid` is one of them, and the next check goes on."""
+        try:
+            yield
+        except Invalid as refusal:
+            self._found += refusal.errors
+
+    def tell(self) -> None:
+        """Raises `Invalid` with all that were found."""
+        if self._found:
+            raise Invalid.of(self._found)
 
 
 class NotFound(Refusal):

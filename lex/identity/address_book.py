@@ -11,8 +11,7 @@ from uuid import UUID
 import msgspec
 
 from lex.core import ids
-from lex.core.errors import Conflict, Invalid, NotFound
-from lex.core.texts import fault_in_writing
+from lex.core.errors import Conflict, Faults, NotFound
 from lex.db import sql
 from lex.db.session import Session
 from lex.identity.address_forms import address_lines
@@ -69,6 +68,9 @@ WHERE id = %(id)s AND user_id = %(user_id)s AND deleted_at IS NULL
 """
 
 
+_UNFIT = "This address is not for {}; let it be for both, or make another the default."
+
+
 class AddressDraft(PostalAddress, frozen=True, forbid_unknown_fields=True, omit_defaults=False, kw_only=True):
     """An address to keep. `type` is what it is for; as default it is offered first at the checkout."""
 
@@ -79,13 +81,17 @@ class AddressDraft(PostalAddress, frozen=True, forbid_unknown_fields=True, omit_
 
     def check(self, field: str = "") -> None:
         """As `PostalAddress.check`; a default has to be for what it is the default of."""
-        super().check(field)
+        faults = Faults()
+        with faults.gathered():
+            super().check(field)
         if self.is_default_shipping and self.type == "billing":
-            raise _unfit("is_default_shipping", "parcels")
+            faults.add("is_default_shipping", _UNFIT.format("parcels"))
         if self.is_default_billing and self.type == "shipping":
-            raise _unfit("is_default_billing", "bills")
-        if self.phone and (fault := fault_in_writing(self.phone, longest=40)):
-            raise Invalid("phone", fault, code="text")
+            faults.add("is_default_billing", _UNFIT.format("bills"))
+        if self.phone:
+            with faults.gathered():
+                checked_phone(self.phone, self.country)
+        faults.tell()
 
 
 class OwnAddress(AddressDraft, frozen=True, kw_only=True):
@@ -190,10 +196,6 @@ def _opened(row: _Row, cipher: Cipher) -> OwnAddress:
 
     parts = {name: text(name) if name in _SEALED else getattr(row, name) for name in AddressDraft.__struct_fields__}
     return OwnAddress(**parts, id=row.id, lines=address_lines(parts))
-
-
-def _unfit(field: str, use: str) -> Invalid:
-    return Invalid(field, f"This address is not for {use}; let it be for both, or make another the default.")
 
 
 def _unknown() -> NotFound:

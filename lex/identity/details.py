@@ -11,7 +11,7 @@ import msgspec
 from babel import Locale, localedata
 
 from lex.core import clock
-from lex.core.errors import Invalid, NotFound
+from lex.core.errors import Faults, NotFound
 from lex.core.settings import settings
 from lex.core.texts import fault_in_writing
 from lex.db import sql
@@ -62,21 +62,26 @@ class Details(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def checked(self) -> "Details":
         """As it is kept: the number as it is dialled from anywhere, nothing for what is blank.
 
-        Raises `Invalid` naming the field.
+        Raises `Invalid` naming all bad fields.
         """
+        faults, phone = Faults(), (self.phone or "").strip()
         for name in ("first_name", "last_name"):
             if fault := fault_in_writing(getattr(self, name) or "", longest=100):
-                raise Invalid(name, fault, code="text")
+                faults.add(name, fault, "text")
+        if phone:
+            with faults.gathered():
+                phone = checked_phone(phone, settings().country)
         born = self.birth_date
         if born is not None and not _EARLIEST <= born <= clock.now().astimezone(settings().zone).date():
-            raise Invalid("birth_date", "Give a day that was, from 1900 on.", code="birth_date")
+            faults.add("birth_date", "Give a day that was, from 1900 on.", "birth_date")
         if not _LANGUAGE.fullmatch(self.locale) or not localedata.exists(self.locale):
-            raise Invalid("locale", "This is no language Lex knows; use one such as en or de_AT.", code="locale")
+            faults.add("locale", "This is no language Lex knows; use one such as en or de_AT.", "locale")
+        faults.tell()
         return msgspec.structs.replace(
             self,
             first_name=(self.first_name or "").strip() or None,
             last_name=(self.last_name or "").strip() or None,
-            phone=checked_phone(phone, settings().country) if (phone := (self.phone or "").strip()) else None,
+            phone=phone or None,
         )
 
 

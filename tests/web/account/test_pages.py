@@ -1,5 +1,7 @@
 """An account in a browser without scripts."""
 
+import re
+
 import pytest
 
 from tests.support.shop import Shop
@@ -216,6 +218,20 @@ async def test_bad_input_is_named(browser: Browser, address: str) -> None:
             page = await browser.post(f"/account/{path}", token=token, password=PASSWORD)
             assert page.status_code == 410, (path, token)
     assert (await browser.open("/account/email/other")).status_code in (404, 422)
+
+
+async def test_all_that_is_wrong_with_a_form_is_told_at_once(browser: Browser, ada: str) -> None:
+    def told() -> list[str]:
+        return re.findall(r'href="#(\w+)"', browser.page.text.partition('id="faults"')[2].partition("</ul>")[0])
+
+    await browser.post("/account/sign-up", email="ada@", password="123", first_name="a\u202eb", last_name="b" * 101)
+    assert told() == ["email", "first_name", "last_name", "password"]
+    await sign_in(browser, ada)
+    address = {"country": "DE", "line1": "Ring 1", "postal_code": "1", "phone": "none", "type": "billing"}
+    await browser.post("/account/addresses/new", **address, is_default_shipping="1")
+    assert told() == ["recipient_name", "postal_code", "city", "is_default_shipping", "phone"]
+    await browser.post("/account/details", first_name="a" * 101, phone="0", birth_date="1899-01-01", locale="xx")
+    assert told() == ["first_name", "phone", "birth_date", "locale"]
 
 
 async def test_what_lay_in_the_cart_comes_along(browser: Browser, other_browser: Browser, shop: Shop, ada: str) -> None:
