@@ -47,6 +47,10 @@ WITH guest AS (
     UPDATE carts SET status = 'merged' WHERE id = %(guest_id)s
 ), bumped AS (
     UPDATE carts o SET version = o.version + 1, country = coalesce(o.country, g.country),
+        billing_country = coalesce(o.billing_country, g.billing_country),
+        (shipping_method_id, seen_shipping) = (SELECT k.shipping_method_id, k.seen_shipping FROM carts k WHERE k.id =
+            CASE WHEN o.shipping_method_id IS NULL AND coalesce(o.country, g.country) = g.country THEN g.id
+            ELSE o.id END),
         coupon_codes = (o.coupon_codes || ARRAY(
             SELECT code FROM unnest(g.coupon_codes) AS code WHERE code <> ALL(o.coupon_codes)))[:%(most_coupons)s]
     FROM carts g WHERE o.id = %(own_id)s AND g.id = %(guest_id)s
@@ -92,7 +96,8 @@ async def find_own_cart(session: Session, user_id: UUID) -> OwnCart | None:
 
 async def merge_carts(session: Session, customer: Actor, guest_cart_id: UUID) -> Merged:
     """The larger quantity of each item wins, clipped to what is in stock; twice changes nothing. Coupons of both are
-    kept: what is no longer valid is told and dropped when the cart is priced.
+    kept: what is no longer valid is told and dropped when the cart is priced. Of delivery and billing the guest chose
+    what the customer had not.
 
     A customer without a cart takes the guest's over; its token opens it no longer.
 

@@ -45,6 +45,26 @@ async def test_the_larger_quantity_wins_and_is_clipped_to_stock(shop: Shop, cust
     assert (closed.status_code, closed.json()["code"]) == (409, "cart_merged")
 
 
+async def test_what_the_guest_chose_of_delivery_stays_unless_the_customer_had_chosen(shop: Shop, customer: Any) -> None:
+    async def choose(cart: Cart, **chosen: str) -> None:
+        answer = await shop.client.patch(cart.path, json=chosen, headers=cart.headers)
+        assert answer.status_code == 200, answer.text
+
+    def chosen(merged: Any) -> tuple[str, str | None, str | None]:
+        cart = merged.json()["cart"]
+        return cart["country"], cart["billing_country"], (cart["shipping_method"] or {}).get("code")
+
+    lamp = shop.product()
+    headers = await customer()
+    own = await own_cart(shop, headers, (lamp, 1))
+    guest = await shop.cart((lamp, 1), shipping="pickup")
+    await choose(guest, billing_country="FR")
+    assert chosen(await merge(shop, guest, headers)) == ("DE", "FR", "pickup")
+    await choose(own, billing_country="AT")
+    guest = await shop.cart((lamp, 1), shipping="parcel")
+    assert chosen(await merge(shop, guest, headers)) == ("DE", "AT", "pickup")
+
+
 async def test_what_a_cart_has_no_room_for_stays_out_and_is_told(
     shop: Shop, customer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
