@@ -5,14 +5,16 @@ from uuid import UUID
 
 from litestar import Request, Response, get, post
 
+from lex.carts.merging import find_own_cart
 from lex.core.actor import Role
 from lex.core.errors import Refusal
+from lex.db.session import transact
 from lex.flows.accounts.act_for import start_acting, stop_acting
 from lex.identity.policy import Permission
 from lex.web.admin.people import PAGE
 from lex.web.admin.person import show_person
 from lex.web.kit.actors import current_session, held_session, session_token
-from lex.web.kit.basket import forget
+from lex.web.kit.basket import Basket, forget, keep
 from lex.web.kit.forms import read_form
 from lex.web.kit.guards import by_session, own_form, public, requires
 from lex.web.kit.inputs import CurrentActor, FromPath
@@ -38,7 +40,11 @@ async def start(request: Request[Any, Any, Any], user_id: FromPath[UUID], actor:
         return await show_person(request, actor, user_id, form, refusal)
     answer = see_other("/account")
     keep_session(answer, fresh, Role(held.role))
-    forget(answer)
+    theirs = await transact(actor, lambda session: find_own_cart(session, user_id))
+    if theirs is None:
+        forget(answer)
+    else:
+        keep(answer, Basket(theirs.id), theirs.units)
     return answer
 
 

@@ -134,13 +134,15 @@ async def test_an_order_placed_meanwhile_is_the_customers_and_the_audit_names_bo
     assert (await browser.open(page)).status_code == 404  # the customer's address is on it
 
 
-async def test_the_customers_cart_is_found_at_the_checkout(
+async def test_the_customers_cart_is_at_hand(
     browser: Browser, other_browser: Browser, shop: Shop, admin: UUID, customer: UUID, address: str
 ) -> None:
     product = shop.product()
     await enter(other_browser, address)
-    await other_browser.add(product.sku)
+    await other_browser.add(product.sku, 3)
     await act(browser, customer)
+    assert browser.client.cookies["lex_cart_count"] == "3"
+    browser.client.cookies.delete("lex_cart")  # its time is over, or the cart was filled since
     await browser.open("/checkout")
     assert browser.page.url.path == "/checkout"
     await browser.checkout(payment_token="tok_visa")
