@@ -23,7 +23,7 @@ PROCESSES = 2  # as many as `make test` takes
 #: What a server must do itself: every migration up and down, every rule, every attempt to get around one.
 TESTS = (
     *("test_up_down", "test_drift", "test_conventions", "test_money_rules", "test_lasting_rules", "test_coupon_rules"),
-    *("test_audit", "test_soft_deletes", "test_adoption"),
+    *("test_audit", "test_soft_deletes", "test_adoption", "test_price_history"),
 )
 
 
