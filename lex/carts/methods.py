@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from lex.carts.priced import PricedMethod
 from lex.carts.queries import CartFacts, Method, SeenShipping
 from lex.carts.remarks import Remark
+from lex.core import money
 from lex.core.wording import amount
 
 
@@ -19,9 +20,18 @@ def _reaches(method: Method, country: str | None) -> bool:
     return method.kind == "pickup" or (country is not None and (not method.countries or country in method.countries))
 
 
-def cost_of(method: Method | SeenShipping, goods: int) -> int:
+def cost_of(method: Method, goods: int) -> int:
     """What it costs, in minor units; `goods` are the prices of the goods before discounts."""
-    return 0 if method.free_from is not None and goods >= method.free_from else method.price
+    return _cost(method.price, method.free_from, goods)
+
+
+def _seen_cost(seen: SeenShipping, currency: str, goods: int) -> int:
+    free_from = None if seen.free_from is None else money.minor(seen.free_from, currency)
+    return _cost(money.minor(seen.price, currency), free_from, goods)
+
+
+def _cost(price: int, free_from: int | None, goods: int) -> int:
+    return 0 if free_from is not None and goods >= free_from else price
 
 
 def offered(method: Method, goods: int) -> PricedMethod:
@@ -43,7 +53,7 @@ def shipping_changes(facts: CartFacts, chosen: Method | None) -> list[Remark]:
     if chosen is None:
         return [Remark("shipping_dropped", f"{seen.name} is no longer offered; choose another way to ship.")]
     goods = sum(line.price * line.quantity for line in facts.lines)
-    old, new = cost_of(seen, goods), cost_of(chosen, goods)
+    old, new = _seen_cost(seen, facts.currency, goods), cost_of(chosen, goods)
     if old == new:
         return []
     told = f"{chosen.name} costs {amount(new, facts.currency)} now; it was {amount(old, facts.currency)}."

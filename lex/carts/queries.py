@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import LiteralString
 from uuid import UUID
 
@@ -52,14 +53,15 @@ class Method(msgspec.Struct, frozen=True):
     free_from: int | None
     countries: list[str]
     tax_class: str
+    order: int
 
 
 class SeenShipping(msgspec.Struct, frozen=True):
-    """The chosen method as the customer was last shown it."""
+    """The chosen method as the customer was last shown it, in major units as the cart keeps it."""
 
     name: str
-    price: int
-    free_from: int | None
+    price: Decimal
+    free_from: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,36 +129,31 @@ _LOCK: LiteralString = (
     " FROM carts c WHERE c.id = %(id)s AND " + _OWN + " FOR NO KEY UPDATE"
 )
 
-# Lists are arrays made JSON: to set an aggregate up costs PostgreSQL more than to read the few rows that go into it.
+# Lists are arrays made JSON: to set an aggregate up costs PostgreSQL more than to read the few rows that go into it. A
+# row made JSON costs it less than an object of the same names, and sorting the few rows is cheaper where they are read.
 _FACTS: LiteralString = """
 SELECT json_build_object(
     'id', c.id, 'user_id', c.user_id, 'status', c.status, 'currency', c.currency, 'country', c.country,
     'billing_country', c.billing_country,
     'shipping_method_id', c.shipping_method_id, 'version', c.version, 'expires_at', c.expires_at,
-    'seen_shipping', CASE WHEN c.seen_shipping IS NOT NULL THEN json_build_object(
-        'name', c.seen_shipping -> 'name', 'price', ((c.seen_shipping ->> 'price')::numeric * %(scale)s)::bigint,
-        'free_from', ((c.seen_shipping ->> 'free_from')::numeric * %(scale)s)::bigint) END,
-    'order_id', c.order_id, 'coupon_codes', c.coupon_codes,
+    'seen_shipping', c.seen_shipping, 'order_id', c.order_id, 'coupon_codes', c.coupon_codes,
     'lines', to_json(ARRAY(
-        SELECT json_build_object(
-            'id', i.id, 'product_id', p.id, 'sku', p.sku, 'name', coalesce(f.name, p.name),
-            'slug', coalesce(f.slug, p.slug), 'options', CASE WHEN f.id IS NULL THEN '{}' ELSE p.options END,
-            'image', coalesce(p.images -> 0 ->> 'src', f.images -> 0 ->> 'src'), 'quantity', i.quantity,
-            'seen_price', (i.seen_price * %(scale)s)::bigint, 'price', (p.price * %(scale)s)::bigint,
-            'tax_class', p.tax_class, 'requires_shipping', p.product_type = 'physical',
-            'is_digital', p.product_type = 'digital',
-            'is_sellable', p.is_active AND p.deleted_at IS NULL AND p.variant_count = 0
-                AND (f.id IS NULL OR (f.is_active AND f.deleted_at IS NULL)),
-            'available', CASE WHEN p.track_inventory THEN p.stock_quantity - p.reserved_quantity END
-        )
-        FROM cart_items i JOIN products p ON p.id = i.product_id LEFT JOIN products f ON f.id = p.variant_of
-        WHERE i.cart_id = c.id ORDER BY i.id)),
+        SELECT row_to_json(line) FROM (
+            SELECT i.id, p.id AS product_id, p.sku, coalesce(f.name, p.name) AS name, coalesce(f.slug, p.slug) AS slug,
+                CASE WHEN f.id IS NULL THEN '{}' ELSE p.options END AS options,
+                coalesce(p.images -> 0 ->> 'src', f.images -> 0 ->> 'src') AS image, i.quantity,
+                (i.seen_price * %(scale)s)::bigint AS seen_price, (p.price * %(scale)s)::bigint AS price,
+                p.tax_class, p.product_type = 'physical' AS requires_shipping, p.product_type = 'digital' AS is_digital,
+                p.is_active AND p.deleted_at IS NULL AND p.variant_count = 0
+                    AND (f.id IS NULL OR (f.is_active AND f.deleted_at IS NULL)) AS is_sellable,
+                CASE WHEN p.track_inventory THEN p.stock_quantity - p.reserved_quantity END AS available
+            FROM cart_items i JOIN products p ON p.id = i.product_id LEFT JOIN products f ON f.id = p.variant_of
+            WHERE i.cart_id = c.id) AS line)),
     'methods', to_json(ARRAY(
-        SELECT json_build_object(
-            'id', m.id, 'code', m.code, 'name', m.name, 'description', m.description, 'kind', m.kind,
-            'price', (m.price * %(scale)s)::bigint, 'free_from', (m.free_from * %(scale)s)::bigint,
-            'countries', m.countries, 'tax_class', m.tax_class)
-        FROM shipping_methods m WHERE m.is_active AND m.deleted_at IS NULL ORDER BY m."order", m.code)),
+        SELECT row_to_json(method) FROM (
+            SELECT m.id, m.code, m.name, m.description, m.kind, m.countries, m.tax_class, m."order",
+                (m.price * %(scale)s)::bigint AS price, (m.free_from * %(scale)s)::bigint AS free_from
+            FROM shipping_methods m WHERE m.is_active AND m.deleted_at IS NULL) AS method)),
     'rates', json_object(ARRAY(
         SELECT ARRAY[r.country || ':' || r.tax_class, r.rate::text] FROM tax_rates r
         WHERE r.country IN (c.country, c.billing_country, %(shop_country)s) AND r.deleted_at IS NULL))"""
@@ -237,7 +234,10 @@ async def _read_facts(
     )
     if text is None:
         raise NotFound(_UNKNOWN, code="cart_not_found")
-    return msgspec.json.decode(text, type=CartFacts)
+    facts = msgspec.json.decode(text, type=CartFacts)
+    facts.lines.sort(key=attrgetter("id"))
+    facts.methods.sort(key=attrgetter("order", "code"))
+    return facts
 
 
 def require_open(cart: CartHead | CartFacts) -> None:
