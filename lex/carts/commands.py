@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import attrgetter
 from typing import LiteralString
 from uuid import UUID
 
@@ -38,48 +39,45 @@ DO UPDATE SET country = coalesce(excluded.country, carts.country), currency = ex
 RETURNING id
 """
 
-# Lines join the cart: a new one is opened, and its key held, before the first line is checked against it.
-_LINES: LiteralString = """
+
+def _lines(is_full: LiteralString) -> LiteralString:
+    """Lines join the cart: a new one is opened, and its key held, before the first line is checked against it. One that
+    would grow past its most is not written: what is for sale and has no line then is refused."""
+    return f"""
 RETURNING id
-), wanted AS (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(products)s::uuid[], %(skus)s::text[], %(quantities)s::int[])
-    WITH ORDINALITY AS w (id, product_id, sku, quantity, position)
 ), item AS (
-    SELECT w.id, w.position, w.quantity, p.id AS product_id, p.price, p.variant_count, p.sku,
-           p.is_active AND p.variant_count = 0 AND (f.id IS NULL OR f.is_active AND f.deleted_at IS NULL)
-               AS is_sellable,
-           sum(w.quantity) OVER (PARTITION BY p.id ORDER BY w.position)
-               + coalesce((SELECT i.quantity FROM cart_items i
-                   WHERE i.cart_id = %(cart_id)s AND i.product_id = p.id), 0)
-               > %(most_units)s AS is_too_many
-    FROM wanted w
+    SELECT w.id, w.position, w.quantity, p.id AS product_id, p.price, p.variant_count,
+           p.is_active AND p.variant_count = 0 AND (f.id IS NULL OR f.is_active AND f.deleted_at IS NULL) AS is_sellable
+    FROM unnest(%(ids)s::uuid[], %(products)s::uuid[], %(skus)s::text[], %(quantities)s::int[])
+        WITH ORDINALITY AS w (id, product_id, sku, quantity, position)
     LEFT JOIN products p ON p.deleted_at IS NULL
         AND p.id = coalesce(w.product_id, (SELECT s.id FROM products s WHERE s.sku = w.sku AND s.deleted_at IS NULL))
     LEFT JOIN products f ON f.id = p.variant_of
 ), line AS (
-    INSERT INTO cart_items (id, cart_id, user_id, item_type, product_id, quantity, seen_price)
-    SELECT (array_agg(item.id ORDER BY position))[1], cart.id, %(user_id)s, 'product', product_id, sum(quantity), price
-    FROM item CROSS JOIN cart WHERE is_sellable AND NOT is_too_many GROUP BY cart.id, product_id, price
+    INSERT INTO cart_items AS known (id, cart_id, user_id, item_type, product_id, quantity, seen_price)
+    SELECT (array_agg(id ORDER BY position))[1], %(cart_id)s, %(user_id)s, 'product', product_id, sum(quantity), price
+    FROM item WHERE is_sellable AND EXISTS (SELECT FROM cart)
+    GROUP BY product_id, price HAVING sum(quantity) <= %(most_units)s
     ON CONFLICT (cart_id, product_id) WHERE product_id IS NOT NULL
-    DO UPDATE SET quantity = cart_items.quantity + excluded.quantity
-    RETURNING cart_items.quantity, xmax = 0 AS is_new
+    DO UPDATE SET quantity = known.quantity + excluded.quantity
+        WHERE known.quantity + excluded.quantity <= %(most_units)s
+    RETURNING product_id, xmax = 0 AS is_new
 )
-SELECT position::int - 1 AS position, product_id, coalesce(variant_count, 0) AS variant_count,
-       is_sellable AND is_too_many AS is_too_many, 0 AS lines
-FROM item WHERE is_sellable IS NOT TRUE OR is_too_many
-UNION ALL
-SELECT -1, NULL, 0, false, lines FROM (
-    SELECT cardinality(ARRAY(SELECT id FROM cart_items WHERE cart_id = %(cart_id)s))
-        + cardinality(ARRAY(SELECT quantity FROM line WHERE is_new))
-) AS counted (lines) WHERE lines > %(most)s
-ORDER BY position
+SELECT position::int - 1 AS position, product_id, variant_count, is_sellable, {is_full} AS is_full FROM item
+WHERE is_sellable IS NOT TRUE OR product_id <> ALL (ARRAY(SELECT product_id FROM line)) OR {is_full}
 """
 
+
 _ADD: LiteralString = (
-    "WITH cart AS (UPDATE carts SET version = version + 1, expires_at = %(expires_at)s WHERE id = %(cart_id)s" + _LINES
+    "WITH cart AS (UPDATE carts SET version = version + 1, expires_at = %(expires_at)s WHERE id = %(cart_id)s"
+    + _lines(
+        "cardinality(ARRAY(SELECT id FROM cart_items WHERE cart_id = %(cart_id)s))"
+        " + cardinality(ARRAY(SELECT product_id FROM line WHERE is_new)) > %(most)s"
+    )
 )
 
-_OPEN_GUEST_WITH: LiteralString = "WITH cart AS (" + _OPEN_GUEST + _LINES
+# A new cart takes what one request can name.
+_OPEN_GUEST_WITH: LiteralString = "WITH cart AS (" + _OPEN_GUEST + _lines("false")
 
 _BUMP: LiteralString = """
 ), bumped AS (
@@ -224,24 +222,25 @@ async def _add(session: Session, statement: LiteralString, items: Sequence[Wante
         most_units=MAX_UNITS,
         **cart,
     )
-    errors = [_why(items[row.position], row) for row in refused if row.position >= 0]
-    if refused and not errors:
+    told = sorted((row for row in refused if not (row.is_sellable and row.is_full)), key=attrgetter("position"))
+    if refused and not told:
         raise Conflict(f"A cart takes {MAX_LINES} different items; place this one first.", code="cart_full")
-    if errors:
-        raise Invalid.of(errors)
+    if told:  # of those that make too many of one product, the last
+        last = {row.product_id if row.is_sellable else row.position: row for row in told}
+        raise Invalid.of([_why(items[row.position], row) for row in last.values()])
 
 
 @dataclass(frozen=True, slots=True)
 class _Refused:
     position: int
     product_id: UUID | None
-    variant_count: int
-    is_too_many: bool | None
-    lines: int
+    variant_count: int | None
+    is_sellable: bool | None
+    is_full: bool
 
 
 def _why(item: Wanted, row: _Refused) -> FieldError:
-    if row.is_too_many:
+    if row.is_sellable:
         message = f"A line takes {MAX_UNITS} units at most, with those that are in the cart already."
         return FieldError(f"{item.field}.quantity".lstrip("."), message, "quantity")
     field = f"{item.field}.{'sku' if item.product_id is None else 'product_id'}".lstrip(".")
