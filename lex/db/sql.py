@@ -131,6 +131,11 @@ def _rows(result: PGresult, values: Transformer, row: type[R], *, most: int | No
     return values.load_rows(0, count, lambda cells: row(**dict(zip(names, cells, strict=True))))
 
 
+def values(columns: LiteralString) -> LiteralString:
+    """The parameters of a row: one for each column, named as it is."""
+    return ", ".join("%(" + column.strip() + ")s" for column in columns.split(","))
+
+
 def json_text(value: Any) -> str:
     """A value as JSON text, for `json_populate_recordset`: amounts stay exact as text."""
     return codec.encode(value).decode()

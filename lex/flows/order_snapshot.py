@@ -3,15 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from lex.carts.priced import PricedCart, PricedLine
 from lex.core import ids, money
+from lex.db import sql
 from lex.flows.checkout import Checkout, Placed
 from lex.identity.addresses import PostalAddress
 from lex.identity.ciphers import seal_document
 from lex.identity.commands import Person
-from lex.orders.placing import hex_bytes
 
 
 def snapshot_order(
@@ -29,17 +27,17 @@ def snapshot_order(
         "fulfilment_status": "unfulfilled" if ships else "not_needed",
         "currency": priced.currency,
         "prices_include_tax": priced.prices_include_tax,
-        "taxes": priced.taxes,
-        "email": hex_bytes(seal("orders.email", placed.id, email)),
-        "phone": hex_bytes(person.cipher.seal_optional("orders.phone", placed.id, checkout.phone)),
+        "taxes": sql.json(priced.taxes),
+        "email": seal("orders.email", placed.id, email),
+        "phone": person.cipher.seal_optional("orders.phone", placed.id, checkout.phone),
         "billing_address": _sealed_address("billing", checkout.billing_address or address, person, placed.id),
         "shipping_address": _sealed_address("shipping", address, person, placed.id),
         "shipping_country": address.country if address else priced.country,
         "shipping_region": address.region if address else None,
         "shipping_city": address.city if address else None,
         "shipping_postal_code": address.postal_code if address else None,
-        "shipping_method": msgspec.to_builtins(priced.shipping_method) or {},
-        "customer_note": hex_bytes(person.cipher.seal_optional("orders.customer_note", placed.id, checkout.note)),
+        "shipping_method": sql.json(priced.shipping_method or {}),
+        "customer_note": person.cipher.seal_optional("orders.customer_note", placed.id, checkout.note),
         "cart_id": priced.id,
         "placed_at": placed.placed_at,
         "expires_at": placed.expires_at,
@@ -50,10 +48,10 @@ def snapshot_order(
     }
 
 
-def _sealed_address(kind: str, address: PostalAddress | None, person: Person, order_id: UUID) -> str | None:
+def _sealed_address(kind: str, address: PostalAddress | None, person: Person, order_id: UUID) -> bytes | None:
     if address is None:
         return None
-    return hex_bytes(seal_document(person.cipher, f"orders.{kind}_address", order_id, address))
+    return seal_document(person.cipher, f"orders.{kind}_address", order_id, address)
 
 
 def snapshot_lines(priced: PricedCart, user_id: UUID, order_id: UUID) -> list[dict[str, Any]]:

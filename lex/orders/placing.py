@@ -28,21 +28,21 @@ _LINE: LiteralString = """
 _PLACE: LiteralString = (
     "placed AS (INSERT INTO orders ("
     + _ORDER
-    + ") SELECT "
-    + _ORDER
-    + " FROM json_populate_record(NULL::orders, %(order)s::json)), lines AS (INSERT INTO order_items ("
+    + ") VALUES ("
+    + sql.values(_ORDER)
+    + ")), lines AS (INSERT INTO order_items ("
     + _LINE
     + ") SELECT "
     + _LINE
     + """ FROM json_populate_recordset(NULL::order_items, %(lines)s::json)
 ), told AS (
     INSERT INTO order_events (id, order_id, user_id, kind, data, actor_id, actor_role, request_id)
-    VALUES (%(event_id)s, %(order_id)s, %(user_id)s, 'placed', %(data)s, %(actor_id)s, %(role)s, %(request_id)s)
+    VALUES (%(event_id)s, %(id)s, %(user_id)s, 'placed', %(data)s, %(actor_id)s, %(role)s, %(request_id)s)
 ), link AS (
     INSERT INTO order_tokens (id, order_id, user_id, token_hash, expires_at)
-    VALUES (%(link_id)s, %(order_id)s, %(user_id)s, %(token_hash)s, %(token_expires_at)s)
+    VALUES (%(link_id)s, %(id)s, %(user_id)s, %(token_hash)s, %(token_expires_at)s)
 ), closed AS (
-    UPDATE carts SET status = 'placed', order_id = %(order_id)s, user_id = %(user_id)s, version = version + 1
+    UPDATE carts SET status = 'placed', order_id = %(id)s, user_id = %(user_id)s, version = version + 1
     WHERE id = %(cart_id)s
 )
 SELECT """
@@ -66,22 +66,17 @@ async def insert_order(
 ) -> None:
     """Insert it all, hold `demand` (product → units) and `uses` of coupons, and close the cart.
 
-    `order` and `lines` name the columns above; bytes stand as `hex_bytes`. Raises `Unmet` when any item lacks, and
-    `Conflict` at a coupon's limits.
+    `order` and `lines` name the columns above. Raises `Unmet` when any item lacks, and `Conflict` at a coupon's limits.
     """
-    order_id: UUID = order["id"]
     await sql.execute(
         session,
         _PLACE_WITH_COUPONS if uses else _PLACE_PLAIN,
         wanted=len(demand),
         **stock.wanted(demand),
         **(coupons.used(uses, mailbox) if uses else {}),
-        expires_at=order["expires_at"],
-        order=sql.json_text(order),
+        **order,
+        order_id=order["id"],
         lines=sql.json_text(lines),
-        order_id=order_id,
-        user_id=order["user_id"],
-        cart_id=order["cart_id"],
         event_id=ids.new_id(),
         link_id=ids.new_id(),
         data=sql.json({"total_amount": str(order["total_amount"]), "currency": order["currency"]}),
@@ -91,8 +86,3 @@ async def insert_order(
         role=actor.role.value,
         request_id=actor.request_id,
     )
-
-
-def hex_bytes(value: bytes | None) -> str | None:
-    """How a bytea is written inside a JSON record."""
-    return None if value is None else "\\x" + value.hex()
