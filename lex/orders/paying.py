@@ -43,29 +43,26 @@ _LOCK_PAYABLE: LiteralString = _PAYABLE + "FOR NO KEY UPDATE OF o"
 
 _BEGIN: LiteralString = (
     """
-WITH free AS (
-    SELECT 1 + cardinality(ARRAY(
-        SELECT id FROM payment_attempts WHERE order_id = %(order_id)s AND user_id = %(user_id)s)) AS number
+WITH payment AS (
+    INSERT INTO payments (id, order_id, user_id, provider, method_type, currency, amount)
+    VALUES (%(payment_id)s, %(order_id)s, %(user_id)s, %(provider)s, 'card', %(currency)s, %(amount)s)
+    ON CONFLICT (order_id, tender) DO UPDATE SET provider = excluded.provider, status = 'pending',
+        provider_payment_id = NULL, failure_code = NULL, failure_message = NULL
     WHERE NOT EXISTS (
         SELECT FROM payment_attempts WHERE order_id = %(order_id)s AND user_id = %(user_id)s AND tender = 1
             AND status IN ('sending', 'unknown', 'requires_action', 'processing'))
-), payment AS (
-    INSERT INTO payments (id, order_id, user_id, provider, method_type, currency, amount)
-    SELECT %(payment_id)s, %(order_id)s, %(user_id)s, %(provider)s, 'card', %(currency)s, %(amount)s FROM free
-    ON CONFLICT (order_id, tender) DO UPDATE SET provider = excluded.provider, status = 'pending',
-        provider_payment_id = NULL, failure_code = NULL, failure_message = NULL
     RETURNING id
 ), kept AS (
-    UPDATE stock_holds SET expires_at = %(hold_until)s WHERE order_id = %(order_id)s AND EXISTS (SELECT FROM free)
+    UPDATE stock_holds SET expires_at = %(hold_until)s WHERE order_id = %(order_id)s AND EXISTS (SELECT FROM payment)
     RETURNING product_id
 ), attempt AS (
     INSERT INTO payment_attempts (id, payment_id, order_id, user_id, number)
-    SELECT %(attempt_id)s, id, %(order_id)s, %(user_id)s, number FROM payment CROSS JOIN free
+    SELECT %(attempt_id)s, id, %(order_id)s, %(user_id)s, %(number)s FROM payment
 )
-SELECT CASE WHEN EXISTS (SELECT FROM free) THEN """
+SELECT CASE WHEN EXISTS (SELECT FROM payment) THEN """
     + sql.insist(
-        "NOT EXISTS (SELECT FROM order_items i WHERE i.order_id = %(order_id)s AND i.user_id = %(user_id)s"
-        " AND i.is_stock_tracked AND NOT EXISTS (SELECT FROM kept WHERE product_id = i.product_id))"
+        "NOT EXISTS (SELECT FROM order_items WHERE order_id = %(order_id)s AND user_id = %(user_id)s"
+        " AND is_stock_tracked AND product_id <> ALL (ARRAY(SELECT product_id FROM kept)))"
     )
     + " END"
 )
@@ -81,12 +78,10 @@ SELECT a.id AS attempt_id, a.status AS attempt_status, (a.captured_amount * s.sc
        (p.captured_amount * s.scale)::bigint AS captured, (p.refunded_amount * s.scale)::bigint AS refunded,
        o.id AS order_id, o.user_id, o.order_number, o.status AS order_status, o.payment_status AS order_payment_status,
        o.currency, o.expires_at,
-       cardinality(ARRAY(SELECT h.product_id FROM stock_holds h WHERE h.order_id = o.id)) AS held_products,
-       EXISTS (SELECT FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id AND i.is_stock_tracked
-           AND NOT EXISTS (SELECT FROM stock_holds h WHERE h.order_id = o.id AND h.product_id = i.product_id))
+       cardinality(ARRAY(SELECT product_id FROM held)) AS held_products,
+       EXISTS (SELECT FROM item WHERE is_stock_tracked AND product_id <> ALL (ARRAY(SELECT product_id FROM held)))
            AS has_unheld,
-       EXISTS (SELECT FROM order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id AND i.is_digital)
-           AS has_digital, a.failure_code, a.failure_message
+       EXISTS (SELECT FROM item WHERE is_digital) AS has_digital, a.failure_code, a.failure_message
 FROM orders o
 JOIN payments p ON p.order_id = o.id AND p.user_id = o.user_id
 JOIN payment_attempts a ON a.payment_id = p.id AND a.user_id = o.user_id
@@ -217,6 +212,7 @@ async def begin_attempt(session: Session, order: Payable, provider: str) -> UUID
             provider=provider,
             currency=order.currency,
             amount=order.total_amount,
+            number=order.attempts + 1,
             hold_until=clock.now() + _HOLD_DURING_ATTEMPT,
         )
     except Unmet as lacking:

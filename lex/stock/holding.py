@@ -13,19 +13,22 @@ from uuid import UUID
 from lex.db import sql
 from lex.db.session import Session
 
+# The index scan of an array is in the order of ids; a join would be sorted.
 _LOCK_FOR_CART: LiteralString = """
-SELECT p.id FROM products p WHERE p.id IN (SELECT product_id FROM cart_items WHERE cart_id = %(cart_id)s)
+SELECT p.id FROM products p WHERE p.id = ANY (ARRAY(SELECT product_id FROM cart_items WHERE cart_id = %(cart_id)s))
     AND (%(has_coupons)s OR NOT EXISTS (SELECT FROM carts c WHERE c.id = %(cart_id)s AND c.coupon_codes <> '{}'))
 ORDER BY p.id FOR NO KEY UPDATE OF p
 """
 
-_LOCK_FOR_ORDER: LiteralString = """
-SELECT p.id FROM products p WHERE p.id IN (SELECT product_id FROM order_items WHERE order_id = %(order_id)s)
-ORDER BY p.id FOR NO KEY UPDATE OF p
+#: The lines of an order as `item`, its holds as `held`, and its products locked, by id, as `goods`; whoever asks for
+#: all of those first locks its own rows after them.
+LOCKED: LiteralString = """
+item AS MATERIALIZED (SELECT product_id, is_stock_tracked, is_digital FROM order_items WHERE order_id = %(order_id)s),
+held AS MATERIALIZED (SELECT product_id FROM stock_holds WHERE order_id = %(order_id)s),
+goods AS MATERIALIZED (
+    SELECT id FROM products WHERE id = ANY (ARRAY(SELECT product_id FROM item)) ORDER BY id FOR NO KEY UPDATE)
 """
-
-#: Locks the products of an order, by id, as `goods`; whoever asks for all of it first locks its own rows after them.
-LOCKED: LiteralString = "goods AS MATERIALIZED (" + _LOCK_FOR_ORDER + ")"
+_LOCK_FOR_ORDER: LiteralString = "WITH " + LOCKED + "SELECT id FROM goods"
 
 #: Keeps what there is of `wanted` and lists it as `held`. Further parameters: `order_id`, `expires_at`.
 HOLD: LiteralString = """held AS (
