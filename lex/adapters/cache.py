@@ -9,7 +9,10 @@ from enum import Enum
 from typing import Any, Final, Literal, cast
 
 import redis.asyncio
+import structlog
 from redis.exceptions import RedisError
+
+log = structlog.get_logger(__name__)
 
 _TIMEOUT = 0.5  # seconds to connect, and to answer
 _PAUSE = 1.0  # left alone after a failure
@@ -52,6 +55,7 @@ class Cache:
         )
         self._prefix = prefix
         self._silent_until = 0.0
+        self._is_told = False
 
     @property
     def is_silent(self) -> bool:
@@ -127,10 +131,15 @@ class Cache:
         if self.is_silent:
             return UNAVAILABLE
         try:
-            return await self.client.execute_command(*command)
-        except (RedisError, OSError, TimeoutError):
+            answer = await self.client.execute_command(*command)
+        except (RedisError, OSError, TimeoutError) as error:
             self._silent_until = time.monotonic() + _PAUSE
+            if not self._is_told:
+                log.warning("redis does not answer", command=command[0], error=repr(error))
+            self._is_told = True
             return UNAVAILABLE
+        self._is_told = False
+        return answer
 
 
 def _milliseconds(seconds: float) -> int:
