@@ -64,7 +64,7 @@ def test_every_row_comes_back_under_the_same_rules(full: str, empty_database_url
         assert _number(one, "orders") == before["orders"]
         one.execute(
             "INSERT INTO order_events (id, order_id, user_id, kind, actor_role)"
-            " SELECT uuid_v7(), id, user_id, 'noted', 'user' FROM orders LIMIT 1"
+            " SELECT uuid_v7(), id, user_id, 'placed', 'user' FROM orders LIMIT 1"
         )
     assert counts(empty_database_url)["audit_logs"] == before["audit_logs"] + 1
 
