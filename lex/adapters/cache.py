@@ -54,8 +54,8 @@ class Cache:
             url, socket_timeout=patience, socket_connect_timeout=patience, health_check_interval=30
         )
         self._prefix = prefix
+        #: Nothing is asked before; 0 while Redis answers.
         self._silent_until = 0.0
-        self._is_told = False
 
     @property
     def is_silent(self) -> bool:
@@ -120,7 +120,7 @@ class Cache:
 
     async def ping(self) -> bool:
         """Whether Redis answers."""
-        self._silent_until = 0.0
+        self._silent_until = min(self._silent_until, time.monotonic())
         return await self._ask("PING") is not UNAVAILABLE
 
     async def close(self) -> None:
@@ -133,12 +133,11 @@ class Cache:
         try:
             answer = await self.client.execute_command(*command)
         except (RedisError, OSError, TimeoutError) as error:
-            self._silent_until = time.monotonic() + _PAUSE
-            if not self._is_told:
+            if not self._silent_until:
                 log.warning("redis does not answer", command=command[0], error=repr(error))
-            self._is_told = True
+            self._silent_until = time.monotonic() + _PAUSE
             return UNAVAILABLE
-        self._is_told = False
+        self._silent_until = 0.0
         return answer
 
 

@@ -57,28 +57,13 @@ class Invalid(Refusal):
         return cls(first.field, first.message, code=first.code, more=more)
 
 
-class Faults:
-    """The bad fields that several checks find, told together."""
-
-    def __init__(self) -> None:
-        self._found: list[FieldError] = []
-
-    def add(self, field: str, message: str, code: str = "invalid") -> None:
-        """One bad field."""
-        self._found.append(FieldError(field, message, code))
-
-    @contextmanager
-    def gathered(self) -> Iterator[None]:
-        """What a check inside the block raises as `Invalid` is one of them, and the next check goes on."""
-        try:
-            yield
-        except Invalid as refusal:
-            self._found += refusal.errors
-
-    def tell(self) -> None:
-        """Raises `Invalid` with all that were found."""
-        if self._found:
-            raise Invalid.of(self._found)
+@contextmanager
+def gathered(errors: list[FieldError]) -> Iterator[None]:
+    """What a check inside the block raises as `Invalid` joins `errors`, and the next check goes on."""
+    try:
+        yield
+    except Invalid as refusal:
+        errors += refusal.errors
 
 
 class NotFound(Refusal):

@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 
 from lex.core import ids
-from lex.core.errors import Conflict, Faults, NotFound
+from lex.core.errors import Conflict, FieldError, Invalid, NotFound, gathered
 from lex.db import sql
 from lex.db.session import Session
 from lex.identity.address_forms import address_lines
@@ -81,17 +81,18 @@ class AddressDraft(PostalAddress, frozen=True, forbid_unknown_fields=True, omit_
 
     def check(self, field: str = "") -> None:
         """As `PostalAddress.check`; a default has to be for what it is the default of."""
-        faults = Faults()
-        with faults.gathered():
+        errors: list[FieldError] = []
+        with gathered(errors):
             super().check(field)
         if self.is_default_shipping and self.type == "billing":
-            faults.add("is_default_shipping", _UNFIT.format("parcels"))
+            errors.append(FieldError("is_default_shipping", _UNFIT.format("parcels")))
         if self.is_default_billing and self.type == "shipping":
-            faults.add("is_default_billing", _UNFIT.format("bills"))
+            errors.append(FieldError("is_default_billing", _UNFIT.format("bills")))
         if self.phone:
-            with faults.gathered():
+            with gathered(errors):
                 checked_phone(self.phone, self.country)
-        faults.tell()
+        if errors:
+            raise Invalid.of(errors)
 
 
 class OwnAddress(AddressDraft, frozen=True, kw_only=True):

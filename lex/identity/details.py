@@ -11,7 +11,7 @@ import msgspec
 from babel import Locale, localedata
 
 from lex.core import clock
-from lex.core.errors import Faults, NotFound
+from lex.core.errors import FieldError, Invalid, NotFound, gathered
 from lex.core.settings import settings
 from lex.core.texts import fault_in_writing
 from lex.db import sql
@@ -64,19 +64,22 @@ class Details(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
         Raises `Invalid` naming all bad fields.
         """
-        faults, phone = Faults(), (self.phone or "").strip()
+        errors: list[FieldError] = []
+        phone = (self.phone or "").strip()
         for name in ("first_name", "last_name"):
             if fault := fault_in_writing(getattr(self, name) or "", longest=100):
-                faults.add(name, fault, "text")
+                errors.append(FieldError(name, fault, "text"))
         if phone:
-            with faults.gathered():
+            with gathered(errors):
                 phone = checked_phone(phone, settings().country)
         born = self.birth_date
         if born is not None and not _EARLIEST <= born <= clock.now().astimezone(settings().zone).date():
-            faults.add("birth_date", "Give a day that was, from 1900 on.", "birth_date")
+            errors.append(FieldError("birth_date", "Give a day that was, from 1900 on.", "birth_date"))
         if not _LANGUAGE.fullmatch(self.locale) or not localedata.exists(self.locale):
-            faults.add("locale", "This is no language Lex knows; use one such as en or de_AT.", "locale")
-        faults.tell()
+            told = "This is no language Lex knows; use one such as en or de_AT."
+            errors.append(FieldError("locale", told, "locale"))
+        if errors:
+            raise Invalid.of(errors)
         return msgspec.structs.replace(
             self,
             first_name=(self.first_name or "").strip() or None,

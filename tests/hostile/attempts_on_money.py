@@ -136,6 +136,13 @@ MONEY = [
         "violates row-level security policy",
     ),
     Attempt(
+        "a customer tells the timeline of a payment that was none",
+        (APP,),
+        "INSERT INTO order_events (id, order_id, user_id, kind, actor_role) SELECT uuid_v7(), id, user_id, 'paid',"
+        " 'user' FROM orders WHERE id = {unpaid}",
+        "violates row-level security policy",
+    ),
+    Attempt(
         "complete what nobody handed over",
         (APP, STAFF, WORKER),
         "UPDATE orders SET status = 'completed' WHERE id = {paid}",

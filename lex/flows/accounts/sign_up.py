@@ -9,7 +9,7 @@ link. Then the orders placed as a guest with this address are theirs.
 from uuid import UUID
 
 from lex.core.actor import Actor, Role
-from lex.core.errors import Conflict, Faults
+from lex.core.errors import Conflict, FieldError, Invalid, gathered
 from lex.core.texts import fault_in_writing
 from lex.db import jobs
 from lex.db.session import Session, transact
@@ -33,16 +33,18 @@ async def sign_up(
 
     Raises `Invalid` (email, password, first_name, last_name), `Unavailable` in a flood.
     """
-    faults, address = Faults(), ""
+    errors: list[FieldError] = []
+    address = ""
     first_name, last_name = first_name or None, last_name or None
-    with faults.gathered():
+    with gathered(errors):
         address = accounts.checked_account_email(email)
     for field, name in (("first_name", first_name), ("last_name", last_name)):
         if fault := fault_in_writing(name or "", longest=_LONGEST_NAME):
-            faults.add(field, fault, "text")
-    with faults.gathered():
+            errors.append(FieldError(field, fault, "text"))
+    with gathered(errors):
         kept = await passwords.keep(password, known=(address, first_name, last_name))
-    faults.tell()
+    if errors:
+        raise Invalid.of(errors)
     indexes = blind_indexes("email", normal_email(address))
 
     async def work(session: Session) -> None:

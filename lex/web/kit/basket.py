@@ -46,8 +46,13 @@ def find_basket(request: Request[Any, Any, Any]) -> Basket | None:
     return Basket(UUID(cart_id), "" if token == _CUSTOMERS else token)
 
 
-async def own_basket(actor: Actor) -> Basket | None:
-    """The open cart of a customer whose browser knows of none: it was filled elsewhere, or the cookie is lost."""
+async def basket_of(request: Request[Any, Any, Any], actor: Actor) -> Basket | None:
+    """The browser's cart, or the open one of a customer whose browser knows of none: it was filled elsewhere, or the
+    cookie is lost."""
+    return find_basket(request) or await _own_basket(actor)
+
+
+async def _own_basket(actor: Actor) -> Basket | None:
     if actor.role is not Role.USER or actor.user_id is None:
         return None
     user_id = actor.user_id

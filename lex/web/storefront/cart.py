@@ -14,7 +14,7 @@ from lex.core.settings import settings
 from lex.db.session import transaction
 from lex.flows.show_cart import show_cart
 from lex.orders.finding import find_number
-from lex.web.kit.basket import Basket, find_basket, forget, keep, own_basket, units_in
+from lex.web.kit.basket import Basket, basket_of, forget, keep, units_in
 from lex.web.kit.edge import is_head
 from lex.web.kit.guards import public
 from lex.web.kit.inputs import CurrentActor
@@ -40,7 +40,7 @@ def country_options(priced: PricedCart) -> list[tuple[str, str]]:
 @get("/cart", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
 async def cart(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
     """The cart priced now. For a browser without a cart no cart is looked for."""
-    basket = find_basket(request) or await own_basket(actor)
+    basket = await basket_of(request, actor)
     return await cart_answer(request, actor, basket, renewed="renewed" in request.query_params)
 
 

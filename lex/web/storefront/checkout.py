@@ -4,6 +4,7 @@ The order exists before any payment starts. A browser with scripts has the card'
 without goes to the provider's own page and comes back with it.
 """
 
+from contextlib import suppress
 from typing import Any
 
 from litestar import MediaType, Request, Response, get, post
@@ -19,7 +20,7 @@ from lex.flows.place_order import place_order
 from lex.flows.price_cart import price_cart
 from lex.flows.show_cart import show_cart
 from lex.web.kit import rates
-from lex.web.kit.basket import Basket, find_basket, keep, own_basket
+from lex.web.kit.basket import Basket, basket_of, keep
 from lex.web.kit.edge import is_head
 from lex.web.kit.forms import read_form
 from lex.web.kit.guards import own_form, public
@@ -52,7 +53,7 @@ _HEADERS = {"Cache-Control": "private, no-store"}
 @get("/checkout", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
 async def checkout(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
     """The form, with the first way to ship chosen until the buyer chooses another."""
-    basket = find_basket(request) or await own_basket(actor)
+    basket = await basket_of(request, actor)
     if basket is None:
         return to_cart()
     owner = basket.opened_by(actor)
@@ -79,7 +80,7 @@ async def checkout(request: Request[Any, Any, Any], actor: CurrentActor) -> Resp
 async def deliver(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
     """Another country or way to ship: the same form priced anew, with all that was typed."""
     form = await read_form(request)
-    basket = find_basket(request) or await own_basket(actor)
+    basket = await basket_of(request, actor)
     if basket is None:
         return to_cart()
     try:
@@ -136,31 +137,28 @@ async def check(request: Request[Any, Any, Any], actor: CurrentActor) -> Respons
     """The page with all that is wrong with the form, or 204: a script asks before it sends the card's token.
 
     It takes the parts that tell of it, and the card stays in its fields. `card` says that the provider refused that.
+    What stands in the way of more than the form is told when it is sent.
     """
     form = await read_form(request)
-    basket = find_basket(request) or await own_basket(actor)
-    try:
-        if basket is None:
-            raise NotFound("There is no cart.")
+    basket = await basket_of(request, actor)
+    faults: list[FieldError] = []
+    if basket is not None:
         owner = basket.opened_by(actor)
-        priced = await show_cart(owner, basket.id, is_told=False)
-        form = await switched(owner, form)
-    except Refusal:
-        return Response(None, status_code=204)
-    is_shown = priced.status == "open" and not is_delivered_otherwise(form, priced)
-    faults = faults_of(form, priced) if is_shown else []
-    if not faults:
-        return Response(None, status_code=204)
-    if form.get("card"):
-        faults.append(FieldError("card-number", "Look at the card below.", "card"))
-    return await _page(request, owner, priced, form, faults=faults)
+        with suppress(Refusal):
+            priced = await show_cart(owner, basket.id, is_told=False)
+            form = await switched(owner, form)
+            if priced.status == "open" and not is_delivered_otherwise(form, priced):
+                faults = faults_of(form, priced)
+                if form.get("card"):
+                    faults.append(FieldError("card-number", "Look at the card below.", "card"))
+    return await _page(request, owner, priced, form, faults=faults) if faults else Response(None, status_code=204)
 
 
 @post("/checkout", guards=[own_form], include_in_schema=False)
 async def place(request: Request[Any, Any, Any], actor: CurrentActor) -> Response[Any]:
     """Place the order and begin to pay it. Twice is once: a cart that was placed leads to its order."""
     form = await read_form(request)
-    basket = find_basket(request) or await own_basket(actor)
+    basket = await basket_of(request, actor)
     if basket is None:
         return to_cart()
     owner = basket.opened_by(actor)
