@@ -91,7 +91,7 @@ async def test_a_purchase_leads_to_the_bank_and_back(visiting: Any) -> None:
         await fill_cart(visit)
         await fill_checkout(visit)
         await pay(visit, ASKING, javascript=True)
-        assert visit.path.startswith("/sandbox/3ds/")
+        await visit.page.wait_for_url("**/sandbox/3ds/**")
         seen = "getComputedStyle(document.querySelector('button.main')).backgroundColor"
         assert await visit.page.evaluate(seen) != "rgba(0, 0, 0, 0)"  # the bank's own sheet is let in
         await visit.press("Approve")
