@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,9 +15,10 @@ from litestar import Litestar
 
 from lex.adapters import cache
 from lex.core import actor
-from lex.core.settings import settings
+from lex.core.settings import Settings, settings
 from lex.db.session import transaction
 from lex.identity.commands import create_api_key, create_user
+from lex.ops import logs
 from lex.web.app import create_app
 from tests.conftest import temporary_database
 from tests.support.cluster import Cluster
@@ -62,13 +65,20 @@ def web_settings(
     settings.cache_clear()
 
 
-@pytest.fixture
-def app(web_settings: pytest.MonkeyPatch) -> Litestar:
-    """The application, with the probe's routes beside its own."""
+@lru_cache(maxsize=8)
+def _built(_: Settings) -> Litestar:
+    """The application, with the probe's routes beside its own: to register all routes takes longer than most tests."""
     made = create_app()
     for route in probe.routes:
         made.register(route)
     return made
+
+
+@pytest.fixture
+def app(web_settings: pytest.MonkeyPatch) -> Litestar:
+    """The application as this test sets it; where its servers are it asks when it starts."""
+    logs.configure(settings())  # anew: it writes to where this test's output goes
+    return _built(replace(settings(), database_url="", redis_url=""))
 
 
 @pytest.fixture
