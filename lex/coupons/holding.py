@@ -36,9 +36,10 @@ HOLD: LiteralString = """used AS (
         AS u (id, coupon_id, coupon_code_id, amount)
 )"""
 
-#: A data-modifying part of a statement with the parameters `order_id`, and `is_paid_now` where it may not be.
+#: A data-modifying part of a statement. Parameters: `order_id`, `user_id`, `is_paid_now`.
 REDEEM: LiteralString = """redeemed AS (
-    UPDATE coupon_usages SET status = 'redeemed' WHERE order_id = %(order_id)s AND status = 'held' AND %(is_paid_now)s
+    UPDATE coupon_usages SET status = 'redeemed'
+    WHERE order_id = %(order_id)s AND user_id = %(user_id)s AND status = 'held' AND %(is_paid_now)s
 )"""
 
 _RELEASE: LiteralString = """

@@ -75,7 +75,7 @@ async def _place(
     except Unmet as lacking:
         raise terms.out_of_stock(line for line in priced.lines if line.available is not None) from lacking
     if is_free:
-        await settle_free(session, actor, placed.id)
+        await settle_free(session, actor, placed.id, person.id)
         placed = msgspec.structs.replace(placed, status="confirmed", payment_status="paid")
         if once:
             await once.keep(session, placed)

@@ -36,8 +36,9 @@ async def refund_remaining(
     demand(actor, Permission.PAYMENTS_REFUND)
 
     async def reserve(session: Session) -> list[PendingRefund]:
-        require(await lock_order(session, actor, order_id))
-        return await reserve_refunds(session, order_id, reason)
+        head = await lock_order(session, actor, order_id)
+        require(head)
+        return await reserve_refunds(session, head, reason)
 
     snapshots = [await _refund(actor, pending) for pending in await transact(actor, reserve)]
     if failed := next((snapshot for snapshot in snapshots if snapshot.status == "failed"), None):

@@ -59,7 +59,7 @@ async def _settle(
     also: Also | None,
     keep: Keep | None,
 ) -> Settled:
-    standing = await lock_standing(session, attempt.order_id, attempt.id, attempt.currency)
+    standing = await lock_standing(session, attempt)
     change = move(standing, snapshot)
     settled = settled_as(standing, change, snapshot)
     if change:
@@ -108,7 +108,7 @@ async def _confirm(session: Session, user_id: UUID, order_id: UUID, *, has_digit
         await defer(session, "grant_downloads", order_id=order_id)
 
 
-async def settle_free(session: Session, actor: Actor, order_id: UUID) -> None:
+async def settle_free(session: Session, actor: Actor, order_id: UUID, user_id: UUID) -> None:
     """An order whose total is nothing needs no payment: sell its stock and confirm it."""
-    paid = await mark_free_order_paid(session, actor, order_id)
-    await _confirm(session, paid.user_id, order_id, has_digital=paid.has_digital)
+    has_digital = await mark_free_order_paid(session, actor, order_id, user_id)
+    await _confirm(session, user_id, order_id, has_digital=has_digital)

@@ -18,6 +18,7 @@ from lex.coupons.holding import REDEEM
 from lex.db import sql
 from lex.db.session import Session, Unmet
 from lex.orders.timeline import tell
+from lex.payments.queries import Attempt
 from lex.payments.rules import Move, Standing
 from lex.stock.holding import LOCKED, SELL
 
@@ -143,8 +144,8 @@ _PAID_FREE: LiteralString = (
     + SELL
     + """
 UPDATE orders SET status = 'confirmed', payment_status = 'paid', paid_at = %(now)s
-WHERE id = %(order_id)s AND status = 'pending' AND total_amount = 0
-RETURNING user_id, EXISTS (SELECT FROM order_items i WHERE i.order_id = orders.id AND i.is_digital) AS has_digital
+WHERE id = %(order_id)s AND user_id = %(user_id)s AND status = 'pending' AND total_amount = 0
+RETURNING EXISTS (SELECT FROM order_items WHERE order_id = %(order_id)s AND user_id = %(user_id)s AND is_digital)
 """
 )
 
@@ -230,11 +231,15 @@ def out_of_time() -> Gone:
     return Gone("The time to pay this order is over and its goods were given back; place it again.", code="expired")
 
 
-async def lock_standing(session: Session, order_id: UUID, attempt_id: UUID, currency: str) -> Standing:
+async def lock_standing(session: Session, attempt: Attempt) -> Standing:
     """Lock products, order, payment and attempt, in this order. Raises `NotFound`."""
-    scale = 10 ** money.exponent(currency)
     found = await sql.fetch_one(
-        session, _LOCK_STANDING, Standing, order_id=order_id, attempt_id=attempt_id, scale=scale
+        session,
+        _LOCK_STANDING,
+        Standing,
+        order_id=attempt.order_id,
+        attempt_id=attempt.id,
+        scale=money.scale(attempt.currency),
     )
     if found is None:
         raise NotFound("There is no such payment attempt.", code="attempt_not_found")
@@ -289,25 +294,15 @@ async def record(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class PaidFree:
-    """Whose order was marked paid, and whether there is something to download."""
+async def mark_free_order_paid(session: Session, actor: Actor, order_id: UUID, user_id: UUID) -> bool:
+    """A pending order of nothing is paid as it stands and its stock sold; whether there is something to download.
 
-    user_id: UUID
-    has_digital: bool
-
-
-async def mark_free_order_paid(session: Session, actor: Actor, order_id: UUID) -> PaidFree:
-    """A pending order of nothing is paid as it stands and its stock sold. Raises `NotFound` when there is none."""
-    paid = await sql.fetch_one(
-        session,
-        _PAID_FREE,
-        PaidFree,
-        order_id=order_id,
-        is_paid_now=True,
-        now=clock.now(),
+    Raises `NotFound` when there is none.
+    """
+    has_digital: bool | None = await sql.fetch_value(
+        session, _PAID_FREE, order_id=order_id, user_id=user_id, is_paid_now=True, now=clock.now()
     )
-    if paid is None:
+    if has_digital is None:
         raise NotFound("There is no unpaid order of nothing under this id.", code="order_not_found")
-    await tell(session, actor, order_id, paid.user_id, "paid")
-    return paid
+    await tell(session, actor, order_id, user_id, "paid")
+    return has_digital

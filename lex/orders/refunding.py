@@ -20,7 +20,7 @@ FROM refunds r
 JOIN payments p ON p.id = r.payment_id AND p.user_id = r.user_id
 JOIN orders o ON o.id = r.order_id AND o.user_id = r.user_id
 WHERE r.status = 'pending' AND """
-_PENDING: LiteralString = _OPEN + "r.order_id = %(order_id)s ORDER BY r.id"
+_PENDING: LiteralString = _OPEN + "r.order_id = %(order_id)s AND r.user_id = %(user_id)s ORDER BY r.id"
 # Those asked about wait for their turn again: what stays pending for days keeps no other from its own.
 _STALE: LiteralString = (
     """
@@ -42,7 +42,7 @@ WITH left_over AS (
         SELECT sum(r.amount) FROM refunds r
         WHERE r.payment_id = a.payment_id AND r.user_id = a.user_id AND r.status IN ('pending', 'succeeded')
           AND r.provider_payment_id = a.provider_payment_id), 0) AS amount
-    FROM payment_attempts a WHERE a.order_id = %(order_id)s AND a.captured_amount > 0
+    FROM payment_attempts a WHERE a.order_id = %(order_id)s AND a.user_id = %(user_id)s AND a.captured_amount > 0
 ), reserved AS (
     INSERT INTO refunds (id, payment_id, order_id, user_id, provider_payment_id, amount, currency, reason)
     SELECT uuid_v7(), p.id, p.order_id, p.user_id, l.provider_payment_id, l.amount, p.currency, %(reason)s
@@ -116,10 +116,11 @@ class PendingRefund:
     is_late: bool
 
 
-async def reserve_refunds(session: Session, order_id: UUID, reason: CancelReason) -> list[PendingRefund]:
+async def reserve_refunds(session: Session, order: OrderHead, reason: CancelReason) -> list[PendingRefund]:
     """Reserve all that is left to refund of a locked order. Those that are pending already come first."""
-    pending = await sql.fetch_all(session, _PENDING, PendingRefund, order_id=order_id)
-    return pending + await sql.fetch_all(session, _INSERT, PendingRefund, order_id=order_id, reason=reason)
+    whose = {"order_id": order.id, "user_id": order.user_id}
+    pending = await sql.fetch_all(session, _PENDING, PendingRefund, **whose)
+    return pending + await sql.fetch_all(session, _INSERT, PendingRefund, **whose, reason=reason)
 
 
 async def get_reason(session: Session, order: OrderHead) -> CancelReason:

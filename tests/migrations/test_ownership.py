@@ -36,7 +36,6 @@ _BEFORE_ORDER = "takes its locks before the order's row is read, whose owner may
 #: Statements on tables of people that do not name `user_id` for each of them, and why they may.
 UNNAMED = {
     "lex.coupons.holding._LOCK_FOR_ORDER": _BEFORE_ORDER,
-    "lex.coupons.holding.REDEEM": _BY_ORDER,
     "lex.coupons.queries._CODES": _OF_ALL,
     "lex.notifications.commands._MARK": "is marked even if its order was adopted while the mail was on its way",
     "lex.notifications.commands._RESEND": _OF_ALL,
@@ -49,7 +48,6 @@ UNNAMED = {
     "lex.orders.downloads._LIST": _BY_ORDER,
     "lex.orders.finding._ID": _BY_NUMBER,
     "lex.orders.finding._NUMBER": _BY_NUMBER,
-    "lex.orders.paying._PAID_FREE": _BY_ORDER,
     "lex.payments.queries._STALE": _OF_ALL,
     "lex.stock.holding.LOCKED": _BEFORE_ORDER,
     "lex.stock.holding._LOCK_FOR_ORDER": _BEFORE_ORDER,

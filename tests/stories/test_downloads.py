@@ -11,6 +11,7 @@ from lex.core.settings import settings
 from lex.db.session import transaction
 from lex.flows.grant_downloads import grant_downloads
 from lex.flows.refund_order import resume_refunds
+from lex.orders.desk import lock_order
 from lex.orders.refunding import reserve_refunds
 from tests.support.queue import work
 from tests.support.shop import Order, Product, Shop
@@ -68,7 +69,7 @@ async def test_nothing_is_granted_while_the_money_is_on_its_way_back(
 ) -> None:
     order_id = UUID(bought.data["id"])
     async with transaction(system()) as session:
-        await reserve_refunds(session, order_id, "shop")
+        await reserve_refunds(session, await lock_order(session, system(), order_id), "shop")
     await grant_downloads(system(), order_id=order_id)
     assert (await shop.read(bought))["status"] == "confirmed"
     # The refund fails: the order stands, and its links are made after all.

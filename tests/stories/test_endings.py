@@ -377,7 +377,7 @@ async def test_a_refund_whose_process_died_is_taken_up_again(shop: Shop) -> None
     order = await shop.order((lamp, 1), paid=True)
     async with transaction(system()) as session:
         head = await lock_order(session, system(), UUID(order.data["id"]))
-        assert len(await reserve_refunds(session, head.id, "shop")) == 1
+        assert len(await reserve_refunds(session, head, "shop")) == 1
     handing = f"/api/v1/staff/orders/{order.data['id']}/fulfilments"
     answer = await shop.client.post(handing, json={}, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (409, "refund_in_progress")
@@ -393,7 +393,8 @@ async def test_a_refund_nobody_heard_of_is_asked_for_again(shop: Shop) -> None:
     await shop.pay(orders[1], "tok_refund_fails")
     for order in orders:
         async with transaction(system()) as session:
-            await reserve_refunds(session, UUID(order.data["id"]), "shop")
+            head = await lock_order(session, system(), UUID(order.data["id"]))
+            await reserve_refunds(session, head, "shop")
     assert await resume_refunds() == 0
     shop.db.execute("UPDATE refunds SET created_at = created_at - interval '3 minutes'")
     assert await resume_refunds() == 2
@@ -407,7 +408,8 @@ async def test_a_refund_nobody_heard_of_is_asked_for_again(shop: Shop) -> None:
 async def asked_refund(shop: Shop, order: Order) -> PendingRefund:
     """A refund that is reserved, and of which nobody heard for a while."""
     async with transaction(system()) as session:
-        (pending,) = await reserve_refunds(session, UUID(order.data["id"]), "shop")
+        head = await lock_order(session, system(), UUID(order.data["id"]))
+        (pending,) = await reserve_refunds(session, head, "shop")
     shop.db.execute("UPDATE refunds SET created_at = created_at - interval '3 minutes' WHERE id = %s", (pending.id,))
     return pending
 

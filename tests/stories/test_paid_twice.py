@@ -10,6 +10,7 @@ from lex.core.actor import system
 from lex.db.session import transaction
 from lex.flows.refresh_payment import refresh
 from lex.flows.refund_order import resume_refunds
+from lex.orders.desk import lock_order
 from lex.orders.refunding import reserve_refunds
 from lex.payments.queries import get_attempt
 from tests.stories.test_endings import cancel, told
@@ -76,8 +77,9 @@ async def test_one_of_two_that_fails_is_tried_alone(shop: Shop) -> None:
 async def test_a_cancel_whose_process_died_gives_both_back(shop: Shop, database_url: str) -> None:
     order = await paid_twice(shop)
     async with transaction(system()) as session:
-        assert len(await reserve_refunds(session, UUID(order.data["id"]), "shop")) == 2
-        assert len(await reserve_refunds(session, UUID(order.data["id"]), "shop")) == 2  # the same two
+        head = await lock_order(session, system(), UUID(order.data["id"]))
+        assert len(await reserve_refunds(session, head, "shop")) == 2
+        assert len(await reserve_refunds(session, head, "shop")) == 2  # the same two
     shop.db.execute("UPDATE refunds SET created_at = created_at - interval '3 minutes'")
     assert await resume_refunds() == 2
     make_due(database_url)
