@@ -8,10 +8,12 @@ from uuid import UUID
 
 from lex.core import clock, ids
 from lex.core.actor import Actor
-from lex.core.errors import Invalid, NotFound
+from lex.core.errors import Invalid
 from lex.core.texts import fault_in_writing, is_web_address
 from lex.db import sql
 from lex.db.session import Session
+from lex.orders.links import OPENED, order_not_found, reader
+from lex.payments.rules import OPEN_ATTEMPT_SQL
 
 #: By whom an order was canceled, or by its time.
 CancelReason = Literal["customer", "shop", "expired"]
@@ -22,7 +24,8 @@ ANSWER_TIME = timedelta(minutes=15)
 _LOCK: LiteralString = "SELECT id FROM orders WHERE id = %(order_id)s FOR NO KEY UPDATE"
 
 # Read after the lock and not with it: what hangs on an order may have changed while the lock was waited for.
-_HEAD: LiteralString = """
+_HEAD: LiteralString = (
+    """
 SELECT o.id, o.user_id, o.order_number, o.status, o.payment_status, o.fulfilment_status, o.expires_at,
        a.id AS open_attempt_id,
        coalesce((SELECT p.captured_amount - p.refunded_amount > 0 FROM payments p
@@ -31,11 +34,11 @@ SELECT o.id, o.user_id, o.order_number, o.status, o.payment_status, o.fulfilment
            AS is_refunding
 FROM orders o
 LEFT JOIN payment_attempts a ON a.order_id = o.id AND a.user_id = o.user_id AND a.tender = 1
-    AND a.status IN ('sending', 'unknown', 'requires_action', 'processing')
-WHERE o.id = %(order_id)s AND (o.user_id = %(user_id)s OR %(sees_all)s OR EXISTS (
-    SELECT FROM order_tokens t WHERE t.order_id = o.id AND t.user_id = o.user_id AND t.token_hash = ANY(%(tokens)s)
-        AND t.expires_at > %(now)s AND t.revoked_at IS NULL AND NOT t.is_once))
-"""
+    AND a.status IN """
+    + OPEN_ATTEMPT_SQL
+    + " WHERE o.id = %(order_id)s AND "
+    + OPENED
+)
 
 _LINES: LiteralString = """
 SELECT id, name, sku, quantity, fulfilled_quantity FROM order_items
@@ -138,18 +141,10 @@ class Parcel:
 async def lock_order(session: Session, actor: Actor, order_id: UUID) -> OrderHead:
     """Lock an order of the actor's. Raises `NotFound`."""
     await sql.execute(session, _LOCK, order_id=order_id)
-    found = await sql.fetch_one(
-        session,
-        _HEAD,
-        OrderHead,
-        order_id=order_id,
-        user_id=actor.user_id,
-        sees_all=actor.sees_all,
-        tokens=list(actor.tokens),
-        now=clock.now(),
-    )
+    seen_by = reader(actor, sees_all=actor.sees_all)
+    found = await sql.fetch_one(session, _HEAD, OrderHead, order_id=order_id, **seen_by)
     if found is None:
-        raise NotFound("There is no such order, or its token is missing or wrong.", code="order_not_found")
+        raise order_not_found()
     return found
 
 

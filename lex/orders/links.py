@@ -9,7 +9,8 @@ from typing import LiteralString
 from uuid import UUID
 
 from lex.core import clock, ids
-from lex.core.errors import Gone
+from lex.core.actor import Actor
+from lex.core.errors import Gone, NotFound
 from lex.db import sql
 from lex.db.session import Session
 from lex.identity.commands import hash_token
@@ -19,6 +20,11 @@ LINK_TIME = timedelta(days=90)
 
 #: How long a link that is good once waits to be used.
 ONCE_TIME = timedelta(minutes=30)
+
+#: Whether order `o` is somebody's, or they hold its link; with the parameters of `reader`.
+OPENED: LiteralString = """(o.user_id = %(user_id)s OR %(sees_all)s OR EXISTS (
+    SELECT FROM order_tokens t WHERE t.order_id = o.id AND t.user_id = o.user_id AND t.token_hash = ANY(%(tokens)s)
+        AND t.expires_at > %(now)s AND t.revoked_at IS NULL AND NOT t.is_once))"""
 
 _ADD: LiteralString = """
 INSERT INTO order_tokens (id, order_id, user_id, token_hash, is_once, expires_at)
@@ -30,6 +36,16 @@ UPDATE order_tokens SET revoked_at = %(now)s
 WHERE token_hash = %(hash)s AND order_id = %(order_id)s AND is_once AND revoked_at IS NULL AND expires_at > %(now)s
 RETURNING user_id
 """
+
+
+def reader(actor: Actor, *, sees_all: bool) -> dict[str, object]:
+    """The parameters of `OPENED`."""
+    return {"user_id": actor.user_id, "sees_all": sees_all, "tokens": list(actor.tokens), "now": clock.now()}
+
+
+def order_not_found() -> NotFound:
+    """The refusal of an order that is not `OPENED`: a stranger cannot tell whether it exists."""
+    return NotFound("There is no such order, or its token is missing or wrong.", code="order_not_found")
 
 
 async def add_link(session: Session, order_id: UUID, user_id: UUID, *, is_once: bool = False) -> str:

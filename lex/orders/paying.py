@@ -17,9 +17,10 @@ from lex.core.errors import Conflict, Gone, NotFound
 from lex.coupons.holding import REDEEM
 from lex.db import sql
 from lex.db.session import Session, Unmet
+from lex.orders.links import OPENED, order_not_found, reader
 from lex.orders.timeline import tell
 from lex.payments.queries import Attempt
-from lex.payments.rules import Move, Standing
+from lex.payments.rules import OPEN_ATTEMPT_SQL, Move, Standing
 from lex.stock.holding import LOCKED, SELL
 
 #: While an attempt is open its holds do not expire; the reconciling job ends every attempt.
@@ -27,19 +28,20 @@ _HOLD_DURING_ATTEMPT = timedelta(days=30)
 
 # What stands beside the order is read before a wait for its lock: `_BEGIN` looks again. LIMIT makes a plan for any
 # order look as cheap as one for this order alone, so that it is planned once and not at every payment.
-_PAYABLE: LiteralString = """
+_PAYABLE: LiteralString = (
+    """
 SELECT o.id, o.user_id, o.order_number, o.status, o.payment_status, o.currency, o.total_amount, o.expires_at,
        a.id AS attempt_id, a.status AS attempt_status, a.action ->> 'url' AS action_url, a.created_at AS attempt_at,
        cardinality(ARRAY(SELECT n.id FROM payment_attempts n WHERE n.order_id = o.id AND n.user_id = o.user_id))
            AS attempts
 FROM orders o
 LEFT JOIN payment_attempts a ON a.order_id = o.id AND a.user_id = o.user_id AND a.tender = 1
-    AND a.status IN ('sending', 'unknown', 'requires_action', 'processing')
-WHERE o.id = %(order_id)s AND (o.user_id = %(user_id)s OR %(sees_all)s OR EXISTS (
-    SELECT FROM order_tokens t WHERE t.order_id = o.id AND t.user_id = o.user_id AND t.token_hash = ANY(%(tokens)s)
-        AND t.expires_at > %(now)s AND t.revoked_at IS NULL AND NOT t.is_once))
-LIMIT 1
-"""
+    AND a.status IN """
+    + OPEN_ATTEMPT_SQL
+    + " WHERE o.id = %(order_id)s AND "
+    + OPENED
+    + " LIMIT 1 "
+)
 _LOCK_PAYABLE: LiteralString = _PAYABLE + "FOR NO KEY UPDATE OF o"
 
 _BEGIN: LiteralString = (
@@ -51,7 +53,9 @@ WITH payment AS (
         provider_payment_id = NULL, failure_code = NULL, failure_message = NULL
     WHERE NOT EXISTS (
         SELECT FROM payment_attempts WHERE order_id = %(order_id)s AND user_id = %(user_id)s AND tender = 1
-            AND status IN ('sending', 'unknown', 'requires_action', 'processing'))
+            AND status IN """
+    + OPEN_ATTEMPT_SQL
+    + """)
     RETURNING id
 ), kept AS (
     UPDATE stock_holds SET expires_at = %(hold_until)s WHERE order_id = %(order_id)s AND EXISTS (SELECT FROM payment)
@@ -180,18 +184,10 @@ async def lock_payable(session: Session, actor: Actor, order_id: UUID) -> Payabl
 
 
 async def _payable(session: Session, statement: LiteralString, actor: Actor, order_id: UUID) -> Payable:
-    found = await sql.fetch_one(
-        session,
-        statement,
-        Payable,
-        order_id=order_id,
-        user_id=actor.user_id,
-        sees_all=actor.is_system,
-        tokens=list(actor.tokens),
-        now=clock.now(),
-    )
+    paid_by = reader(actor, sees_all=actor.is_system)
+    found = await sql.fetch_one(session, statement, Payable, order_id=order_id, **paid_by)
     if found is None:
-        raise NotFound("There is no such order, or its token is missing or wrong.", code="order_not_found")
+        raise order_not_found()
     return found
 
 

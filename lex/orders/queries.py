@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from lex.audit import commands as audit
-from lex.core import clock, codec, money
+from lex.core import codec, money
 from lex.core.actor import Actor
 from lex.core.errors import NotFound
 from lex.db import sql
@@ -19,6 +19,7 @@ from lex.identity.ciphers import Cipher
 from lex.identity.queries import open_cipher
 from lex.orders.downloads import PAID
 from lex.orders.finding import checked_number, day_of
+from lex.orders.links import OPENED, order_not_found, reader
 
 _LINES: LiteralString = """
     coalesce((SELECT json_agg(json_build_object(
@@ -81,17 +82,13 @@ _FROM: LiteralString = """)::text AS document
 FROM orders o JOIN person_keys k ON k.user_id = o.user_id CROSS JOIN LATERAL (
     SELECT CASE WHEN o.currency = ANY(%(without_decimals)s) THEN 1 ELSE 100 END AS scale) s"""
 
-_OPENED: LiteralString = """ AND (o.user_id = %(user_id)s OR %(sees_all)s OR EXISTS (
-    SELECT FROM order_tokens t WHERE t.order_id = o.id AND t.user_id = o.user_id AND t.token_hash = ANY(%(tokens)s)
-        AND t.expires_at > %(now)s AND t.revoked_at IS NULL AND NOT t.is_once))"""
-
-_ORDER: LiteralString = _DOCUMENT + _FROM + " WHERE o.id = %(order_id)s" + _OPENED
+_ORDER: LiteralString = _DOCUMENT + _FROM + " WHERE o.id = %(order_id)s AND " + OPENED
 _PAGE: LiteralString = (
     _DOCUMENT
     + _PAGE_PARTS
     + _FROM
-    + " WHERE o.order_number = %(number)s AND o.id >= %(low)s AND o.id < %(high)s"
-    + _OPENED
+    + " WHERE o.order_number = %(number)s AND o.id >= %(low)s AND o.id < %(high)s AND "
+    + OPENED
 )
 
 _EMAIL: LiteralString = """
@@ -173,15 +170,12 @@ async def _read(session: Session, actor: Actor, statement: LiteralString, **para
         session,
         statement,
         _Sealed,
-        user_id=actor.user_id,
-        sees_all=actor.sees_all,
-        tokens=list(actor.tokens),
-        now=clock.now(),
+        **reader(actor, sees_all=actor.sees_all),
         without_decimals=money.WITHOUT_DECIMALS,
         **params,
     )
     if row is None:
-        raise NotFound("There is no such order, or its token is missing or wrong.", code="order_not_found")
+        raise order_not_found()
     document: dict[str, Any] = codec.decode(row.document)
     order_id = UUID(document["id"])
     if actor.is_staff and actor.user_id != row.user_id:
