@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
+import jinja2.nodes
 import pytest
 
 from lex.adapters.files import Folder
 from lex.catalog.picture_files import keep_picture
-from lex.web.kit import assets
+from lex.web.kit import assets, templates
 from lex.web.kit.templates import environment
 from tests.support.pictures import picture
 from tests.support.rows import Rows
 from tests.web.conftest import Client
+
+TEMPLATES = Path(templates.__file__).parents[1] / "templates"
 
 
 @pytest.fixture
@@ -127,3 +130,18 @@ def test_an_img_names_every_width_and_keeps_its_space() -> None:
     assert ("<img" in drawing, "srcset" in drawing) == (True, False)
     for elsewhere in ("https://x.example/a.jpg", "//x.example/a.jpg"):
         assert "<img" not in macro({"src": elsewhere, "alt": ""}, "Mug")
+
+
+def test_what_templates_take_from_others_is_there() -> None:
+    """One that is missing is no error until a page calls it."""
+    made = environment()
+    names = [str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("*.html")]
+    needed = [
+        (name, part.template.value, taken if isinstance(taken, str) else taken[0])
+        for name in names
+        for part in made.parse((TEMPLATES / name).read_text("utf-8")).find_all(jinja2.nodes.FromImport)
+        if isinstance(part.template, jinja2.nodes.Const)
+        for taken in part.names
+    ]
+    assert len(needed) > 50
+    assert [one for one in needed if not hasattr(made.get_template(one[1]).module, one[2])] == []

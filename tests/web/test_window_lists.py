@@ -5,6 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from tests.support import goods
+from tests.support.rows import Rows
 from tests.web.conftest import Client
 from tests.web.window import HTML, Page, see
 
@@ -150,3 +151,26 @@ async def test_a_search_of_ten_thousand_characters_is_refused_in_words(client: C
     for path in ("/search", "/search/suggestions", "/search/near"):
         page = await see(client, f"{path}?q=" + "a" * 10_000, 422)
         assert "200" in page.words
+
+
+async def test_what_is_rated_says_so_and_can_be_asked_for(shop: Client, database_url: str) -> None:
+    assert not (await see(shop, "/products")).all("input", name="min_rating")
+    with Rows(database_url) as rows:
+        rows.add(
+            "services", name="Tune-up", slug="tune-up", price=60, is_active=True, rating_average=3.9, rating_count=7
+        )
+        for slug, stars in (("thing-02", 4.5), ("thing-03", 2)):
+            rows.run("UPDATE products SET rating_average = %s, rating_count = 12 WHERE slug = %s", stars, slug)
+    for path in ("/", "/products?sort=rating", "/products/thing-02", "/search?q=thing&sort=rating"):
+        assert "Rated 4.5 of 5 (12)" in (await see(shop, path)).words
+    for path in ("/", "/services", "/services/tune-up", "/search?q=tune"):
+        assert "Rated 3.9 of 5 (7)" in (await see(shop, path)).words
+    page = await see(shop, "/products?min_rating=3")
+    assert shown(page) == ["thing-02"]
+    choices = page.all("input", name="min_rating")
+    assert [choice["value"] for choice in choices] == ["4", "3", "2", "1", ""]
+    assert [choice["value"] for choice in choices if "checked" in choice] == ["3"]
+    assert "3 of 5 and more" in page.words
+    assert shown(await see(shop, "/products?min_rating=&brand=Riegel")) == shown(
+        await see(shop, "/products?brand=Riegel")
+    )

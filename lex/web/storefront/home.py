@@ -24,7 +24,8 @@ SELECT json_build_object(
         WHERE {LISTED} ORDER BY NOT p.is_featured, p."order", p.id LIMIT 9) featured), '[]'),
     'services', coalesce((SELECT json_agg(item) FROM (
         SELECT json_build_object('slug', slug, 'name', name, 'image', images -> 0, 'price', {amount("price")},
-                                 'duration_minutes', duration_minutes, 'capacity', capacity) AS item
+                                 'duration_minutes', duration_minutes, 'capacity', capacity,
+                                 'rating_average', rating_average, 'rating_count', rating_count) AS item
         FROM services WHERE deleted_at IS NULL AND is_active
         ORDER BY is_featured DESC, price, id LIMIT 6) bookable), '[]'),
     'plans', coalesce((SELECT json_agg(item) FROM (
