@@ -36,7 +36,7 @@ class Payment(Keyed, Touched, Base):
     __tablename__ = "payments"
     __table_args__ = (
         CheckConstraint("refunded_amount <= captured_amount", name="refunded_amount"),
-        UniqueConstraint("id", "user_id"),
+        UniqueConstraint("id", "user_id", "order_id"),
         UniqueConstraint("id", "user_id", "order_id", "currency"),
         owned_by("orders", "order_id", "payments", "currency"),
         owned_by("payment_methods", "payment_method_id", "payments"),
@@ -79,7 +79,7 @@ class PaymentAttempt(Keyed, Touched, Base):
 
     __tablename__ = "payment_attempts"
     __table_args__ = (
-        owned_by("payments", "payment_id", "payment_attempts"),
+        owned_by("payments", "payment_id", "payment_attempts", "order_id"),
         owned_by("orders", "order_id", "payment_attempts"),
         UniqueConstraint("payment_id", "number"),
         Index(
@@ -153,7 +153,7 @@ class PaymentReference(Base):
     __tablename__ = "payment_references"
     __table_args__ = (
         Index("idx_payment_references_payment_id", "payment_id"),
-        owned_by("payments", "payment_id", "payment_references"),
+        owned_by("payments", "payment_id", "payment_references", "order_id"),
     )
 
     provider: Mapped[str] = mapped_column(primary_key=True)

@@ -56,6 +56,18 @@ async def test_no_page_of_the_shop_breaks_its_policy(visiting: Any) -> None:
             await visit.open(path)
 
 
+async def test_a_page_seen_before_keeps_its_looks(visiting: Any) -> None:
+    """The browser asks whether it has changed, and what it is told then goes for the page it has kept."""
+    async with visiting() as visit:
+        for path in ("/products", "/search?q=tube", "/services", "/products/inner-tube"):
+            for _ in range(3):
+                await visit.open("/")
+                await visit.open(path)
+                assert (
+                    await visit.page.evaluate("getComputedStyle(document.body).display + typeof htmx") == "flexobject"
+                )
+
+
 async def test_what_scripts_do_on_pages_is_allowed_to_them(visiting: Any) -> None:
     async with visiting() as visit:
         await visit.open("/products/inner-tube")

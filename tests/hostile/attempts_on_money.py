@@ -241,5 +241,59 @@ MONEY = [
         " FROM order_items i WHERE i.id = {line}",
         "lines come with the order, none later",
     ),
+    Attempt(
+        "refund a payment that is not there yet",
+        (STAFF, WORKER),
+        "SET CONSTRAINTS ALL DEFERRED; INSERT INTO refunds (id, payment_id, order_id, user_id, amount, currency)"
+        " VALUES (public.uuid_v7(), public.uuid_v7(), {order}, {eve}, 5000, 'EUR')",
+        "a refund is of a payment that is there before it",
+    ),
+    Attempt(
+        "have sent back what another payment took",
+        (STAFF, WORKER),
+        "INSERT INTO refunds (id, payment_id, order_id, user_id, amount, currency, provider_payment_id)"
+        " VALUES (public.uuid_v7(), {payment}, {order}, {eve}, 1, 'EUR', 'pi_of_ada')",
+        "is not what this payment captured as pi_of_ada",
+    ),
+    Attempt(
+        "pay a cent before the order is there",
+        (APP, STAFF),
+        "SET CONSTRAINTS ALL DEFERRED; INSERT INTO payments (id, order_id, user_id, provider, currency, amount)"
+        " VALUES (public.uuid_v7(), public.uuid_v7(), {eve}, 'sandbox', 'EUR', 0.01)",
+        "a payment is for an order that is there and waits for it",
+    ),
+    Attempt(
+        "go to another provider with a try under way",
+        (APP, STAFF),
+        "UPDATE payments SET provider = 'paypal' WHERE id = {begun}",
+        "the word of its provider",
+    ),
+    Attempt(
+        "try a payment for another order",
+        (APP, STAFF),
+        "INSERT INTO payment_attempts (id, payment_id, order_id, user_id, number)"
+        " VALUES (public.uuid_v7(), {begun}, {unpaid}, {eve}, 2)",
+        "fk_payment_attempts_payments",
+    ),
+    Attempt(
+        "cancel what one has paid",
+        (APP,),
+        "UPDATE orders SET status = 'canceled', canceled_at = now(), cancel_reason = 'customer' WHERE id = {order}",
+        "is not what 12.00 captured",
+    ),
+    *(
+        Attempt(
+            f"tell {told}",
+            (APP,),
+            "INSERT INTO order_events (id, order_id, user_id, kind, actor_id, actor_role)"
+            f" VALUES (public.uuid_v7(), {{unpaid}}, {{eve}}, {kind})",
+            "row-level security",
+        )
+        for told, kind in (
+            ("that an order was canceled", "'canceled', {eve}, 'user'"),
+            ("it in the name of somebody else", "'placed', {ada}, 'user'"),
+            ("it in the name of staff", "'placed', {eve}, 'super_admin'"),
+        )
+    ),
     Attempt("change an invoice", (OWNER,), "UPDATE invoices SET number = 7", "never changed"),
 ]

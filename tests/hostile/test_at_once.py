@@ -250,7 +250,7 @@ HOLD = "INSERT INTO stock_holds (id, product_id, order_id, quantity, expires_at)
 
 
 def test_nothing_is_held_for_an_order_that_is_canceled_or_paid_at_that_moment(shop: Shop) -> None:
-    for change in ("status = 'canceled'", "status = 'confirmed', payment_status = 'paid'"):
+    for change in ("status = 'canceled'", "payment_status = 'paid'", "status = 'confirmed', payment_status = 'paid'"):
         order = shop.order(total_amount=0, subtotal_amount=0, tax_amount=0)
         hold = (ids.new_id(), shop.goods(order, held=False), order["id"])
         with shop.connected(APP) as first, shop.connected(APP) as second:

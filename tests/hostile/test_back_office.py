@@ -94,6 +94,8 @@ STANDING = [
     ("moderator", "UPDATE users SET deleted_at = now() WHERE id = {super_admin}", "ck_users_standing"),
     ("admin", f"UPDATE users SET password = '{HASH}' WHERE id = {{super_admin}}", "ck_users_standing"),
     ("admin", "UPDATE users SET two_factor_enabled = true WHERE id = {super_admin}", "ck_users_standing"),
+    ("moderator", "UPDATE users SET email_verified_at = now() WHERE id = {super_admin}", "ck_users_standing"),
+    ("moderator", "UPDATE users SET two_factor_step = 9999999999 WHERE id = {super_admin}", "ck_users_standing"),
     ("moderator", "UPDATE users SET email_blind_index = 'mine' WHERE id = {admin}", "ck_users_standing"),
     ("moderator", "UPDATE users SET id = {moderator}, role = 'admin' WHERE id = {moderator2}", "ck_users_standing"),
     ("admin", f"UPDATE users SET password = '{HASH}' WHERE id = {{moderator}}", None),

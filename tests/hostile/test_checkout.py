@@ -23,6 +23,7 @@ Row = dict[str, Any]
 #: Two of a product at 10.00 with 5.00 for shipping and the coupon TENTH, a tenth of the goods.
 ORDER: Row = {
     "order_type": "product",
+    "fulfilment_status": "unfulfilled",
     "currency": "EUR",
     "prices_include_tax": True,
     "subtotal_amount": 20,
@@ -37,6 +38,7 @@ LINE: Row = {
     "item_type": "product",
     "position": 1,
     "name": "Thing",
+    "sku": "THING",
     "options": "{}",
     "quantity": 2,
     "unit_price": 10,
@@ -49,6 +51,10 @@ LINE: Row = {
     "tax_amount": 3,
     "total_amount": 18,
     "is_stock_tracked": True,
+    "requires_shipping": True,
+    "is_digital": False,
+    "fulfilled_quantity": 0,
+    "refunded_quantity": 0,
 }
 SHIPPING: Row = {
     **LINE,
@@ -64,10 +70,12 @@ SHIPPING: Row = {
     "is_stock_tracked": False,
 }
 USE: Row = {"amount": 2, "status": "held"}
-LISTED = "a line has the price, and the stock, of what is on sale"
+LISTED = "a line has the price, the stock and the name of what is on sale"
+BEGUN = "what is shipped waits for it, and nothing was handed over or given back yet"
 SUMS = "a line is its units at their price, less its discount"
 GOODS = "subtotal and discount are those of its goods"
 COUPONS = "what is taken off is what its coupons give"
+SOLD_ELSE = {"product_id": None, "is_stock_tracked": False, "requires_shipping": False}
 FREE = {"unit_price": 0, "discount_amount": 0, "net_amount": 0, "tax_amount": 0, "total_amount": 0}
 #: What is tried: the order, its line and the use of the coupon with other values, and the answer. No use: None.
 TRIED: list[tuple[str, Row, Row, Row | None, str]] = [
@@ -93,9 +101,15 @@ TRIED: list[tuple[str, Row, Row, Row | None, str]] = [
         USE,
         SUMS,
     ),
-    ("what is not sold any more", {}, {"product_id": "gone"}, USE, LISTED),
-    ("what is hidden", {}, {"product_id": "hidden"}, USE, LISTED),
-    ("a family instead of a variant", {}, {"product_id": "family"}, USE, LISTED),
+    ("what is not sold any more", {}, {"product_id": "gone", "sku": "GONE"}, USE, LISTED),
+    ("what is hidden", {}, {"product_id": "hidden", "sku": "HIDDEN"}, USE, LISTED),
+    ("a family instead of a variant", {}, {"product_id": "family", "sku": "FAMILY"}, USE, LISTED),
+    ("the number of something else", {}, {"sku": "FAMILY"}, USE, LISTED),
+    ("the name of something else", {}, {"name": "Thing of gold"}, USE, LISTED),
+    ("goods that are sent as if they were a file", {}, {"is_digital": True, "requires_shipping": False}, USE, LISTED),
+    ("goods nobody has to send", {"fulfilment_status": "not_needed"}, {}, USE, BEGUN),
+    ("what was handed over", {}, {"fulfilled_quantity": 1}, USE, BEGUN),
+    ("what was given back", {}, {"refunded_quantity": 1}, USE, BEGUN),
     (
         "a service of another price",
         {},
@@ -103,14 +117,38 @@ TRIED: list[tuple[str, Row, Row, Row | None, str]] = [
         USE,
         LISTED,
     ),
+    *(
+        (
+            f"a {item} that is withdrawn",
+            {},
+            {**SOLD_ELSE, "item_type": item, f"{column}_id": "withdrawn " + item},
+            USE,
+            LISTED,
+        )
+        for item, column in (("service", "service"), ("plan", "subscription_plan"))
+    ),
     ("in money of a game", {"currency": "XXX"}, {"currency": "XXX"}, USE, "the shop sells in EUR"),
     ("a subtotal of one's own", {"subtotal_amount": 30, "discount_amount": 12}, {}, USE, GOODS),
     ("a discount without a coupon", {}, {}, None, COUPONS),
-    ("a coupon that gives less", {}, {}, {"amount": 1}, COUPONS),
+    ("a coupon that gives less", {}, {}, {"amount": 1}, "does not give 1.00 now"),
     ("a coupon over its share", {}, {}, {"amount": 3}, "does not give 3.00 now"),
+    (
+        "a coupon for a tenth that gives whole euros",
+        {"subtotal_amount": 15, "total_amount": 18},
+        {"quantity": 1, "unit_price": 15, "total_amount": 13, "net_amount": 10},
+        USE,
+        "does not give 2.00 now",
+    ),
+    (
+        "a coupon that is used up for nothing",
+        {"discount_amount": 0, "total_amount": 25},
+        {"discount_amount": 0, "net_amount": 17, "total_amount": 20},
+        {"amount": 0},
+        "does not give 0.00 now",
+    ),
     *(
         (f"a coupon that is {code.lower()}", {}, {}, {"coupon_id": code}, "does not give 2.00 now")
-        for code in ("EXPIRED", "EARLY", "INACTIVE", "DELETED", "BULK", "LARGE", "SMALL")
+        for code in ("EXPIRED", "EARLY", "INACTIVE", "DELETED", "BULK", "LARGE", "SMALL", "SENT", "TWENTIETH")
     ),
 ]
 
@@ -131,9 +169,18 @@ class Shop:
             "family": {},
         }
         for name, given in wares.items():
-            row = {"sku": name.upper(), "slug": name, "price": 10, "is_active": True, "track_inventory": True, **given}
-            self.named[name] = rows.add("products", **row)["id"]
+            row = {
+                "sku": name.upper(),
+                "slug": name,
+                "name": "Thing",
+                "price": 10,
+                "is_active": True,
+                "track_inventory": True,
+            }
+            self.named[name] = rows.add("products", **{**row, **given})["id"]
         rows.add("products", sku="V", slug="v", price=10, variant_of=self.named["family"])
+        self.named["withdrawn service"] = rows.add("services", slug="w", price=10, is_active=False)["id"]
+        self.named["withdrawn plan"] = rows.add("subscription_plans", price=10, is_active=False)["id"]
         coupons: dict[str, Row] = {
             "TENTH": {},
             "EXPIRED": {"ends_at": past},
@@ -143,6 +190,8 @@ class Shop:
             "BULK": {"is_bulk": True},
             "LARGE": {"minimum_amount": 21},
             "SMALL": {"type": "fixed", "amount": 1, "percentage": None},
+            "SENT": {"type": "free_shipping", "percentage": None},
+            "TWENTIETH": {"type": "buy_x_get_y", "buy_quantity": 19, "get_quantity": 1, "percentage": None},
         }
         for code, given in coupons.items():
             self.named[code] = rows.add("coupons", code=code, **given)["id"]

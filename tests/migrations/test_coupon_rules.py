@@ -1,12 +1,13 @@
 """The database counts the uses of coupons: no raw SQL passes a limit, sets the count or takes a use back to life."""
 
+import importlib
 import threading
 
 import psycopg
 import pytest
 from psycopg.errors import CheckViolation, RestrictViolation, UniqueViolation
 
-from lex.core import ids
+from lex.core import ids, money
 from tests.support.rows import Rows
 
 
@@ -154,3 +155,8 @@ def test_uses_are_told_by_their_rows_alone(rows: Rows) -> None:
     assert rows.one("SELECT changes FROM audit_logs WHERE resource = 'coupons' ORDER BY id DESC LIMIT 1") == {
         "percentage": [10, 20]
     }
+
+
+def test_currencies_without_decimals_are_those_the_shop_knows() -> None:
+    rules = importlib.import_module("lex.db.migrations.versions.20250126000009_add_coupon_rules")
+    assert "{" + ",".join(money.WITHOUT_DECIMALS) + "}" == rules.WITHOUT_DECIMALS

@@ -113,6 +113,7 @@ async def test_a_kept_page_shows_what_is_committed(client: Client, database_url:
             assert CountingCursor.sent - sent == 1, path
         again = await client.get(path, headers={"Accept": "text/html", "If-None-Match": page.headers["etag"]})
         assert (again.status_code, again.content) == (304, b""), path
+        assert "content-security-policy" not in again.headers  # it would be put over the page's own
         assert page.headers["cache-control"] == "private, no-cache"
         assert "set-cookie" not in page.headers
     assert cached.outcomes["list page", "near"] >= 6

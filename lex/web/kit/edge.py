@@ -67,7 +67,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = self._safeguards.added_to(message["headers"], inner, is_api=is_api)
+                message["headers"] = self._safeguards.added_to(message["headers"], inner, is_api=is_api, status=status)
                 message["headers"] += state.get("rate_headers", ())
             elif is_head and message["type"] == "http.response.body":
                 message["body"] = b""

@@ -62,8 +62,11 @@ class Safeguards:
         self._policies = (b"content-security-policy", _DATA), (b"content-security-policy", page_policy().encode())
         self._cachings = (b"cache-control", _OF_PAGES), (b"cache-control", _OF_API)
 
-    def added_to(self, given: Iterable[Header], scope: Any, *, is_api: bool) -> list[Header]:
-        """The headers of an answer as they are sent."""
+    def added_to(self, given: Iterable[Header], scope: Any, *, is_api: bool, status: int) -> list[Header]:
+        """The headers of an answer as they are sent.
+
+        What is unchanged (304) gets no policy: a browser would put it over that of the page it has kept.
+        """
         headers = list(given)
         if fresh := csrf.fresh_cookie(scope):  # such an answer is one browser's own
             headers = [header for header in headers if not _is_shared(*header)]
@@ -81,7 +84,7 @@ class Safeguards:
                     headers[place] = (name, _allowed(value))
         headers += self._of_documents if is_api and not is_page else self._of_windows
         headers.append((b"x-request-id", scope["state"]["request_id"].encode()))
-        if not has_policy:
+        if not has_policy and status != 304:
             headers.append(self._policies[is_page])
         if not has_caching:
             headers.append(self._cachings[is_api])

@@ -284,11 +284,16 @@ SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     payment record;
     others numeric;
+    left_over numeric;
 BEGIN
     -- Whoever refunds the same payment at the same moment waits here and then counts this refund too.
     PERFORM public.demand_read_committed('refunds');
     SELECT captured_amount, currency INTO payment FROM public.payments WHERE id = NEW.payment_id FOR NO KEY UPDATE;
-    IF payment.currency <> NEW.currency THEN
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'a refund is of a payment that is there before it'
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'refunds', COLUMN = 'payment_id',
+                  CONSTRAINT = 'ck_refunds_payment';
+    ELSIF payment.currency <> NEW.currency THEN
         RAISE EXCEPTION 'a payment in % cannot be refunded in %', payment.currency, NEW.currency
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'refunds', COLUMN = 'currency',
                   CONSTRAINT = 'ck_refunds_currency';
@@ -301,18 +306,75 @@ BEGIN
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'refunds', COLUMN = 'amount',
                   CONSTRAINT = 'ck_refunds_sum';
     END IF;
+    SELECT a.captured_amount - coalesce((
+            SELECT sum(r.amount) FROM public.refunds r
+            WHERE r.payment_id = NEW.payment_id AND r.provider_payment_id = NEW.provider_payment_id
+              AND r.status IN ('pending', 'succeeded') AND r.id <> NEW.id), 0)
+    INTO left_over FROM public.payment_attempts a
+    WHERE a.payment_id = NEW.payment_id AND a.provider_payment_id = NEW.provider_payment_id;
+    IF NEW.provider_payment_id IS NOT NULL AND NEW.amount <= left_over IS NOT TRUE THEN
+        RAISE EXCEPTION 'a refund of % % is not what this payment captured as %',
+            NEW.amount, NEW.currency, NEW.provider_payment_id
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'refunds', COLUMN = 'provider_payment_id',
+                  CONSTRAINT = 'ck_refunds_provider_payment_id';
+    END IF;
     RETURN NEW;
 END
 $$;
 
 COMMENT ON FUNCTION public.guard_refund IS 'Freezes what a processed refund was asked for.';
 COMMENT ON FUNCTION public.cap_refunds IS
-    'Refuses refunds whose sum, pending ones included, would pass what the payment captured.';
+    'Refuses refunds whose sum, pending ones included, would pass what the payment captured, or a try of it did.';
 
-CREATE TRIGGER tr_refunds_cap BEFORE INSERT OR UPDATE OF payment_id, amount, currency, status ON refunds
+CREATE TRIGGER tr_refunds_cap
+    BEFORE INSERT OR UPDATE OF payment_id, provider_payment_id, amount, currency, status ON refunds
     FOR EACH ROW WHEN (NEW.status IN ('pending', 'succeeded')) EXECUTE FUNCTION cap_refunds();
 CREATE TRIGGER tr_refunds_guard BEFORE UPDATE ON refunds FOR EACH ROW EXECUTE FUNCTION guard_refund();
 ALTER TABLE refunds ENABLE ALWAYS TRIGGER tr_refunds_cap, ENABLE ALWAYS TRIGGER tr_refunds_guard;
+"""
+
+# What came in is told by the ledger, what goes back by the refunds, and no payment has less than its refunds give back.
+# Only the owner writes a first capture without its ledger: history. Asked after the statement, which may write the row
+# and the payment at once; refunds lock the payment before they look at it, which is locked here too.
+MONEY = """
+CREATE FUNCTION public.check_payment_moves() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    told numeric;
+BEGIN
+    IF NEW.captured_amount <> OLD.captured_amount THEN
+        SELECT coalesce(sum(e.amount), 0) INTO told FROM public.payment_events e
+        WHERE e.payment_id = NEW.id AND e.user_id = NEW.user_id AND e.kind = 'captured';
+        IF told <> NEW.captured_amount
+                AND (OLD.captured_amount > 0 OR NOT pg_has_role(session_user, 'lex_owner', 'USAGE')) THEN
+            RAISE EXCEPTION 'payment %: % captured is not the % of its ledger', NEW.id, NEW.captured_amount, told
+                USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = 'captured_amount',
+                      CONSTRAINT = 'ck_payments_ledger';
+        END IF;
+    END IF;
+    IF NEW.refunded_amount > OLD.refunded_amount OR NEW.captured_amount < OLD.captured_amount THEN
+        PERFORM public.demand_read_committed('payments');
+        SELECT coalesce(sum(r.amount), 0) INTO told FROM public.refunds r
+        WHERE r.payment_id = NEW.id AND r.user_id = NEW.user_id AND r.status IN ('pending', 'succeeded');
+        IF NEW.captured_amount < told THEN
+            RAISE EXCEPTION 'payment %: % captured is less than the % of its refunds', NEW.id, NEW.captured_amount, told
+                USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = 'captured_amount',
+                      CONSTRAINT = 'ck_payments_refunds';
+        ELSIF told < NEW.refunded_amount THEN
+            RAISE EXCEPTION 'payment %: % refunded is more than the % of its refunds', NEW.id, NEW.refunded_amount, told
+                USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = 'refunded_amount',
+                      CONSTRAINT = 'ck_payments_refunds';
+        END IF;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.check_payment_moves IS
+    'Refuses amounts of a payment that neither its ledger nor its refunds tell of.';
+
+CREATE TRIGGER tr_payments_moves AFTER UPDATE OF captured_amount, refunded_amount ON payments
+    FOR EACH ROW EXECUTE FUNCTION check_payment_moves();
+ALTER TABLE payments ENABLE ALWAYS TRIGGER tr_payments_moves;
 """
 
 SPENT = """
@@ -328,13 +390,14 @@ UNSPENT = "DROP TRIGGER tr_order_tokens_revoke ON order_tokens; DROP TRIGGER tr_
 DROP = """
 DROP TRIGGER tr_refunds_guard ON refunds;
 DROP TRIGGER tr_refunds_cap ON refunds;
+DROP TRIGGER tr_payments_moves ON payments;
 DROP TRIGGER tr_payments_guard ON payments;
 DROP TRIGGER tr_orders_guard ON orders;
 DROP TABLE status_transitions;
 DROP DOMAIN transition_subject;
 DROP FUNCTION
-    cap_refunds, guard_refund, guard_payment, guard_order, adopt_guest_orders(uuid), may_adopt(uuid, uuid),
-    forbid;
+    cap_refunds, guard_refund, check_payment_moves, guard_payment, guard_order, adopt_guest_orders(uuid),
+    may_adopt(uuid, uuid), forbid;
 """
 
 
@@ -347,7 +410,7 @@ def run(*statements: str) -> None:
 
 def upgrade() -> None:
     keep = (KEEP.format(table, reason) for table, reason in KEPT.items())
-    run(TIMEOUTS, FORBID, PARTITIONS, *keep, TRANSITIONS, ORDERS, PAYMENTS, REFUNDS, SPENT)
+    run(TIMEOUTS, FORBID, PARTITIONS, *keep, TRANSITIONS, ORDERS, PAYMENTS, REFUNDS, MONEY, SPENT)
 
 
 def downgrade() -> None:

@@ -76,7 +76,10 @@ ALTER TABLE coupon_usages
 
 # A use moves with its order: asked once the statement is done, which may place the order or mark it paid. The order is
 # locked: nobody cancels it at that moment. The coupon is locked by the counting: nobody changes it. Of what a coupon
-# gives the most is asked, which is a comparison; what goods it covers is not.
+# gives the most is asked, which is a comparison, and that all of them give what the lines are less; not, which goods it
+# covers.
+#: ISO 4217: currencies that have no smaller part.
+WITHOUT_DECIMALS = "{BIF,CLP,DJF,GNF,ISK,JPY,KMF,KRW,PYG,RWF,UGX,UYI,VND,VUV,XAF,XOF,XPF}"
 STANDING = """
 CREATE FUNCTION public.check_coupon_usage() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -84,7 +87,7 @@ DECLARE
     placed record;
     has_right boolean;
 BEGIN
-    SELECT o.status, o.payment_status, o.subtotal_amount INTO placed FROM public.orders o
+    SELECT o.status, o.payment_status, o.subtotal_amount, o.currency INTO placed FROM public.orders o
     WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id LIMIT 1 FOR NO KEY UPDATE;
     IF (CASE NEW.status WHEN 'held' THEN placed.status = 'pending' WHEN 'redeemed' THEN placed.payment_status = 'paid'
             ELSE placed.status = 'canceled' END) IS NOT TRUE THEN
@@ -96,12 +99,18 @@ BEGIN
         SELECT c.is_active AND c.deleted_at IS NULL AND c.is_bulk = (NEW.coupon_code_id IS NOT NULL)
                AND coalesce(c.starts_at <= now(), true) AND coalesce(c.ends_at > now(), true)
                AND coalesce(c.minimum_amount <= placed.subtotal_amount, true)
-               AND NEW.amount <= CASE c.type WHEN 'fixed' THEN c.amount
-                   WHEN 'percentage' THEN greatest(round(r.share, 2), round(r.share)) ELSE NEW.amount END
-               AND NEW.amount <= (SELECT pg_catalog.sum(i.discount_amount::numeric) FROM public.order_items i
-                                  WHERE i.order_id = NEW.order_id AND i.user_id = NEW.user_id)
-        INTO has_right FROM public.coupons c, LATERAL (SELECT placed.subtotal_amount * c.percentage / 100 AS share) r
-        WHERE c.id = NEW.coupon_id;
+               AND NEW.amount > 0 AND NEW.amount <= CASE c.type WHEN 'fixed' THEN c.amount
+                   WHEN 'percentage' THEN round(placed.subtotal_amount * c.percentage / 100,
+                       CASE WHEN placed.currency = ANY ('{WITHOUT_DECIMALS}') THEN 0 ELSE 2 END)
+                   WHEN 'free_shipping' THEN given.off_shipping
+                   ELSE placed.subtotal_amount * c.get_quantity / (c.buy_quantity + c.get_quantity) END
+               AND given.off = (SELECT pg_catalog.sum(u.amount::numeric) FROM public.coupon_usages u
+                                WHERE u.order_id = NEW.order_id AND u.user_id = NEW.user_id AND u.status = 'held')
+        INTO has_right FROM public.coupons c, LATERAL (
+            SELECT pg_catalog.sum(i.discount_amount::numeric) AS off,
+                   pg_catalog.sum(i.discount_amount::numeric) FILTER (WHERE i.item_type = 'shipping') AS off_shipping
+            FROM public.order_items i WHERE i.order_id = NEW.order_id AND i.user_id = NEW.user_id
+        ) given WHERE c.id = NEW.coupon_id;
         IF has_right IS NOT TRUE THEN
             RAISE EXCEPTION 'coupon % does not give % now', NEW.coupon_id, NEW.amount
                 USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'coupon_usages', COLUMN = 'amount',
@@ -118,7 +127,7 @@ CREATE TRIGGER tr_coupon_usages_order AFTER INSERT ON coupon_usages FOR EACH ROW
 CREATE TRIGGER tr_coupon_usages_order_update AFTER UPDATE OF status ON coupon_usages FOR EACH ROW
     WHEN (NEW.status <> OLD.status AND current_user IN ('lex_app', 'lex_staff', 'lex_worker'))
     EXECUTE FUNCTION check_coupon_usage();
-"""
+""".replace("{WITHOUT_DECIMALS}", WITHOUT_DECIMALS)
 
 # Only the counting above, itself a trigger, moves the count.
 COUNT = """

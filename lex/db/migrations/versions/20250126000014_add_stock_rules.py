@@ -43,7 +43,7 @@ DECLARE
 BEGIN
     IF TG_OP = 'INSERT' THEN
         SELECT CASE
-            WHEN o.status = 'pending' AND {MINE} AND held.quantity = (
+            WHEN o.status = 'pending' AND o.payment_status <> 'paid' AND {MINE} AND held.quantity = (
                 SELECT sum(i.quantity) FROM public.order_items i WHERE i.order_id = o.id AND i.user_id = o.user_id
                     AND i.product_id IS NOT DISTINCT FROM held.product_id AND i.is_stock_tracked)
                 AND held.expires_at < now() + {LONGEST} THEN 'hold'

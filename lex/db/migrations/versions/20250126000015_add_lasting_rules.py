@@ -43,10 +43,12 @@ UNFOLLOW = FOLLOW.replace(
 
 UNIQUE = """
 ALTER TABLE orders ADD CONSTRAINT uq_orders_id_user_id_currency UNIQUE (id, user_id, currency);
-ALTER TABLE payments ADD CONSTRAINT uq_payments_id_user_id_order_id_currency UNIQUE (id, user_id, order_id, currency);
+ALTER TABLE payments ADD CONSTRAINT uq_payments_id_user_id_order_id_currency UNIQUE (id, user_id, order_id, currency),
+    ADD CONSTRAINT uq_payments_id_user_id_order_id UNIQUE (id, user_id, order_id);
 """
 UNUNIQUE = """
-ALTER TABLE payments DROP CONSTRAINT uq_payments_id_user_id_order_id_currency;
+ALTER TABLE payments DROP CONSTRAINT uq_payments_id_user_id_order_id_currency,
+    DROP CONSTRAINT uq_payments_id_user_id_order_id;
 ALTER TABLE orders DROP CONSTRAINT uq_orders_id_user_id_currency;
 """
 # The currency of an order is that of its lines, payments and invoices; that of a payment is its events' and refunds'.
@@ -57,8 +59,13 @@ KEYS = (
     ("invoices", "orders", "order_id, user_id, currency", "id, user_id, currency", 2),
     ("payment_events", "payments", "payment_id, user_id, order_id, currency", "id, user_id, order_id, currency", 2),
     ("refunds", "payments", "payment_id, user_id, order_id, currency", "id, user_id, order_id, currency", 2),
+    ("payment_attempts", "payments", "payment_id, user_id, order_id", "id, user_id, order_id", 2),
+    ("payment_references", "payments", "payment_id, user_id, order_id", "id, user_id, order_id", 2),
     ("payments", "payment_methods", "payment_method_id, user_id", "id, user_id", 1),
 )
+#: Nothing refers to this key of payments any more.
+UNUSED = "ALTER TABLE payments DROP CONSTRAINT uq_payments_id_user_id"
+USED = "ALTER TABLE payments ADD CONSTRAINT uq_payments_id_user_id UNIQUE (id, user_id)"
 KEY = """
 ALTER TABLE {0} DROP CONSTRAINT fk_{0}_{1}, ADD CONSTRAINT fk_{0}_{1} FOREIGN KEY ({2}) REFERENCES {1} ({3})
 """
@@ -125,49 +132,6 @@ CREATE TRIGGER tr_{0}_truncate BEFORE TRUNCATE ON {0} EXECUTE FUNCTION forbid('{
 """
 UNKEEP = "DROP TRIGGER tr_{0}_truncate ON {0}; DROP TRIGGER tr_{0}_delete ON {0}; DROP TRIGGER tr_{0}_keep ON {0};"
 
-# What came in is told by the ledger, what goes back by the refunds, and no payment has less than its refunds give back.
-# Only the owner writes a first capture without its ledger: history. Asked after the statement, which may write the row
-# and the payment at once; refunds lock the payment before they look at it, which is locked here too.
-MONEY = """
-CREATE FUNCTION public.check_payment_moves() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    told numeric;
-BEGIN
-    IF NEW.captured_amount <> OLD.captured_amount THEN
-        SELECT coalesce(sum(e.amount), 0) INTO told FROM public.payment_events e
-        WHERE e.payment_id = NEW.id AND e.user_id = NEW.user_id AND e.kind = 'captured';
-        IF told <> NEW.captured_amount
-                AND (OLD.captured_amount > 0 OR NOT pg_has_role(session_user, 'lex_owner', 'USAGE')) THEN
-            RAISE EXCEPTION 'payment %: % captured is not the % of its ledger', NEW.id, NEW.captured_amount, told
-                USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = 'captured_amount',
-                      CONSTRAINT = 'ck_payments_ledger';
-        END IF;
-    END IF;
-    IF NEW.refunded_amount > OLD.refunded_amount OR NEW.captured_amount < OLD.captured_amount THEN
-        PERFORM public.demand_read_committed('payments');
-        SELECT coalesce(sum(r.amount), 0) INTO told FROM public.refunds r
-        WHERE r.payment_id = NEW.id AND r.user_id = NEW.user_id AND r.status IN ('pending', 'succeeded');
-        IF NEW.captured_amount < told THEN
-            RAISE EXCEPTION 'payment %: % captured is less than the % of its refunds', NEW.id, NEW.captured_amount, told
-                USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = 'captured_amount',
-                      CONSTRAINT = 'ck_payments_refunds';
-        ELSIF told < NEW.refunded_amount THEN
-            RAISE EXCEPTION 'payment %: % refunded is more than the % of its refunds', NEW.id, NEW.refunded_amount, told
-                USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = 'refunded_amount',
-                      CONSTRAINT = 'ck_payments_refunds';
-        END IF;
-    END IF;
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION public.check_payment_moves IS
-    'Refuses amounts of a payment that neither its ledger nor its refunds tell of.';
-
-CREATE TRIGGER tr_payments_moves AFTER UPDATE OF captured_amount, refunded_amount ON payments
-    FOR EACH ROW EXECUTE FUNCTION check_payment_moves();
-"""
-
 # Everything begins at its beginning. Only the owner writes history: what is moved here from elsewhere, or seeded.
 #: table → what no new row says, and why
 BEGINNINGS = {
@@ -213,6 +177,7 @@ CREATE TRIGGER tr_{0} BEFORE {2} ON {1} FOR EACH ROW EXECUTE FUNCTION check_{0}(
 # Lex says, who asked the provider. A payment for less than is due would be captured in full and leave the order unpaid.
 WORD = (
     """NEW.status <> 'pending' OR OLD.status NOT IN ('pending', 'failed')
+        OR OLD.status <> 'failed' AND NEW.provider <> OLD.provider
         OR num_nonnulls(NEW.provider_payment_id, NEW.failure_code) > 0""",
     "what becomes of a payment is the word of its provider",
 )
@@ -229,8 +194,12 @@ BEGIN
     SELECT o.total_amount - p.amount, p.number + 1 INTO due, next FROM public.orders o, LATERAL (
         SELECT coalesce(sum(p.amount), 0) AS amount, count(*)::int AS number FROM public.payments p
         WHERE p.order_id = o.id AND p.user_id = o.user_id AND p.id <> NEW.id
-    ) p WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id;
-    IF NEW.amount <> due THEN
+    ) p WHERE o.id = NEW.order_id AND o.user_id = NEW.user_id AND o.status = 'pending';
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'a payment is for an order that is there and waits for it'
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = 'order_id',
+                  CONSTRAINT = 'ck_payments_order';
+    ELSIF NEW.amount <> due THEN
         RAISE EXCEPTION 'a payment of % is not the % that is due', NEW.amount, due
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'payments', COLUMN = 'amount',
                   CONSTRAINT = 'ck_payments_due';
@@ -271,7 +240,10 @@ BEGIN
     END AND (NEW.status = OLD.status OR NEW.status NOT IN ('confirmed', 'processing', 'completed')
              OR NEW.payment_status IN ('paid', 'partially_refunded')
              AND (NEW.status <> 'completed' OR NEW.fulfilment_status IN ('fulfilled', 'not_needed'))
-             AND EXISTS (SELECT FROM public.order_items i WHERE i.order_id = NEW.id AND i.user_id = NEW.user_id));
+             AND EXISTS (SELECT FROM public.order_items i WHERE i.order_id = NEW.id AND i.user_id = NEW.user_id))
+        AND (NEW.status = OLD.status OR NEW.status <> 'canceled'
+             OR NEW.fulfilment_status NOT IN ('fulfilled', 'partially_fulfilled')
+             AND (current_user <> 'lex_app' OR captured = 0));
     IF NOT told AND NOT public.works_as(VARIADIC '{lex_owner}'::name[]) THEN
         RAISE EXCEPTION 'order %: %, % and % is not what % captured and % refunded of % tell', NEW.order_number,
             NEW.status, NEW.fulfilment_status, NEW.payment_status, captured, refunded, NEW.total_amount
@@ -283,7 +255,7 @@ END
 $$;
 COMMENT ON FUNCTION public.check_order_paid IS
     'Refuses a payment status that the payments do not tell, the confirmation of what is not paid and of nothing, and'
-    ' the end of what is not handed over.';
+    ' the end of what is not handed over; of what is handed over, or paid, the cancel by its buyer.';
 CREATE TRIGGER tr_orders_paid AFTER UPDATE OF status, payment_status ON orders
     FOR EACH ROW EXECUTE FUNCTION check_order_paid();
 """
@@ -301,7 +273,8 @@ DECLARE
     wrong text;
 BEGIN
     FOREACH one IN ARRAY ARRAY(SELECT DISTINCT order_id FROM added) LOOP
-        SELECT o.currency, o.total_amount, o.subtotal_amount, o.discount_amount, i.*,
+        SELECT o.currency, o.total_amount, o.subtotal_amount, o.discount_amount,
+               o.fulfilment_status = CASE WHEN i.ships THEN 'unfulfilled' ELSE 'not_needed' END AS is_waiting, i.*,
                (SELECT n.xmin = pg_current_xact_id()::xid FROM public.order_numbers n
                 WHERE n.order_number = o.order_number) AS is_new,
                (SELECT f.value FROM public.shop_facts f WHERE f.name = 'currency') AS shop_currency
@@ -315,12 +288,19 @@ BEGIN
                    bool_and(CASE i.item_type
                        WHEN 'product' THEN p.is_active AND p.deleted_at IS NULL AND p.variant_count = 0
                            AND p.price = i.unit_price AND p.track_inventory = i.is_stock_tracked
-                       WHEN 'service' THEN NOT i.is_stock_tracked AND i.unit_price
-                           = (SELECT s.price FROM public.services s WHERE s.id = i.service_id AND s.deleted_at IS NULL)
+                           AND p.sku IS NOT DISTINCT FROM i.sku AND (p.name = i.name OR p.variant_of IS NOT NULL)
+                           AND i.requires_shipping = (p.product_type = 'physical')
+                           AND i.is_digital = (p.product_type = 'digital')
+                       WHEN 'service' THEN NOT i.is_stock_tracked AND i.unit_price = (
+                           SELECT s.price FROM public.services s
+                           WHERE s.id = i.service_id AND s.is_active AND s.deleted_at IS NULL)
                        WHEN 'plan' THEN NOT i.is_stock_tracked AND i.unit_price = (
                            SELECT s.price FROM public.subscription_plans s
-                           WHERE s.id = i.subscription_plan_id AND s.deleted_at IS NULL)
-                       ELSE NOT i.is_stock_tracked END IS TRUE) AS is_listed
+                           WHERE s.id = i.subscription_plan_id AND s.is_active AND s.is_current
+                             AND s.deleted_at IS NULL)
+                       ELSE NOT i.is_stock_tracked END IS TRUE) AS is_listed,
+                   bool_or(i.item_type <> 'shipping' AND i.requires_shipping) AS ships,
+                   bool_and(i.fulfilled_quantity = 0 AND i.refunded_quantity = 0) AS is_new_sale
             FROM public.order_items i LEFT JOIN public.products p ON p.id = i.product_id
             WHERE i.order_id = o.id AND i.user_id = o.user_id
         ) i WHERE o.id = one LIMIT 1;
@@ -329,7 +309,9 @@ BEGIN
             WHEN found.lines <> found.total_amount THEN
                 format('its lines come to %s, not %s', found.lines, found.total_amount)
             WHEN NOT found.adds_up THEN 'a line is its units at their price, less its discount'
-            WHEN NOT found.is_listed THEN 'a line has the price, and the stock, of what is on sale'
+            WHEN NOT found.is_listed THEN 'a line has the price, the stock and the name of what is on sale'
+            WHEN NOT found.is_new_sale OR NOT found.is_waiting THEN
+                'what is shipped waits for it, and nothing was handed over or given back yet'
             WHEN found.currency <> found.shop_currency THEN format('the shop sells in %s', found.shop_currency)
             WHEN (coalesce(found.goods, 0), coalesce(found.off_goods, 0))
                 <> (found.subtotal_amount::numeric, found.discount_amount::numeric) THEN
@@ -451,13 +433,12 @@ DROP TRIGGER tr_orders_paid ON orders;
 DROP TRIGGER tr_payments_due ON payments;
 DROP TRIGGER tr_payments_word ON payments;
 DROP FUNCTION check_payments_word();
-DROP TRIGGER tr_payments_moves ON payments;
 DROP TRIGGER tr_orders_number_update ON orders;
 DROP TRIGGER tr_orders_number ON orders;
 DROP FUNCTION note_order_number();
 DROP TABLE order_numbers;
 DROP FUNCTION count_booked_seats(), take_booked_time(), check_lines(), check_order_paid(), check_tender(),
-    works_as(name[]), check_payment_moves();
+    works_as(name[]);
 """
 
 
@@ -488,7 +469,7 @@ def upgrade() -> None:
     keys = (KEY.format(*key) for key in KEYS)
     begin = (_only(f"{table}_start", table, "INSERT", *rule, "lex_owner") for table, rule in BEGINNINGS.items())
     word = _only("payments_word", "payments", "UPDATE", *WORD, "lex_worker", "lex_owner")
-    run(TIMEOUTS, UNIQUE, *keys, NUMBERS, FOLLOW, *limits, *keep, MONEY, ROLES, *begin, word, TENDER, PAID, LINES)
+    run(TIMEOUTS, UNIQUE, *keys, UNUSED, NUMBERS, FOLLOW, *limits, *keep, ROLES, *begin, word, TENDER, PAID, LINES)
     run(BOOKINGS, ALWAYS)
 
 
@@ -497,4 +478,4 @@ def downgrade() -> None:
     unlimit = (f"ALTER TABLE {table} DROP CONSTRAINT {name}" for name, (table, _) in LIMITS.items())
     keys = (KEY.format(child, parent, _first(own, n), _first(its, n)) for child, parent, own, its, n in KEYS)
     unbegin = (f"DROP TRIGGER tr_{table}_start ON {table}; DROP FUNCTION check_{table}_start()" for table in BEGINNINGS)
-    run(TIMEOUTS, *unbegin, DROP, *unkeep, *unlimit, UNFOLLOW, *keys, UNUNIQUE)
+    run(TIMEOUTS, *unbegin, DROP, *unkeep, *unlimit, UNFOLLOW, USED, *keys, UNUNIQUE)

@@ -210,8 +210,10 @@ OWN = {
 #: And what they may write of them, where that is less: of an order's timeline what a customer does, and that the order
 #: is paid when it is, which one of nothing is at once.
 WRITTEN = OWN | {
-    "order_events": f"({OWN['order_events']}) AND (kind = ANY ('{{placed,canceled}}')"
-    " OR kind = 'paid' AND payment_status_of(order_id) = 'paid')"
+    "order_events": f"({OWN['order_events']}) AND actor_role = ANY ('{{user,guest}}')"
+    f" AND coalesce(actor_id = {ME}, actor_id IS NULL) AND (kind = 'placed'"
+    " OR kind = 'paid' AND payment_status_of(order_id) = 'paid'"
+    " OR kind = 'canceled' AND EXISTS (SELECT FROM orders o WHERE o.id = order_id AND o.status = 'canceled'))"
 }
 
 # Definer functions and data migrations are the owner's: without a policy of its own they would see nothing, and say so

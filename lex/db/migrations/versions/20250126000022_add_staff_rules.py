@@ -68,12 +68,13 @@ CREATE TRIGGER tr_users_role BEFORE INSERT ON users
 CREATE TRIGGER tr_users_role_update BEFORE UPDATE OF role ON users
     FOR EACH ROW WHEN (NEW.role <> OLD.role) EXECUTE FUNCTION guard_standing();
 CREATE TRIGGER tr_users_standing BEFORE UPDATE OF
-        id, is_active, deleted_at, password, two_factor_enabled, two_factor_secret, email, email_blind_index ON users
+        id, is_active, deleted_at, password, two_factor_enabled, two_factor_secret, two_factor_step, email,
+        email_blind_index, email_verified_at ON users
     FOR EACH ROW WHEN (OLD.role NOT IN ('user', 'guest') AND
-        (OLD.id, OLD.is_active, OLD.deleted_at, OLD.password, OLD.two_factor_enabled, OLD.two_factor_secret, OLD.email,
-         OLD.email_blind_index) IS DISTINCT FROM
-        (NEW.id, NEW.is_active, NEW.deleted_at, NEW.password, NEW.two_factor_enabled, NEW.two_factor_secret, NEW.email,
-         NEW.email_blind_index))
+        (OLD.id, OLD.is_active, OLD.deleted_at, OLD.password, OLD.two_factor_enabled, OLD.two_factor_secret,
+         OLD.two_factor_step, OLD.email, OLD.email_blind_index, OLD.email_verified_at) IS DISTINCT FROM
+        (NEW.id, NEW.is_active, NEW.deleted_at, NEW.password, NEW.two_factor_enabled, NEW.two_factor_secret,
+         NEW.two_factor_step, NEW.email, NEW.email_blind_index, NEW.email_verified_at))
     EXECUTE FUNCTION guard_standing();
 """
 
