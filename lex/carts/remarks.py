@@ -70,7 +70,8 @@ def _total_problems(facts: CartFacts, amounts: Sequence[int]) -> list[Remark]:
     for total, line in sorted(zip(amounts, facts.lines, strict=False), key=lambda pair: -pair[0]):
         if rest > largest:
             rest -= total
-            units = f"{line.quantity} × {line.name} come to {amount(total, facts.currency)}"
+            come = "comes" if line.quantity == 1 else "come"
+            units = f"{line.quantity} × {line.name} {come} to {amount(total, facts.currency)}"
             found.append(Remark("total_too_large", f"{units}; lower the quantity, or remove it.", item_id=line.id))
     return found
 

@@ -24,6 +24,11 @@ _OF_PRODUCT: dict[str, LiteralString] = {
 }
 _OF_OFFER: dict[str, LiteralString] = OF_OFFER | {"in_stock": "{0}.is_available", "on_sale": "{0}.is_reduced"}
 
+#: Fits the options asked for but those of the choice's own name.
+_OTHER_OPTIONS: LiteralString = (
+    "EXISTS (SELECT FROM unnest(%(options)s::jsonb[]) asked WHERE {0}.options @> asked - choice.key)"
+)
+
 #: What is looked at, and one row each of how it fits. What fits is something that can be bought: the product itself, or
 #: a variant of a family. Few families are looked up one by one, and all of them one after the other in an index.
 _GOODS: LiteralString = """
@@ -49,12 +54,13 @@ _CHOICES: LiteralString = """
                     SELECT DISTINCT p.product_id, choice.key AS name, choice.value
                     FROM shown p JOIN product_facets v ON v.variant_of = p.product_id
                     CROSS JOIN LATERAL jsonb_each_text(v.options) choice
-                    WHERE p.is_family AND {v_fits_but_options} AND p.in_category AND p.in_brand AND p.in_rating
+                    WHERE p.is_family AND {v_fits_but_options} AND {v_fits_other_options}
+                      AND p.in_category AND p.in_brand AND p.in_rating
                     UNION ALL
                     SELECT p.product_id, choice.key, choice.value
                     FROM shown p CROSS JOIN LATERAL jsonb_each_text(p.options) choice
                     WHERE NOT p.is_family AND p.options <> '{{}}' AND {fits_but_options}
-                      AND p.in_category AND p.in_brand AND p.in_rating"""
+                      AND {fits_other_options} AND p.in_category AND p.in_brand AND p.in_rating"""
 _NO_CHOICES: LiteralString = "SELECT NULL::uuid AS product_id, NULL::text AS name, NULL::text AS value WHERE false"
 _FACETS: LiteralString = """, 'facets', ({goods}, groups AS ({categories}), sums AS (
         SELECT count(*) FILTER (WHERE fits) AS total, min(lowest) AS lowest, max(highest) AS highest,
@@ -160,6 +166,7 @@ def _fitting(used: frozenset[str]) -> dict[str, LiteralString]:
         ):
             wanted = [each for each in _OF_OFFER if (each in used or each in added) and each not in left_out]
             conditions[prefix + name] = " AND ".join(_OF_OFFER[each].format(alias) for each in wanted) or "true"
+        conditions[prefix + "fits_other_options"] = _OTHER_OPTIONS.format(alias) if "options" in used else "true"
     return conditions
 
 

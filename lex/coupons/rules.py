@@ -156,11 +156,12 @@ def waiting_fault(offer: Offer, lines: Sequence[Priced], now: datetime, currency
         least, missing = (
             wording.amount(minor, currency) for minor in (offer.minimum_amount, offer.minimum_amount - goods)
         )
-        told = f"The coupon {offer.code} is for orders from {least} on; {missing} are missing."
+        told = f"The coupon {offer.code} is for orders from {least} on; {missing} is missing."
         return Fault("coupon_minimum", told, is_lasting=False)
     units, needed = sum(line.quantity for line in covered), offer.buy_quantity + offer.get_quantity
     if units < needed:
-        told = f"The coupon {offer.code} takes {needed} units of its goods; {needed - units} are missing."
+        missing = "1 is" if needed - units == 1 else f"{needed - units} are"
+        told = f"The coupon {offer.code} takes {needed} units of its goods; {missing} missing."
         return Fault("coupon_quantity", told, is_lasting=False)
     return None
 

@@ -103,6 +103,27 @@ async def test_facets_leave_their_own_filter_out() -> None:
     assert (empty["total"], empty["price"]) == (0, {"min": None, "max": None})
 
 
+async def test_each_option_counts_what_it_would_leave() -> None:
+    """A name of an option leaves its own values out, and no others."""
+    for name, made in (
+        ("Jersey", [("S", "Rust"), ("M", "Ink")]),
+        ("Cap", [("M", "Rust")]),
+        ("Bottle", [(None, "Ink")]),
+    ):
+        options = [{"name": "Colour", "values": ["Rust", "Ink"]}, {"name": "Size", "values": ["S", "M"]}]
+        family = await goods.product(name, on_hand=0, options=options if made[0][0] else options[:1])
+        for size, colour in made:
+            chosen = {"Colour": colour} | ({"Size": size} if size else {})
+            await goods.product(f"{name} {size} {colour}", variant_of=family, options=chosen)
+    for asked in ((), (("Size", "M"),), (("Colour", "Rust"),), (("Size", "M"), ("Colour", "Ink")), (("Size", "S"),)):
+        facets = (await _list(options=asked))["facets"]["options"]
+        told = {(facet["name"], one["value"]): one["count"] for facet in facets for one in facet["values"]}
+        for name, value in told:
+            others = tuple(pair for pair in asked if pair[0] != name)
+            assert told[name, value] == len(await _names(options=(*others, (name, value)))), (asked, name, value)
+    assert len(told) == 3  # of what is S, its colour; of what sizes there are, both
+
+
 async def test_pages_follow_each_other_without_gap_or_repeat() -> None:
     for n in range(11):
         await goods.product(f"Thing {n:02}", price=1000 + n % 3, is_featured=n % 4 == 0, order=n % 2)

@@ -185,7 +185,7 @@ def test_what_the_cart_lacks_is_told_and_can_mend() -> None:
         "FEW": "coupon_quantity",
     }
     assert not any(fault.is_lasting for fault in result.faults.values())
-    assert "€10.00 are missing" in result.faults["SHORT"].message
+    assert "€10.00 is missing" in result.faults["SHORT"].message
 
 
 def test_one_whose_time_has_not_come_waits_and_says_when_in_words(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -270,6 +270,7 @@ async def _page(
         refusal=refusal,
         is_stale=is_stale,
         is_sent=is_sent(priced),
+        address_parts=tuple(FIELD_OF.values()),
         is_billed=is_billed(priced),
         has_files=has_files(priced),
         is_unreached=any(problem.code == "no_shipping" for problem in priced.problems),

@@ -62,12 +62,10 @@ def told_of_dropped(form: Mapping[str, str], priced: PricedCart) -> str:
     wanted, now = form.get("shipping_method", ""), method_of(priced)
     if wanted in ("", now.code) or not now.name:
         return ""
-    words = {"place": names().get(priced.country or "", priced.country or ""), "own": now.name}
-    return gettext(
-        "The way to ship that you had chosen does not go to %(place)s; it is %(own)s now."
-        " To have it sent, choose another country or address.",
-        **words,
-    )
+    told = gettext("The way to ship that you had chosen is not offered there; it is %(own)s now.", own=now.name)
+    if is_sent(priced):
+        return told
+    return told + " " + gettext("To have it sent, choose another country or address.")
 
 
 def told_of_delivery(form: Mapping[str, str], other: PricedCart, own: PricedCart, *, is_stale: bool) -> list[str]:

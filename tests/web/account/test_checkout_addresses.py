@@ -167,7 +167,8 @@ async def test_an_address_the_shop_does_not_send_to_is_shown_as_such(buyer: Brow
     sent = {**filled(buyer), "country": "DE", "shipping_method": "parcel", "address": far}
     page = await buyer.post("/checkout", **sent, payment_token="tok_visa")
     assert page.status_code == 409
-    told = "The way to ship that you had chosen does not go to United States; it is Collection now."
+    told = "The way to ship that you had chosen is not offered there; it is Collection now."
+    told += " To have it sent, choose another country or address."
     assert told in buyer.words
     assert "You chose Collection" not in buyer.words
     await buyer.post("/checkout/delivery", **{**sent, "country": "DE", "address_shown": sent["address_shown"]})

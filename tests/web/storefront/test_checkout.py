@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from html import escape
 
 import pytest
 
@@ -101,6 +102,27 @@ async def test_another_delivery_is_priced_before_it_is_paid(browser: Browser, sh
     assert shop.one("SELECT count(*) AS n FROM orders")["n"] == 0
     await browser.post("/checkout", **{**form, "version": browser.hidden("version"), "total": browser.hidden("total")})
     assert browser.page.url.path == "/sandbox/pay"
+
+
+async def test_an_address_is_kept_while_the_goods_are_collected(browser: Browser, shop: Shop) -> None:
+    await browser.add(shop.product().sku)
+    await browser.open("/checkout")
+    await browser.post("/checkout/delivery", **BUYER | {"shipping_method": "pickup", "line2": "<b>2nd</b>"})
+    assert "We hand it over to this name." in browser.words
+    kept = {name: browser.hidden(name) for name in ("line1", "line2", "postal_code", "city")}
+    await browser.post("/checkout/delivery", **kept, name=BUYER["name"], country="DE", shipping_method="parcel")
+    for name, typed in (BUYER | {"line2": "<b>2nd</b>"}).items():
+        if name in kept:
+            assert f'name="{name}"' in browser.page.text
+            assert f'value="{escape(typed)}"' in browser.page.text
+
+
+async def test_a_fault_in_the_list_names_its_field(browser: Browser, shop: Shop) -> None:
+    await browser.add(shop.product().sku)
+    await browser.open("/checkout")
+    await browser.post("/checkout", **BUYER | {"name": "N" * 500, "city": "C" * 500, "shipping_method": "parcel"})
+    for field in ("Name", "Town"):
+        assert f"{field}: It has 500 characters; 200 are the most." in browser.words
 
 
 async def test_goods_that_were_never_shown_are_not_ordered(browser: Browser, shop: Shop) -> None:
