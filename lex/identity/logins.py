@@ -15,7 +15,7 @@ from uuid import UUID
 import msgspec
 
 from lex.core import clock
-from lex.core.errors import Refusal, Unauthenticated
+from lex.core.errors import FieldError, Refusal, Unauthenticated
 from lex.db import sql
 from lex.db.documents import find_document
 from lex.db.session import Session
@@ -89,11 +89,16 @@ def network_of(address: str) -> str:
 
 
 class WrongCredentials(Unauthenticated):
-    """One answer for an address without an account, a wrong password, and an account that is not open."""
+    """One answer for an address without an account, a wrong password, and an account that is not open; or, at the
+    `field` of whoever is signed in, for a wrong password."""
 
     code = "wrong_credentials"
 
-    def __init__(self) -> None:
+    def __init__(self, field: str = "") -> None:
+        if field:
+            told = "This is not your password; type it again, or sign out and choose a new one by mail."
+            super().__init__(told, errors=[FieldError(field, told, "wrong")])
+            return
         super().__init__(
             "E-mail and password do not belong together, or the address is not confirmed yet. Check both, look for "
             "our mail, or choose a new password."

@@ -56,6 +56,9 @@ async def test_a_kept_list_is_sent_as_it_was_compressed(client: Client, database
         assert (small.headers["content-encoding"], small.headers["vary"]) == ("br", "Accept-Encoding")
         assert (small.content, small.headers["etag"]) == (plain.content, plain.headers["etag"])
         assert int(small.headers["content-length"]) < len(plain.content) / 2
+    assert plain.headers["vary"] == "Accept-Encoding"
+    unchanged = {"Accept-Encoding": "br", "If-None-Match": small.headers["etag"]}
+    assert (await client.get("/api/v1/products", headers=unchanged)).headers["vary"] == "Accept-Encoding"
     head = await client.head("/api/v1/products", headers={"Accept-Encoding": "br"})
     assert (head.content, head.headers["content-length"]) == (b"", small.headers["content-length"])
 

@@ -162,7 +162,10 @@ async def prove_again(actor: Actor, password: str, field: str = "password") -> L
     passwords.check_size(password, field)
     user_id = actor.user_id
     profile = await transact(lex_for(actor), lambda session: accounts.get_profile(session, user_id))
-    login, _ = await prove(actor, profile.email, password)
+    try:
+        login, _ = await prove(actor, profile.email, password)
+    except WrongCredentials:
+        raise WrongCredentials(field) from None
     if login.user_id != actor.user_id:
-        raise WrongCredentials
+        raise WrongCredentials(field)
     return login

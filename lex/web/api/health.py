@@ -106,7 +106,7 @@ async def prometheus() -> Response[Any]:
     sealed_at = jobs.sealing.sealed_at
     waited = jobs.sealing.waited(clock.real_now()).total_seconds()
     text = metrics.exposition(jobs.counts, ahead, sealed_at.timestamp() if sealed_at else 0.0, waited)
-    return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(text, media_type="text/plain; version=0.0.4")
 
 
 routes: list[Any] = [healthz, readyz, prometheus]

@@ -66,14 +66,16 @@ def _answered(
     is_compressed: bool,
 ) -> Response[Any]:
     etag = body.etag if isinstance(body, Document) else etag_of(body)
+    compressed = body.compressed if isinstance(body, Document) and is_compressed else None
     headers = [(b"etag", etag.encode()), *headers]
+    if compressed:
+        headers.append((b"vary", b"Accept-Encoding"))
     asked = request.headers.get("if-none-match")
     if asked and matches(asked, etag):
         return _Finished(304, headers, b"")
-    compressed = body.compressed if isinstance(body, Document) and is_compressed else None
     if compressed and "br" in request.headers.get("accept-encoding", ""):
         ScopeState.from_scope(request.scope).is_cached = True  # Litestar's word for: do not compress it again
-        headers += [(b"content-encoding", b"br"), (b"vary", b"Accept-Encoding")]
+        headers.append((b"content-encoding", b"br"))
         body = compressed
     headers += [(b"content-type", media_type), (b"content-length", b"%d" % len(body))]
     return _Finished(200, headers, body)

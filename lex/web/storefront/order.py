@@ -7,7 +7,7 @@ from litestar import MediaType, Request, Response, get, post
 from litestar.params import QueryParameter
 
 from lex.core import clock
-from lex.core.errors import Conflict, NotFound
+from lex.core.errors import Conflict, Gone, NotFound
 from lex.db.session import Session, transact, transaction
 from lex.flows.cancel_order import cancel_order
 from lex.orders.finding import checked_number, get_id
@@ -48,7 +48,8 @@ async def order(
             return placed
     if token:
         answer = see_other(visitor.page)
-        visitor.keep(answer)
+        if not is_head(request.scope):
+            visitor.keep(answer)
         return answer
     not_canceled = "not_canceled" in request.query_params
     return page(
@@ -133,14 +134,22 @@ async def show_opening(number: FromPath[str], token: Token = "") -> Response[Any
 
 
 @post("/orders/{number:str}/open", guards=[own_form], include_in_schema=False)
-async def open_order(number: FromPath[str], actor: CurrentActor, token: Token = "") -> Response[Any]:
-    """Use the link up; the browser keeps one of its own instead."""
+async def open_order(
+    request: Request[Any, Any, Any], number: FromPath[str], actor: CurrentActor, token: Token = ""
+) -> Response[Any]:
+    """Use the link up; the browser keeps one of its own instead, and pressing twice leads to the order too."""
 
     async def work(session: Session) -> str:
         return await exchange_link(session, await get_id(session, checked_number(number)), token)
 
     with closed_to_strangers():
-        kept = await transact(Visitor.of_order(actor, number, token).actor, work)
+        held = Visitor.of_request(request, actor, number)
+        try:
+            kept = await transact(Visitor.of_order(actor, number, token).actor, work)
+        except (Gone, NotFound):
+            if held.token:
+                return see_other(held.page)
+            raise
     visitor = Visitor.of_order(actor, number, kept)
     answer = see_other(visitor.page)
     visitor.keep(answer)

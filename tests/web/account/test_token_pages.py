@@ -51,7 +51,7 @@ async def test_what_is_wrong_stands_beside_its_field(browser: Browser, ada: str)
     for change, said in (
         ({"name": ""}, "Give it a name"),
         ({"name": "", "scope-account.read": None}, "2 things need your attention"),
-        ({"name": "<b>"} | {"password": "not the one"}, "do not belong together"),
+        ({"name": "<b>"} | {"password": "not the one"}, "This is not your password"),
         ({"scope-account.read": None}, "Choose at least one"),
         ({"scope-orders.read": "on"}, "nothing your account can give"),
         ({"expires_in_days": "9999"}, "from 1 to 365"),

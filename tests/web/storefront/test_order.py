@@ -332,9 +332,11 @@ async def test_an_order_is_found_by_number_and_mail(
     link = next(line for line in text_of(mail).splitlines() if "/open?token=" in line)
     await browser.open(link.removeprefix(settings().address))
     assert "Open your order" in browser.words
-    await browser.post(str(browser.page.url))
-    assert browser.page.url.path == f"/orders/{order.data['order_number']}"
-    assert "Thank you for your order" in browser.words
+    button = str(browser.page.url)
+    for _ in range(2):  # a second click leads there too
+        await browser.post(button)
+        assert browser.page.url.path == f"/orders/{order.data['order_number']}"
+        assert "Thank you for your order" in browser.words
 
 
 async def test_a_mailed_link_works_once_and_not_for_long(browser: Browser, shop: Shop, database_url: str) -> None:
