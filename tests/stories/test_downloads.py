@@ -57,6 +57,11 @@ async def test_a_paid_file_is_granted_and_fetched_until_used_up(shop: Shop, boug
         assert fetched.headers["content-disposition"].startswith("attachment")
     refused = await shop.client.get(listed[0]["url"])
     assert (refused.status_code, refused.json()["code"]) == (410, "download_expired")
+    seen_by_a_browser = await shop.client.get(listed[0]["url"], headers={"Accept": "text/html,*/*;q=0.8"})
+    assert seen_by_a_browser.status_code == 410
+    assert '<a class="link" href="/">' in seen_by_a_browser.text
+    unknown = await shop.client.get("/api/v1/downloads/no-such-token", headers={"Accept": "text/html"})
+    assert (unknown.status_code, "no-such-token" in unknown.text) == (404, False)
 
     seen = await shop.read(bought)
     assert (seen["status"], seen["fulfilment_status"]) == ("completed", "not_needed")

@@ -9,8 +9,8 @@ from lex.core.errors import FieldError
 from lex.web.kit.parameters import misused_parameters
 from lex.web.kit.refusals import InvalidFields, NotAcceptable
 
-#: Files of any kind are handed over here, not documents.
-_FILES = "/api/v1/downloads/"
+#: Files of any kind are handed over here, not documents; links of pages lead to them.
+FILES = "/api/v1/downloads/"
 _API = "/api/v1/"
 _JSON = ("*/*", "application/*", "json")
 
@@ -31,6 +31,6 @@ async def refuse_unusable(request: Request[Any, Any, Any]) -> None:
     if query and path.startswith(_API) and request.method == "GET" and (misused := misused_parameters(request)):
         raise InvalidFields(misused)
     accept = request.headers.get("accept", "")
-    is_document = path.startswith(_API) and not path.startswith(_FILES)
+    is_document = path.startswith(_API) and not path.startswith(FILES)
     if accept and is_document and not any(kind in accept for kind in _JSON):
         raise NotAcceptable("This address answers application/json; send Accept: application/json.")

@@ -22,6 +22,7 @@ from lex.core import codec
 from lex.core.errors import Refusal
 from lex.web.kit.acting import look_for_acting
 from lex.web.kit.edge import request_id_of
+from lex.web.kit.negotiation import FILES
 from lex.web.kit.parameters import parameter_faults
 from lex.web.kit.refusals import InvalidFields
 from lex.web.kit.templates import page
@@ -41,7 +42,9 @@ _SENTENCES = {
     500: "Something went wrong on our side. Nothing you sent is at fault; quote the request id when you report it.",
 }
 #: Addresses whose ends are not words of the catalogue.
-_NO_WORDS = ("/account", "/staff", "/orders", "/cart", "/checkout", "/media/", "/static/", "/sandbox", "/sitemaps/")
+_NO_WORDS = (
+    *("/account", "/api/", "/staff", "/orders", "/cart", "/checkout", "/media/", "/static/", "/sandbox", "/sitemaps/"),
+)
 _WORD = re.compile(r"[^\W_]+")
 _CODES = {400: "malformed", 413: "too_large", 500: "internal"}
 
@@ -175,8 +178,10 @@ def _body(refusal: Refusal, request: Request[Any, Any, Any]) -> dict[str, Any]:
 
 
 def _wants_page(request: Request[Any, Any, Any]) -> bool:
-    """A browser asks for text/html by name; programs, and everybody under /api/, get the problem as JSON."""
-    return not request.scope["path"].startswith("/api/") and "text/html" in request.headers.get("accept", "")
+    """A browser asks for text/html by name; programs, and everybody under /api/ but for files, get it as JSON."""
+    path = request.scope["path"]
+    is_seen = path.startswith(FILES) or not path.startswith("/api/")
+    return is_seen and "text/html" in request.headers.get("accept", "")
 
 
 def _words_of(path: str) -> str:
