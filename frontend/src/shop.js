@@ -4,6 +4,7 @@ import "./search.js";
 import "./listing.js";
 import "./gallery.js";
 import "./pay.js";
+import "./back.js";
 import "./copy.js";
 import "./passkeys.js";
 

@@ -178,6 +178,18 @@ async def test_the_back_button_after_paying_buys_nothing_again(visiting: Any) ->
         await expect(visit.page.locator("h1")).to_have_text("Thank you for your order")
 
 
+async def test_the_number_at_the_cart_is_right_after_going_back(visiting: Any) -> None:
+    async with visiting() as visit:
+        await visit.open("/products")
+        await visit.open("/products/inner-tube")
+        await visit.press("Add to cart")
+        await visit.open("/cart")
+        for path in ("/products/inner-tube", "/products"):
+            await visit.page.go_back()
+            assert visit.path == path
+            await expect(visit.page.locator("#cart-count")).to_contain_text("1")
+
+
 async def test_two_tabs_place_one_order(visiting: Any) -> None:
     async with visiting() as visit:
         await fill_cart(visit)
