@@ -158,7 +158,9 @@ class Shop:
 
     def __init__(self, url: str, rows: Rows) -> None:
         self.url = url
+        self.nobody: UUID = rows.add("users", role="user")["id"]
         self.eve: UUID = rows.add("users", role="user")["id"]
+        rows.add("person_keys", user_id=self.eve)
         rows.add("shop_facts", name="currency", value="EUR")
         self.named: dict[str, UUID] = {"service": rows.add("services", price=11)["id"]}
         past = rows.one("SELECT now() - interval '1 day'")
@@ -274,3 +276,13 @@ def test_an_order_as_no_cart_makes_it_is_refused(
     with pytest.raises(psycopg.errors.CheckViolation) as refused:
         shop.placed(role, order, line, use)
     assert refusal in str(refused.value)
+
+
+@pytest.mark.parametrize("role", [APP, STAFF, WORKER])
+def test_nobody_orders_without_a_key_for_what_they_say(shop: Shop, role: str) -> None:
+    keyed, shop.eve = shop.eve, shop.nobody
+    try:
+        with pytest.raises(psycopg.errors.CheckViolation, match="has no key; no new data is kept of them"):
+            shop.placed(role, {}, {}, USE)
+    finally:
+        shop.eve = keyed

@@ -343,6 +343,7 @@ class Scene:
 
     def _of_eve(self, rows: Rows) -> None:
         rows.add("users", role="user")
+        rows.add("person_keys")
         unpaid, waiting = rows.add("orders"), rows.add("orders")
         begun = rows.add("payments", status="pending", captured_amount=0, amount=12)
         self.ids |= {"unpaid": unpaid["id"], "waiting": waiting["id"], "begun": begun["id"]}

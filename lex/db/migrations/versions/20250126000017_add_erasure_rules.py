@@ -95,8 +95,9 @@ DECLARE
     is_erased boolean;
 BEGIN
     SELECT k.wrapped_key IS NULL INTO is_erased FROM public.person_keys k WHERE k.user_id = NEW.user_id FOR KEY SHARE;
-    IF is_erased THEN
-        RAISE EXCEPTION 'person % was erased; no new data is kept of them', NEW.user_id
+    IF is_erased OR is_erased IS NULL AND session_user IN ('lex_app', 'lex_staff', 'lex_worker') THEN
+        RAISE EXCEPTION 'person % %; no new data is kept of them', NEW.user_id,
+            CASE WHEN is_erased THEN 'was erased' ELSE 'has no key' END
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = TG_ARGV[0], COLUMN = 'user_id',
                   CONSTRAINT = 'ck_' || TG_ARGV[0] || '_erased';
     END IF;
