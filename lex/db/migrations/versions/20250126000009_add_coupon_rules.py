@@ -74,12 +74,13 @@ ALTER TABLE coupon_usages
     ENABLE ALWAYS TRIGGER tr_coupon_usages_delete, ENABLE ALWAYS TRIGGER tr_coupon_usages_truncate;
 """
 
+#: ISO 4217: currencies that have no smaller part.
+WITHOUT_DECIMALS = "{BIF,CLP,DJF,GNF,ISK,JPY,KMF,KRW,PYG,RWF,UGX,UYI,VND,VUV,XAF,XOF,XPF}"
+
 # A use moves with its order: asked once the statement is done, which may place the order or mark it paid. The order is
 # locked: nobody cancels it at that moment. The coupon is locked by the counting: nobody changes it. Of what a coupon
 # gives the most is asked, which is a comparison, and that all of them give what the lines are less; not, which goods it
 # covers.
-#: ISO 4217: currencies that have no smaller part.
-WITHOUT_DECIMALS = "{BIF,CLP,DJF,GNF,ISK,JPY,KMF,KRW,PYG,RWF,UGX,UYI,VND,VUV,XAF,XOF,XPF}"
 STANDING = """
 CREATE FUNCTION public.check_coupon_usage() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
