@@ -9,8 +9,8 @@ up apart from the database (docs/concepts/personal-data.md).
 import base64
 import binascii
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from lex.core.errors import Conflict, Invalid, NotFound, Unavailable
@@ -146,17 +146,38 @@ def drop(config: Settings, key_id: str, persons: int, ring: Ring = WRAPPING) -> 
     write_private(_path(config, ring.file), "".join(f"{name}:{key}\n" for name, key in left.items()))
 
 
-@lru_cache(maxsize=1)
+class _Read:
+    """The ring as this process has read it, and the settings that say where it stands."""
+
+    settings: Settings | None = None
+    ring: KeyRing
+
+
 def key_ring() -> KeyRing:
     """This process's ring, as it was read first."""
-    return load(settings())
+    if _Read.settings is not settings():
+        read_anew()
+    return _Read.ring
+
+
+def read_anew() -> KeyRing:
+    """The ring as it stands now."""
+    _Read.ring = load(settings())
+    _Read.settings = settings()
+    return _Read.ring
 
 
 def fresh() -> KeyRing:
     """The ring as it is now: one in files may have got another key since it was read."""
-    if _written_at(settings()) != key_ring().written_at:
-        key_ring.cache_clear()
-    return key_ring()
+    return read_anew() if _written_at(settings()) != key_ring().written_at else key_ring()
+
+
+def tried_blind_keys() -> Iterator[bytes]:
+    """What something may have been made under, newest first; at last what this process has not read yet: another may
+    have made it."""
+    known = key_ring().blind_keys
+    yield from known.values()
+    yield from (key for key_id, key in fresh().blind_keys.items() if key_id not in known)
 
 
 def newest() -> tuple[str, bytes]:
@@ -166,10 +187,9 @@ def newest() -> tuple[str, bytes]:
 
 def named(key_id: str) -> bytes:
     """The wrapping key with this id. Raises `Unavailable` when the ring, read anew, has none."""
-    if key_id not in key_ring().keys:
-        key_ring.cache_clear()
+    ring = key_ring() if key_id in key_ring().keys else read_anew()
     try:
-        return key_ring().keys[key_id]
+        return ring.keys[key_id]
     except KeyError:
         raise Unavailable(
             f"Personal data cannot be read: the key ring has no key {key_id}. Put it back into LEX_KEY_RING, or into "

@@ -17,7 +17,7 @@ from lex.core.errors import Gone, NotFound
 from lex.db import sql
 from lex.db.session import Session
 from lex.identity.commands import hash_token
-from lex.identity.keyring import key_ring
+from lex.identity.keyring import key_ring, tried_blind_keys
 
 DOWNLOAD_TIME = timedelta(days=30)
 DOWNLOAD_LIMIT = 5
@@ -103,11 +103,10 @@ class Download:
 
 def link_token(download_id: UUID, token_hash: bytes | None = None) -> str:
     """What the address of a download ends in: a new one's, or that with this hash, which may be under an older key."""
-    newest, *older = key_ring().blind_keys.values()
-    for key in older if token_hash else ():
+    for key in tried_blind_keys() if token_hash else ():
         if hash_token(token := _link_token(download_id, key)) == token_hash:
             return token
-    return _link_token(download_id, newest)
+    return _link_token(download_id, key_ring().blind)
 
 
 def _link_token(download_id: UUID, key: bytes) -> str:

@@ -1,6 +1,8 @@
 """The ring of the blind indexes turns: people are found all the while, an e-mail stays one account's, and what breaks
 off goes on."""
 
+import asyncio
+import sys
 from typing import Any
 from uuid import UUID
 
@@ -69,7 +71,7 @@ async def test_people_are_found_all_the_while() -> None:
     assert await counted() == {"k2": PERSONS + 1}
     assert await seen() == here
     assert "Dropped k1" in (await typed("keys", "drop", "k1", "--blind")).stdout
-    keyring.key_ring.cache_clear()
+    keyring.read_anew()
     assert await seen() == here
     assert await found("late") == 1
     assert "Nothing to do" in (await typed("keys", "rotate", "--blind")).stdout
@@ -161,3 +163,17 @@ async def corrupt(database_url: str, user_id: UUID) -> None:
         await administering.execute("ALTER TABLE person_keys DISABLE TRIGGER tr_person_keys_guard")
         await administering.execute(_CORRUPT, {"id": user_id})
         await administering.execute("ALTER TABLE person_keys ENABLE ALWAYS TRIGGER tr_person_keys_guard")
+
+
+async def test_what_another_process_made_under_a_newer_key_is_known() -> None:
+    row = UUID(int=1)
+    sign("cart", "before")  # this process has read its ring
+    keyring.add(settings(), BLIND)
+    program = (
+        "from uuid import UUID; from lex.web.kit.cookies import sign; from lex.identity.ciphers import seal_kept\n"
+        "print(sign('cart', 'abc'), seal_kept(UUID(int=1), b'answer').hex())"
+    )
+    other = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    cookie, kept = (await other.communicate())[0].decode().split()
+    assert signed_text("cart", cookie) == "abc"
+    assert open_kept(row, bytes.fromhex(kept)) == b"answer"

@@ -36,7 +36,6 @@ async def home(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("LEX_HOME", str(tmp_path))
     monkeypatch.setenv("DATABASE_URL", database_url)
     settings.cache_clear()
-    keyring.key_ring.cache_clear()
     await connect(database_url)
     async with transaction(system()) as session:
         for number in range(PERSONS):
@@ -44,7 +43,6 @@ async def home(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatc
     yield tmp_path
     await disconnect()
     settings.cache_clear()
-    keyring.key_ring.cache_clear()
 
 
 async def counted() -> dict[str, int]:
@@ -100,8 +98,7 @@ async def test_the_ring_turns_while_the_shop_goes_on(home: Path) -> None:
     assert await counted() == {"k2": PERSONS + 1}
     assert "Nothing to do" in (await typed("keys", "rotate")).stdout
     assert "Dropped k1" in (await typed("keys", "drop", "k1")).stdout
-    keyring.key_ring.cache_clear()
-    assert list(keyring.key_ring().keys) == ["k2"]
+    assert list(keyring.read_anew().keys) == ["k2"]
     assert await names() == everyone | {"New"}
     assert "newest key" in (await typed("keys", "drop", "k2")).stderr
     assert "no key k7" in (await typed("keys", "drop", "k7")).stderr
@@ -124,11 +121,21 @@ async def test_a_rotation_killed_in_the_middle_goes_on(
     assert await names() == everyone
 
 
+async def test_the_ring_is_that_of_the_settings(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = keyring.key_ring()
+    monkeypatch.setenv("LEX_HOME", str(tmp_path / "other"))
+    settings.cache_clear()
+    assert keyring.key_ring().blind != before.blind
+    monkeypatch.setenv("LEX_HOME", str(home))
+    settings.cache_clear()
+    assert keyring.key_ring() == before
+
+
 async def test_a_key_that_is_missing_is_named_and_nothing_is_lost(home: Path) -> None:
     ring = home / "secrets" / "key-ring"
     shutil.copy(ring, home / "backup")
     ring.write_text("k9:" + ring.read_text().partition(":")[2])
-    keyring.key_ring.cache_clear()
+    keyring.read_anew()
     with pytest.raises(Unavailable, match=r"no key k1.*secrets/key-ring"):
         await names()
     with pytest.raises(Unavailable, match="no key k1"):
