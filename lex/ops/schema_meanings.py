@@ -140,7 +140,7 @@ MEANINGS = {
     "buffer_after_minutes": "kept free after",
     "notice_minutes": "how long before the start it can be booked",
     "capacity": "seats",
-    "service_days.capacity": "bookings allowed on the day",
+    "service_days.capacity": "bookings allowed on the day; empty without a limit",
     "booked": "taken of the capacity",
     "max_bookings_per_day": "limit per local date",
     "availability": "weekly windows by weekday",

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import TSTZRANGE, TSVECTOR, ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -178,6 +178,7 @@ class ServiceSlot(Keyed, Base):
     __tablename__ = "service_slots"
     __table_args__ = (
         UniqueConstraint("service_id", "starts_at"),
+        UniqueConstraint("id", "service_id", "starts_at"),
         CheckConstraint("booked BETWEEN 0 AND capacity", name="booked"),
     )
 
@@ -195,7 +196,7 @@ class ServiceDay(Base):
 
     service_id: Mapped[UUID] = mapped_column(ForeignKey("services.id"), primary_key=True)
     on_date: Mapped[date] = mapped_column(primary_key=True)
-    capacity: Mapped[int]
+    capacity: Mapped[int | None]
     booked: Mapped[Counter]
 
 
@@ -205,6 +206,14 @@ class Booking(Keyed, Touched, SoftDelete, Base):
     __tablename__ = "bookings"
     __table_args__ = (
         CheckConstraint("ends_at > starts_at", name="ends_at"),
+        CheckConstraint("num_nonnulls(resource_id, service_slot_id) > 0", name="place"),
+        CheckConstraint("deleted_at IS NULL OR status IN ('completed', 'no_show', 'canceled')", name="deleted_at"),
+        ForeignKeyConstraint(
+            ("service_slot_id", "service_id", "starts_at"),
+            ("service_slots.id", "service_slots.service_id", "service_slots.starts_at"),
+            name="fk_bookings_service_slots",
+            deferrable=True,
+        ),
         UniqueConstraint("id", "user_id"),
         owned_by("orders", "order_id", "bookings"),
         owned_by("order_items", "order_item_id", "bookings"),
@@ -222,7 +231,7 @@ class Booking(Keyed, Touched, SoftDelete, Base):
     order_item_id: Mapped[UUID | None]
     service_id: Mapped[UUID] = reference("services")
     resource_id: Mapped[UUID | None] = reference("resources", nullable=True)
-    service_slot_id: Mapped[UUID | None] = reference("service_slots", nullable=True)
+    service_slot_id: Mapped[UUID | None]
     status: Mapped[str] = mapped_column(
         one_of("booking_status", "held", "pending", "confirmed", "completed", "no_show", "canceled")
     )

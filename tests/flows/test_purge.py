@@ -36,7 +36,7 @@ BOOKS = (
 )
 
 #: Parts with a row below something that lives.
-LIVING = ("schedule_exceptions",)
+LIVING = ("schedule_exceptions", "service_resources", "service_days")
 
 
 @pytest.fixture

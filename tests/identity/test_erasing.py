@@ -125,9 +125,12 @@ def seed_everything(shop: Shop, user_id: UUID, order_id: UUID) -> None:
                tax_amount, total_amount, lines, recipient)
            VALUES (uuid_v7(), %(order)s, %(user)s, 'invoice', 'A', 1, now(), 'EUR', 10, 2, 12, '[]', 'x')""",
         """INSERT INTO services (id, service_type, slug, name, price) VALUES (uuid_v7(), 'one_time', 's', 'S', 1)""",
-        """INSERT INTO bookings (id, user_id, service_id, status, starts_at, ends_at, timezone, uid, notes)
-           SELECT uuid_v7(), %(user)s, id, 'completed', now() - interval '2 h', now() - interval '1 h', 'UTC', 'u', 'x'
-           FROM services""",
+        """WITH slot AS (
+               INSERT INTO service_slots (id, service_id, starts_at, capacity)
+               SELECT uuid_v7(), id, now() - interval '2 h', 1 FROM services RETURNING *
+           ) INSERT INTO bookings (id, user_id, service_id, service_slot_id, status, starts_at, ends_at, timezone, uid,
+               notes)
+           SELECT uuid_v7(), %(user)s, service_id, id, 'completed', starts_at, now(), 'UTC', 'u', 'x' FROM slot""",
         """INSERT INTO reviews (id, user_id, product_id, rating, title, body)
            SELECT uuid_v7(), %(user)s, id, 5, 'Ada thinks', 'well' FROM products LIMIT 1""",
         """UPDATE payment_attempts SET action = '{"url": "https://bank.example/ada"}' WHERE user_id = %(user)s""",

@@ -1,4 +1,4 @@
-"""Trees, families and bookings keep their rules for raw SQL too."""
+"""Trees and families keep their rules for raw SQL too."""
 
 import threading
 from typing import Any
@@ -154,15 +154,6 @@ def test_families_have_one_level(rows: Rows) -> None:
     assert refused.value.diag.constraint_name == "ck_products_family"
     with pytest.raises(CheckViolation, match='product "FAMILY" has variants and cannot become a variant'):
         rows.run("UPDATE products SET variant_of = %s WHERE id = %s", other, family)
-
-
-def test_an_occupancy_follows_its_booking(rows: Rows) -> None:
-    booking = rows.add("bookings", status="held")["id"]
-    rows.add("occupancies", booking_id=booking, status="held")
-
-    for status, expected in {"confirmed": "confirmed", "completed": "confirmed", "canceled": "released"}.items():
-        rows.run("UPDATE bookings SET status = %s WHERE id = %s", status, booking)
-        assert rows.one("SELECT status FROM occupancies") == expected
 
 
 def test_overlapping_occupancies_of_a_resource_are_refused(rows: Rows) -> None:

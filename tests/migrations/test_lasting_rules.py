@@ -1,11 +1,8 @@
-"""What was sold, billed and told stays; reviews wait for staff; bookings take their time: for raw SQL of the owner."""
-
-from datetime import timedelta
+"""What was sold, billed and told stays; reviews wait for staff: for raw SQL of the owner."""
 
 import pytest
 from psycopg.errors import (
     CheckViolation,
-    ExclusionViolation,
     ForeignKeyViolation,
     RestrictViolation,
 )
@@ -117,47 +114,6 @@ def test_staff_approve_and_what_is_rewritten_waits_again(own_rows: Rows, databas
         app.execute("UPDATE reviews SET rating = 1")
         assert own_rows.one("SELECT status FROM reviews WHERE moderated_at IS NULL") == "pending"
         staff.execute(decide, ("rejected", moderator))
-
-
-def test_a_booking_takes_its_time_with_its_buffers(rows: Rows) -> None:
-    rows.add("services", buffer_before_minutes=10, buffer_after_minutes=20)
-    resource = rows.add("resources")["id"]
-    first = rows.add("bookings", status="pending", resource_id=resource, starts_at=START)
-    assert rows.one("SELECT upper(occupied) - lower(occupied) FROM occupancies") == timedelta(minutes=90)
-    late = {"starts_at": first["ends_at"] + timedelta(minutes=29), "ends_at": first["ends_at"] + timedelta(hours=2)}
-    with pytest.raises(ExclusionViolation):
-        rows.add("bookings", status="held", resource_id=resource, **late)
-    later = {"starts_at": first["ends_at"] + timedelta(minutes=30), "ends_at": first["ends_at"] + timedelta(hours=2)}
-    second = rows.add("bookings", status="held", resource_id=resource, **later)
-    with pytest.raises(ExclusionViolation):
-        rows.run("UPDATE bookings SET starts_at = %s WHERE id = %s", START, second["id"])
-    rows.run("UPDATE bookings SET status = 'canceled' WHERE id = %s", first["id"])
-    assert rows.run("UPDATE bookings SET starts_at = %s WHERE id = %s", START, second["id"]) == 1
-    assert rows.one("SELECT count(*) FROM occupancies WHERE status = 'held'") == 1
-
-
-def test_a_canceled_booking_does_not_come_back_over_another(rows: Rows) -> None:
-    resource = rows.add("resources")["id"]
-    first = rows.add("bookings", status="confirmed", resource_id=resource, starts_at=START)
-    rows.run("UPDATE bookings SET status = 'canceled'")
-    rows.add("bookings", status="confirmed", resource_id=resource, starts_at=START)
-    with pytest.raises(ExclusionViolation):
-        rows.run("UPDATE bookings SET status = 'confirmed' WHERE id = %s", first["id"])
-
-
-def test_bookings_of_a_slot_take_seats_until_it_is_full(rows: Rows) -> None:
-    slot = rows.add("service_slots", capacity=3)["id"]
-    first = rows.add("bookings", status="held", service_slot_id=slot, seats=2)
-    with pytest.raises(CheckViolation, match="ck_service_slots_booked"):
-        rows.add("bookings", status="held", service_slot_id=slot, seats=2)
-    rows.add("bookings", status="held", service_slot_id=slot, seats=1)
-    with pytest.raises(CheckViolation, match="ck_service_slots_booked"):
-        rows.run("UPDATE bookings SET seats = 3 WHERE id = %s", first["id"])
-    rows.run("UPDATE bookings SET status = 'canceled' WHERE id = %s", first["id"])
-    assert rows.one("SELECT booked FROM service_slots") == 1
-    rows.run("UPDATE bookings SET status = 'confirmed' WHERE id = %s", first["id"])
-    rows.run("UPDATE bookings SET status = 'completed' WHERE id = %s", first["id"])
-    assert rows.one("SELECT booked FROM service_slots") == 3
 
 
 def test_every_trigger_fires_in_replication_sessions_too(rows: Rows) -> None:

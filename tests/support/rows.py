@@ -35,6 +35,7 @@ LEGAL: dict[str, Any] = {
     "current_period_end": START + timedelta(days=30),
     "prices_include_tax": True,
     "rating": 5,
+    "timezone": "UTC",
 }
 #: Whole rows whose columns depend on each other.
 TOGETHER: dict[str, Row] = {
@@ -44,6 +45,7 @@ TOGETHER: dict[str, Row] = {
     "coupon_codes": {"code": "TEN-1"},
     "coupon_usages": {"amount": 0},
     "invoices": {"net_amount": 10, "tax_amount": 2, "total_amount": 12},
+    "bookings": {"status": "completed", "resource_id": ..., "service_slot_id": None},
     "carts": {"token_hash": b"guest"},
     "cart_items": {"item_type": "product", "product_id": ...},
     "order_items": {"item_type": "product", "product_id": ..., "net_amount": 10, "tax_amount": 2, "total_amount": 12},
@@ -83,6 +85,9 @@ class Rows:
         for column in model.columns:
             if column.name not in values and not column.nullable and column.server_default is None:
                 values[column.name] = _legal(model, column, values)
+        if table == "bookings" and values["resource_id"]:
+            serves = "INSERT INTO service_resources (service_id, resource_id) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+            self.run(serves, values["service_id"], values["resource_id"])
         names = sql.SQL(", ").join(map(sql.Identifier, values))
         places = sql.SQL(", ").join(sql.Placeholder() * len(values))
         given_ones = sql.SQL("({}) VALUES ({})").format(names, places) if values else sql.SQL("DEFAULT VALUES")
@@ -114,6 +119,8 @@ class Rows:
         wanted = [
             column.name for column in foreign.columns if not column.nullable or values.get(column.name, None) is ...
         ]
+        if any(values.get(column.name, ...) is None for column in foreign.columns):
+            return  # it points nowhere
         if all(values.get(name, ...) is not ... for name in wanted):
             return
         parent = foreign.referred_table.name

@@ -147,6 +147,7 @@ CREATE TABLE service_slots (
     created_at timestamptz DEFAULT now() NOT NULL,
     CONSTRAINT pk_service_slots PRIMARY KEY (id),
     CONSTRAINT uq_service_slots_service_id_starts_at UNIQUE (service_id, starts_at),
+    CONSTRAINT uq_service_slots_id_service_id_starts_at UNIQUE (id, service_id, starts_at),
     CONSTRAINT fk_service_slots_services FOREIGN KEY (service_id) REFERENCES services (id),
     CONSTRAINT ck_service_slots_booked CHECK (booked BETWEEN 0 AND capacity)
 );
@@ -154,7 +155,7 @@ CREATE TABLE service_slots (
 CREATE TABLE service_days (
     service_id uuid NOT NULL,
     on_date date NOT NULL,
-    capacity integer NOT NULL,
+    capacity integer,
     booked integer DEFAULT 0 NOT NULL,
     CONSTRAINT pk_service_days PRIMARY KEY (service_id, on_date),
     CONSTRAINT fk_service_days_services FOREIGN KEY (service_id) REFERENCES services (id),
@@ -212,8 +213,11 @@ CREATE TABLE bookings (
     CONSTRAINT fk_bookings_users FOREIGN KEY (user_id) REFERENCES users (id),
     CONSTRAINT fk_bookings_services FOREIGN KEY (service_id) REFERENCES services (id),
     CONSTRAINT fk_bookings_resources FOREIGN KEY (resource_id) REFERENCES resources (id),
-    CONSTRAINT fk_bookings_service_slots FOREIGN KEY (service_slot_id) REFERENCES service_slots (id),
-    CONSTRAINT ck_bookings_ends_at CHECK (ends_at > starts_at)
+    CONSTRAINT fk_bookings_service_slots FOREIGN KEY (service_slot_id, service_id, starts_at)
+        REFERENCES service_slots (id, service_id, starts_at) DEFERRABLE,
+    CONSTRAINT ck_bookings_ends_at CHECK (ends_at > starts_at),
+    CONSTRAINT ck_bookings_place CHECK (num_nonnulls(resource_id, service_slot_id) > 0),
+    CONSTRAINT ck_bookings_deleted_at CHECK (deleted_at IS NULL OR status IN ('completed', 'no_show', 'canceled'))
 );
 CREATE INDEX idx_bookings_order_id ON bookings (order_id);
 CREATE INDEX idx_bookings_order_item_id ON bookings (order_item_id);

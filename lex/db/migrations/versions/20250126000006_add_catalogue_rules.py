@@ -1,4 +1,4 @@
-"""Rules of trees, product families and bookings that hold for every writer.
+"""Rules of trees and product families that hold for every writer.
 
 Revision ID: 20250126000006
 Revises: 20250126000005
@@ -166,32 +166,8 @@ CREATE TRIGGER tr_products_family_update
     ) EXECUTE FUNCTION sync_variant_family();
 """
 
-# The stretch of time a booking takes follows the booking: cancelled frees it, attended or missed keeps it taken.
-BOOKINGS = """
-CREATE FUNCTION public.carry_booking_status() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    UPDATE public.occupancies
-    SET status = CASE NEW.status
-            WHEN 'canceled' THEN 'released'
-            WHEN 'completed' THEN 'confirmed'
-            WHEN 'no_show' THEN 'confirmed'
-            ELSE NEW.status
-        END,
-        expires_at = CASE WHEN NEW.status = 'held' THEN NEW.expires_at END
-    WHERE booking_id = NEW.id;
-    RETURN NULL;
-END
-$$;
-
-COMMENT ON FUNCTION public.carry_booking_status IS 'Frees the time of a canceled booking, keeps that of the others.';
-
-CREATE TRIGGER tr_bookings_occupancy AFTER UPDATE OF status ON bookings
-    FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION carry_booking_status();
-"""
 
 DROP = """
-DROP TRIGGER tr_bookings_occupancy ON bookings;
 DROP TRIGGER tr_products_family_update ON products;
 DROP TRIGGER tr_products_family_delete ON products;
 DROP TRIGGER tr_products_family_insert ON products;
@@ -201,7 +177,7 @@ DROP TRIGGER tr_categories_path ON categories;
 DROP TRIGGER tr_service_categories_cycle ON service_categories;
 DROP TRIGGER tr_categories_cycle ON categories;
 DROP FUNCTION
-    carry_booking_status, sync_variant_family, check_variant, cascade_category_path, set_category_path, refuse_cycle,
+    sync_variant_family, check_variant, cascade_category_path, set_category_path, refuse_cycle,
     demand_read_committed;
 """
 
@@ -214,7 +190,7 @@ def run(*statements: str) -> None:
 
 
 def upgrade() -> None:
-    run(TIMEOUTS, ISOLATION, CYCLES, PATHS, FAMILIES, BOOKINGS)
+    run(TIMEOUTS, ISOLATION, CYCLES, PATHS, FAMILIES)
 
 
 def downgrade() -> None:

@@ -1,4 +1,4 @@
-"""Owner and currency go down an order; what was sold, moved and said stays; bookings take their time.
+"""Owner and currency go down an order; what was sold, moved and said stays.
 
 Revision ID: 20250126000015
 Revises: 20250126000014
@@ -346,65 +346,6 @@ $$;
 COMMENT ON FUNCTION public.works_as IS 'Whether this connection has the rights of one of these roles.';
 """
 
-# A booking of a resource takes its stretch of time, buffers included, where no two may overlap; one of a slot takes
-# seats of it. Both are the booking's doing: who writes bookings need not, and may not, write there.
-BOOKINGS = """
-CREATE FUNCTION public.take_booked_time() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    taken tstzrange;
-BEGIN
-    SELECT tstzrange(NEW.starts_at - s.buffer_before_minutes * interval '1 minute',
-                     NEW.ends_at + s.buffer_after_minutes * interval '1 minute')
-    INTO taken FROM public.services s WHERE s.id = NEW.service_id;
-    IF TG_OP = 'UPDATE' THEN
-        UPDATE public.occupancies SET resource_id = NEW.resource_id, occupied = taken WHERE booking_id = NEW.id;
-        IF FOUND THEN
-            RETURN NULL;
-        END IF;
-    END IF;
-    INSERT INTO public.occupancies (id, resource_id, occupied, status, booking_id, expires_at)
-    VALUES (
-        public.uuid_v7(), NEW.resource_id, taken, CASE WHEN NEW.status IN ('completed', 'no_show') THEN 'confirmed'
-            WHEN NEW.status = 'canceled' THEN 'released' ELSE NEW.status END,
-        NEW.id, CASE WHEN NEW.status = 'held' THEN NEW.expires_at END
-    );
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION public.take_booked_time IS 'Takes the time of a booking from its resource, buffers included.';
-
-CREATE TRIGGER tr_bookings_take AFTER INSERT ON bookings
-    FOR EACH ROW WHEN (NEW.resource_id IS NOT NULL) EXECUTE FUNCTION take_booked_time();
-CREATE TRIGGER tr_bookings_move AFTER UPDATE OF resource_id, starts_at, ends_at ON bookings
-    FOR EACH ROW WHEN (
-        NEW.resource_id IS NOT NULL
-        AND (OLD.resource_id, OLD.starts_at, OLD.ends_at) IS DISTINCT FROM
-            (NEW.resource_id, NEW.starts_at, NEW.ends_at)
-    ) EXECUTE FUNCTION take_booked_time();
-
-CREATE FUNCTION public.count_booked_seats() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    IF TG_OP = 'UPDATE' AND OLD.status <> 'canceled' THEN
-        UPDATE public.service_slots SET booked = booked - OLD.seats WHERE id = OLD.service_slot_id;
-    END IF;
-    IF NEW.status <> 'canceled' THEN
-        UPDATE public.service_slots SET booked = booked + NEW.seats WHERE id = NEW.service_slot_id;
-    END IF;
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION public.count_booked_seats IS 'Moves the seats taken of a slot with its bookings.';
-
-CREATE TRIGGER tr_bookings_seats AFTER INSERT ON bookings
-    FOR EACH ROW WHEN (NEW.service_slot_id IS NOT NULL) EXECUTE FUNCTION count_booked_seats();
-CREATE TRIGGER tr_bookings_seats_update AFTER UPDATE OF status, seats, service_slot_id ON bookings
-    FOR EACH ROW WHEN (
-        (OLD.service_slot_id, OLD.seats, OLD.status = 'canceled') IS DISTINCT FROM
-        (NEW.service_slot_id, NEW.seats, NEW.status = 'canceled')
-    ) EXECUTE FUNCTION count_booked_seats();
-"""
 
 # Whatever replication role a session takes on, its changes are guarded, counted and audited.
 ALWAYS = """
@@ -424,10 +365,6 @@ $$;
 """
 
 DROP = """
-DROP TRIGGER tr_bookings_seats_update ON bookings;
-DROP TRIGGER tr_bookings_seats ON bookings;
-DROP TRIGGER tr_bookings_move ON bookings;
-DROP TRIGGER tr_bookings_take ON bookings;
 DROP TRIGGER tr_order_items_placed ON order_items;
 DROP TRIGGER tr_orders_paid ON orders;
 DROP TRIGGER tr_payments_due ON payments;
@@ -437,7 +374,7 @@ DROP TRIGGER tr_orders_number_update ON orders;
 DROP TRIGGER tr_orders_number ON orders;
 DROP FUNCTION note_order_number();
 DROP TABLE order_numbers;
-DROP FUNCTION count_booked_seats(), take_booked_time(), check_lines(), check_order_paid(), check_tender(),
+DROP FUNCTION check_lines(), check_order_paid(), check_tender(),
     works_as(name[]);
 """
 
@@ -470,7 +407,7 @@ def upgrade() -> None:
     begin = (_only(f"{table}_start", table, "INSERT", *rule, "lex_owner") for table, rule in BEGINNINGS.items())
     word = _only("payments_word", "payments", "UPDATE", *WORD, "lex_worker", "lex_owner")
     run(TIMEOUTS, UNIQUE, *keys, UNUSED, NUMBERS, FOLLOW, *limits, *keep, ROLES, *begin, word, TENDER, PAID, LINES)
-    run(BOOKINGS, ALWAYS)
+    run(ALWAYS)
 
 
 def downgrade() -> None:

@@ -28,7 +28,7 @@ AGAIN = "(provider,status,provider_payment_id,failure_code,failure_message)"
 ATTEMPT = "(id,payment_id,order_id,user_id,number)"
 # A job and an event get their numbers from the queue: one taken ahead would refuse whoever comes by it.
 JOB = "(queue_name,task_name,priority,lock,queueing_lock,args,scheduled_at)"
-# The seats taken of a slot, and the time taken of a resource, are moved by bookings alone.
+# The seats taken of a slot, the time taken of a resource and what is taken of a day are moved by bookings alone.
 SLOT = "(id,service_id,starts_at,capacity)"
 # Who signs up proves the address afterwards, by a mail.
 KNOWN = "(id,role,email,email_blind_index,first_name,last_name,phone,phone_blind_index,password)"
@@ -89,7 +89,7 @@ sandbox_payments              SIU   SIU   SIU   S
 schedule_exceptions           S     SIUD  SIUD  S
 search_words                  S     S     SIUD  S
 service_categories            S     SIU   SIUD  S
-service_days                  S     SIU   SIUD  S
+service_days                  S     S     SD    S
 service_resources             S     SID   SID   S
 service_slots                 S     SI{SLOT}U(starts_at,capacity) SI{SLOT}U(starts_at,capacity)D S
 services                      S     SIU   SIUD  S
@@ -132,7 +132,7 @@ $$
 """
 
 # A change of one row that moves another whose table is closed to whoever made it.
-DEFINERS = ("count_coupon_usage()", "carry_booking_status()")
+DEFINERS = ("count_coupon_usage()",)
 
 SEQUENCES = """
 DO $$

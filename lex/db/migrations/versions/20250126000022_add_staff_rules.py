@@ -202,18 +202,10 @@ CREATE TRIGGER tr_reviews_verify BEFORE INSERT OR UPDATE OF user_id, rating, pro
     FOR EACH ROW EXECUTE FUNCTION verify_review();
 """
 
-# Its occupancy is found by the booking and was made for the service, buffers included.
-BOOKINGS = """
-CREATE TRIGGER tr_bookings_keep BEFORE UPDATE OF id, service_id, resource_id ON bookings
-    FOR EACH ROW WHEN (NEW.id <> OLD.id OR NEW.service_id <> OLD.service_id
-        OR NEW.resource_id IS NULL AND OLD.resource_id IS NOT NULL)
-    EXECUTE FUNCTION forbid('bookings', 'a booking keeps its service and its time: cancel it and book anew');
-"""
-
 TRIGGERS = (
     *("users tr_users_role", "users tr_users_role_update", "users tr_users_standing", "users tr_users_last"),
     *("users tr_users_last_update", "api_keys tr_api_keys_guard", "reviews tr_reviews_guard"),
-    *("reviews tr_reviews_verify", "bookings tr_bookings_keep"),
+    "reviews tr_reviews_verify",
 )
 
 DROP = """
@@ -230,7 +222,7 @@ def run(*statements: str) -> None:
 
 
 def upgrade() -> None:
-    run(TIMEOUTS, RANKS, STANDING, LAST, KEYS, REVIEWS, BOOKINGS)
+    run(TIMEOUTS, RANKS, STANDING, LAST, KEYS, REVIEWS)
     for line in TRIGGERS:
         run("ALTER TABLE {} ENABLE ALWAYS TRIGGER {}".format(*line.split()))
 

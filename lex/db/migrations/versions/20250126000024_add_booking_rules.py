@@ -1,0 +1,166 @@
+"""Bookings take what they are given: the time of a resource, the seats of a slot, their place in a day.
+
+Revision ID: 20250126000024
+Revises: 20250126000023
+"""
+
+from alembic import op
+
+revision = "20250126000024"
+down_revision = "20250126000023"
+branch_labels = None
+depends_on = None
+kind = "schema"
+
+TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
+
+# A booking of a resource takes its stretch of time, buffers included, where no two may overlap; one of a slot takes
+# seats of it; each takes one place of its day. All of it is the booking's doing: who writes bookings need not, and may
+# not, write there. Canceled it frees them, attended or missed it keeps them.
+TIME = """
+CREATE FUNCTION public.take_booked_time() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    taken tstzrange;
+BEGIN
+    IF TG_OP = 'INSERT' OR NEW.resource_id IS DISTINCT FROM OLD.resource_id THEN
+        PERFORM FROM public.service_resources r
+        WHERE r.service_id = NEW.service_id AND r.resource_id = NEW.resource_id;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'this resource is none of the service'
+                USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'bookings', CONSTRAINT = 'ck_bookings_resource_id';
+        END IF;
+    END IF;
+    SELECT tstzrange(NEW.starts_at - s.buffer_before_minutes * interval '1 minute',
+                     NEW.ends_at + s.buffer_after_minutes * interval '1 minute')
+    INTO taken FROM public.services s WHERE s.id = NEW.service_id;
+    IF TG_OP = 'UPDATE' THEN
+        UPDATE public.occupancies SET resource_id = NEW.resource_id, occupied = taken WHERE booking_id = NEW.id;
+        IF FOUND THEN
+            RETURN NULL;
+        END IF;
+    END IF;
+    INSERT INTO public.occupancies (id, resource_id, occupied, status, booking_id, expires_at)
+    VALUES (
+        public.uuid_v7(), NEW.resource_id, taken, CASE WHEN NEW.status IN ('completed', 'no_show') THEN 'confirmed'
+            WHEN NEW.status = 'canceled' THEN 'released' ELSE NEW.status END,
+        NEW.id, CASE WHEN NEW.status = 'held' THEN NEW.expires_at END
+    );
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.take_booked_time IS 'Takes the time of a booking from its resource, buffers included.';
+CREATE TRIGGER tr_bookings_take AFTER INSERT ON bookings
+    FOR EACH ROW WHEN (NEW.resource_id IS NOT NULL) EXECUTE FUNCTION take_booked_time();
+CREATE TRIGGER tr_bookings_move AFTER UPDATE OF resource_id, starts_at, ends_at ON bookings
+    FOR EACH ROW WHEN (
+        NEW.resource_id IS NOT NULL
+        AND (OLD.resource_id, OLD.starts_at, OLD.ends_at) IS DISTINCT FROM
+            (NEW.resource_id, NEW.starts_at, NEW.ends_at)
+    ) EXECUTE FUNCTION take_booked_time();
+
+CREATE FUNCTION public.carry_booking_status() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE public.occupancies
+    SET status = CASE NEW.status
+            WHEN 'canceled' THEN 'released'
+            WHEN 'completed' THEN 'confirmed'
+            WHEN 'no_show' THEN 'confirmed'
+            ELSE NEW.status
+        END,
+        expires_at = CASE WHEN NEW.status = 'held' THEN NEW.expires_at END
+    WHERE booking_id = NEW.id;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.carry_booking_status IS 'Frees the time of a canceled booking, keeps that of the others.';
+CREATE TRIGGER tr_bookings_occupancy AFTER UPDATE OF status ON bookings
+    FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION carry_booking_status();
+"""
+
+SEATS = """
+CREATE FUNCTION public.count_booked_seats() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' AND OLD.status <> 'canceled' THEN
+        UPDATE public.service_slots SET booked = booked - OLD.seats WHERE id = OLD.service_slot_id;
+    END IF;
+    IF NEW.status <> 'canceled' THEN
+        UPDATE public.service_slots SET booked = booked + NEW.seats WHERE id = NEW.service_slot_id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.count_booked_seats IS 'Moves the seats taken of a slot with its bookings.';
+CREATE TRIGGER tr_bookings_seats AFTER INSERT ON bookings
+    FOR EACH ROW WHEN (NEW.service_slot_id IS NOT NULL) EXECUTE FUNCTION count_booked_seats();
+CREATE TRIGGER tr_bookings_seats_update AFTER UPDATE OF status, seats, service_slot_id ON bookings
+    FOR EACH ROW WHEN (
+        (OLD.service_slot_id, OLD.seats, OLD.status = 'canceled') IS DISTINCT FROM
+        (NEW.service_slot_id, NEW.seats, NEW.status = 'canceled')
+    ) EXECUTE FUNCTION count_booked_seats();
+"""
+
+# The day is that of the zone the booking is told in, which is its service's when it is made. A day without a limit is
+# counted too: one that gets a limit later knows what was taken. A lower limit refuses the next and drives nobody out.
+DAYS = """
+CREATE FUNCTION public.count_booked_days() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    zone text;
+    most integer;
+BEGIN
+    SELECT s.timezone, s.max_bookings_per_day INTO zone, most FROM public.services s WHERE s.id = NEW.service_id;
+    IF NEW.timezone <> zone AND (TG_OP = 'INSERT' OR NEW.timezone <> OLD.timezone) THEN
+        RAISE EXCEPTION 'a booking is told in the zone of its service, %', zone
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'bookings', CONSTRAINT = 'ck_bookings_timezone';
+    END IF;
+    IF TG_OP = 'UPDATE' AND OLD.status <> 'canceled' THEN
+        UPDATE public.service_days SET booked = booked - 1
+        WHERE service_id = OLD.service_id AND on_date = (OLD.starts_at AT TIME ZONE OLD.timezone)::date;
+    END IF;
+    IF NEW.status <> 'canceled' THEN
+        INSERT INTO public.service_days AS d (service_id, on_date, capacity, booked)
+        VALUES (NEW.service_id, (NEW.starts_at AT TIME ZONE NEW.timezone)::date, most, 1)
+        ON CONFLICT (service_id, on_date) DO UPDATE SET booked = d.booked + 1, capacity = EXCLUDED.capacity;
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION public.count_booked_days IS 'Counts the bookings of a service by local date, up to its limit.';
+CREATE TRIGGER tr_bookings_day AFTER INSERT ON bookings FOR EACH ROW EXECUTE FUNCTION count_booked_days();
+CREATE TRIGGER tr_bookings_day_update AFTER UPDATE OF status, starts_at, timezone ON bookings
+    FOR EACH ROW WHEN (
+        (OLD.starts_at, OLD.timezone, OLD.status = 'canceled') IS DISTINCT FROM
+        (NEW.starts_at, NEW.timezone, NEW.status = 'canceled')
+    ) EXECUTE FUNCTION count_booked_days();
+"""
+
+# What it took is found by the booking and was taken for its service.
+KEEP = """
+CREATE TRIGGER tr_bookings_keep BEFORE UPDATE OF id, service_id, resource_id, service_slot_id ON bookings
+    FOR EACH ROW WHEN (NEW.id <> OLD.id OR NEW.service_id <> OLD.service_id
+        OR NEW.resource_id IS NULL AND OLD.resource_id IS NOT NULL
+        OR NEW.service_slot_id IS NULL AND OLD.service_slot_id IS NOT NULL)
+    EXECUTE FUNCTION forbid('bookings', 'a booking keeps its service and its time: cancel it and book anew');
+"""
+
+TRIGGERS = "keep take move occupancy seats seats_update day day_update"
+
+
+def run(*statements: str) -> None:
+    """Through the driver's own cursor: SQL text may hold `%` and `:`, which are no parameters here."""
+    cursor = op.get_bind().connection.cursor()
+    for statement in statements:
+        cursor.execute(statement)
+
+
+def upgrade() -> None:
+    always = (f"ALTER TABLE bookings ENABLE ALWAYS TRIGGER tr_bookings_{name}" for name in TRIGGERS.split())
+    run(TIMEOUTS, TIME, SEATS, DAYS, KEEP, *always)
+
+
+def downgrade() -> None:
+    drop = (f"DROP TRIGGER tr_bookings_{name} ON bookings" for name in TRIGGERS.split())
+    run(TIMEOUTS, *drop, "DROP FUNCTION count_booked_days, count_booked_seats, carry_booking_status, take_booked_time")
