@@ -12,6 +12,9 @@ _PAYING = (
     "payment_in_progress",
     "A payment for this order is under way; wait for its result before trying again.",
 )
+_ERASED = "This account was erased a moment ago; its data is gone."
+#: Tables that take nothing more of somebody erased.
+_OF_PEOPLE = ("orders", "addresses", "idempotency_keys", "bookings", "carts", "payment_methods", "reviews", "users")
 
 #: constraint → (field or None, code, sentence)
 REFUSALS: dict[str, tuple[str | None, str, str]] = {
@@ -33,9 +36,7 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
     "fk_products_categories": ("category_id", "unknown_category", "There is no such category."),
     "uq_users_email": ("email", "email_taken", "An account with this e-mail exists."),
     "uq_passkeys_credential_id": (None, "passkey_taken", "This passkey signs in to an account already."),
-    "ck_orders_erased": (None, "person_erased", "This account was erased a moment ago; its data is gone."),
-    "ck_addresses_erased": (None, "person_erased", "This account was erased a moment ago; its data is gone."),
-    "ck_idempotency_keys_erased": (None, "person_erased", "This account was erased a moment ago; its data is gone."),
+    **{f"ck_{table}_erased": (None, "person_erased", _ERASED) for table in _OF_PEOPLE},
     "ck_products_movements": (
         None,
         "stock_drifted",
@@ -80,6 +81,17 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
     ),
     "uq_coupons_code": ("code", "code_taken", "Another coupon has this code."),
     "ck_orders_transition": ("status", "order_status", "From where this order stands it cannot go there."),
+    "ck_order_items_fulfilled_quantity": (
+        "items",
+        "handed_over",
+        "So much of it was handed over already; look at the order again.",
+    ),
+    "ck_fulfilment_items_order_item_id": (
+        "items",
+        "not_waiting",
+        "This is no line of the order that waits to be handed over.",
+    ),
+    "ck_invoices_order": (None, "invoice_order", "An invoice bills its order once, a credit note takes back of it."),
     "ck_orders_frozen": (None, "order_placed", "A placed order keeps its owner, its currency and its amounts."),
     "ck_refunds_sum": ("amount", "refund_too_much", "This is more than what is left of the payment."),
     "ck_users_adoption": (

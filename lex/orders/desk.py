@@ -55,9 +55,6 @@ WITH given AS (
 ), contents AS (
     INSERT INTO fulfilment_items (id, fulfilment_id, order_item_id, user_id, quantity)
     SELECT id, %(id)s, item_id, %(user_id)s, quantity FROM given
-), counted AS (
-    UPDATE order_items i SET fulfilled_quantity = i.fulfilled_quantity + g.quantity
-    FROM given g WHERE i.id = g.item_id AND i.user_id = %(user_id)s
 )
 UPDATE orders SET fulfilment_status = %(fulfilment_status)s,
     status = CASE WHEN status = 'confirmed' THEN 'processing' ELSE status END
@@ -154,7 +151,7 @@ async def list_open_lines(session: Session, order: OrderHead) -> list[OpenLine]:
 
 
 async def insert_fulfilment(session: Session, order: OrderHead, parcel: Parcel, *, is_last: bool) -> UUID:
-    """Write a fulfilment with its items, count them on the lines and move the order on."""
+    """Write a fulfilment with its items, which the database counts on the lines, and move the order on."""
     fulfilment_id = ids.new_id()
     await sql.execute(
         session,

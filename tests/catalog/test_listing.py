@@ -265,8 +265,8 @@ async def test_a_currency_without_cents_has_whole_amounts(process: pytest.Monkey
 
 async def test_ratings_filter_and_sort() -> None:
     await _stock()
-    await goods.run("UPDATE products SET rating_average = 4.5 WHERE name = 'Bell'")
-    await goods.run("UPDATE products SET rating_average = 3.2 WHERE name = 'Bib shorts'")
+    await goods.tamper("UPDATE products SET rating_average = 4.5 WHERE name = 'Bell'")
+    await goods.tamper("UPDATE products SET rating_average = 3.2 WHERE name = 'Bib shorts'")
     assert await _names(min_rating=4) == {"Bell"}
     page = await _list(min_rating=3, sort="rating")
     assert [item["name"] for item in page["items"]] == ["Bell", "Bib shorts"]

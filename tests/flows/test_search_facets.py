@@ -54,7 +54,7 @@ async def _seed(dice: random.Random) -> list[Entry]:
             entry.offers = [(price, size, on_hand > 0) for size, (price, on_hand) in sizes.items()]
             await goods.family(entry.name, sizes, **about)
         if entry.rating:
-            await goods.run(
+            await goods.tamper(
                 "UPDATE products SET rating_average = %(rating)s WHERE name = %(name)s",
                 rating=entry.rating,
                 name=entry.name,

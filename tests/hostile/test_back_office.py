@@ -29,6 +29,8 @@ class Office:
     def __init__(self, url: str, rows: Rows) -> None:
         self.url, self.rows = url, rows
         self.people = {f"{role}{n}": rows.add("users", role=role)["id"] for role in ROLES for n in ("", "2")}
+        for name in ("user", "user2", "admin2"):  # who write
+            rows.add("person_keys", user_id=self.people[name])
         self.product = rows.add("products")["id"]
         self.review = self.written_by("user")
         self.open: dict[str, psycopg.Connection[Any]] = {role: connect_as(role, url) for role in (STAFF, WORKER, APP)}

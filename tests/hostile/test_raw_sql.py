@@ -83,13 +83,13 @@ ATTEMPTS = [
     Attempt("take a line out", (OWNER,), "DELETE FROM order_items WHERE id = {line}", "a line stays as it was sold"),
     Attempt(
         "make a line cheaper",
-        (APP, STAFF),
+        (APP, STAFF, WORKER),
         "UPDATE order_items SET unit_price = 0.01 WHERE id = {line}",
         "permission denied",
     ),
     Attempt(
         "make a line cheaper",
-        (WORKER, OWNER),
+        (OWNER,),
         "UPDATE order_items SET unit_price = 0.01 WHERE id = {line}",
         "a line stays as it was sold",
     ),

@@ -57,7 +57,7 @@ def test_no_personal_cell_of_the_shop_is_readable_to_the_audit(rows: Rows) -> No
     rows.add("coupon_usages", email_blind_index=b"index")
     rows.add("person_keys")
     rows.run("UPDATE person_keys SET wrapped_key = NULL, destroyed_at = now()")
-    rows.run("UPDATE users SET email_blind_index = NULL")
+    rows.run("UPDATE users SET email_blind_index = NULL, phone_blind_index = NULL")
     rows.run("UPDATE coupon_usages SET email_blind_index = NULL")
     told = rows.column("SELECT changes::text FROM audit_logs WHERE resource IN ('users', 'coupon_usages')")
     assert len(told) == 4

@@ -57,13 +57,13 @@ downloads                     SU(download_count) SIU   SIU   S
 fulfilment_items              S     SI    SI    S
 fulfilments                   S     SIU   SIU   S
 idempotency_keys              SIUD  SIUD  SIUD  -
-invoice_counters              -     SIU   SIU   S
+invoice_counters              -     S     S     S
 invoices                      S     SI    SIU(recipient) S
 job_errors                    -     S     SIUD  S
 notifications                 SIU(is_read,read_at) SIU   SIUD  S
 occupancies                   S     S     S     S
 order_events                  SI    SI    SIU(note) S
-order_items                   SI    SIU(fulfilled_quantity) SIU   S
+order_items                   SI    SI    SIU(refunded_quantity) S
 order_numbers                 S     S     S     S
 order_tokens                  SIU(revoked_at) SIU   SIUD  S
 orders                        SIU(status,payment_status,paid_at,canceled_at,cancel_reason) SIU   SIU   S

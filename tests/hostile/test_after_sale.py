@@ -1,0 +1,183 @@
+"""What the back office and jobs try after a sale: each tried for good, and refused at the latest by COMMIT."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from tests.hostile.attempts import APP, STAFF, WORKER
+from tests.support.roles import connect_as
+from tests.support.rows import Row, Rows
+
+PARCEL = (
+    "WITH parcel AS (INSERT INTO fulfilments (id, order_id, user_id, kind, fulfilled_at)"
+    " VALUES (uuid_v7(), {order}, {user}, 'ship', now()) RETURNING id, user_id)"
+    " INSERT INTO fulfilment_items (id, fulfilment_id, user_id, order_item_id, quantity)"
+    " SELECT uuid_v7(), parcel.id, parcel.user_id, {line}, %s FROM parcel"
+)
+INVOICE = (
+    "INSERT INTO invoices (id, order_id, user_id, kind, series, number, issued_on, currency, net_amount, tax_amount,"
+    " total_amount, lines) VALUES (uuid_v7(), {order}, {user}, %s, 'A', 7, %s, 'EUR', %s, %s, %s, '[]')"
+)
+LINK = (
+    "INSERT INTO downloads (id, order_id, user_id, order_item_id, digital_file_id, token_hash, expires_at)"
+    " VALUES (uuid_v7(), {order}, {user}, %s, {file}, 'hash', now() + interval '1 day')"
+)
+HAND_OVER = "UPDATE orders SET fulfilment_status = %s WHERE id = {order}"
+
+
+class Sale:
+    """A paid order of two bells that are shipped and a file; another that is not paid."""
+
+    def __init__(self, url: str, rows: Rows) -> None:
+        self.url, self.rows = url, rows
+        self.user: UUID = rows.add("users", role="user")["id"]
+        rows.add("person_keys", user_id=self.user)
+        paid = {"status": "confirmed", "payment_status": "paid"}
+        self.order: Row = rows.add("orders", **paid)
+        self.line = rows.add("order_items", quantity=2, requires_shipping=True)["id"]
+        self.product = rows.last["products"]["id"]
+        self.file = rows.add("digital_files")["id"]
+        self.digital = rows.add("order_items", position=2, is_digital=True, requires_shipping=False)["id"]
+        self.payment: UUID = rows.add("payments")["id"]
+        self.other = rows.add("orders")["id"]
+        self.other_line = rows.add("order_items", quantity=2, requires_shipping=True, is_digital=True)["id"]
+
+    def tried(self, role: str, statement: str, *values: Any, **names: Any) -> str:
+        """What PostgreSQL says to it, as one transaction."""
+        ids = {"order": self.order["id"], "user": self.user, "line": self.line, "file": self.file, **names}
+        text = statement.format(**{name: f"'{value}'" for name, value in ids.items()})
+        with connect_as(role, self.url, self.user) as connection:
+            try:
+                with connection.transaction():
+                    done = connection.execute(text.encode(), values)
+                return f"{done.rowcount} rows"
+            except psycopg.Error as error:
+                return f"{error.diag.constraint_name or error.sqlstate}: {error}"
+
+    def at_once(self, *statements: str) -> str:
+        """What PostgreSQL says to the desk that writes both."""
+        ids = {"order": f"'{self.order['id']}'", "user": f"'{self.user}'", "line": f"'{self.line}'"}
+        with connect_as(STAFF, self.url, self.user) as connection:
+            try:
+                with connection.transaction():
+                    for statement in statements:
+                        connection.execute(statement.format(**ids).encode())
+            except psycopg.Error as error:
+                return str(error.diag.constraint_name)
+        return "done"
+
+
+@pytest.fixture
+def sale(database_url: str) -> Iterator[Sale]:
+    with Rows(database_url) as rows:
+        yield Sale(database_url, rows)
+
+
+def parcel(units: int) -> str:
+    return PARCEL.replace("%s", str(units))
+
+
+def shown(state: str) -> str:
+    return HAND_OVER.replace("%s", f"'{state}'")
+
+
+def test_what_is_handed_over_is_what_was_sold(sale: Sale) -> None:
+    assert sale.tried(STAFF, parcel(3)).startswith("ck_order_items_fulfilled_quantity")
+    assert sale.tried(STAFF, parcel(1), line=sale.other_line).startswith("ck_fulfilment_items_order_item_id")
+    assert sale.tried(STAFF, parcel(1), line=sale.digital).startswith("ck_fulfilment_items_order_item_id")
+    unpaid = sale.tried(STAFF, parcel(1), order=sale.other, line=sale.other_line)
+    assert unpaid.startswith("ck_fulfilment_items_order_item_id")
+    for role in (APP, STAFF, WORKER):
+        assert "permission denied" in sale.tried(role, "UPDATE order_items SET fulfilled_quantity = 2")
+
+
+def test_an_order_is_as_handed_over_as_its_lines(sale: Sale) -> None:
+    assert sale.tried(STAFF, shown("fulfilled")).startswith("ck_orders_handed_over")
+    assert sale.tried(STAFF, parcel(1)).startswith("ck_orders_handed_over")
+    assert sale.at_once(parcel(1), shown("fulfilled")) == "ck_orders_handed_over"
+    assert sale.at_once(shown("partially_fulfilled"), parcel(1)) == "done"
+    assert sale.at_once(parcel(1), shown("fulfilled")) == "done"
+    assert sale.rows.one("SELECT fulfilled_quantity FROM order_items WHERE id = %s", sale.line) == 2
+    assert sale.tried(WORKER, shown("unfulfilled")).startswith("ck_orders_handed_over")
+
+
+def test_a_link_opens_what_was_bought_and_paid(sale: Sale) -> None:
+    for role in (STAFF, WORKER):
+        assert sale.tried(role, LINK, sale.line).startswith("ck_downloads_order_item_id")
+        assert sale.tried(role, LINK, sale.other_line).startswith("ck_downloads_order_item_id")
+        unpaid = sale.tried(role, LINK, sale.other_line, order=sale.other)
+        assert unpaid.startswith("ck_downloads_order_item_id")
+    sale.rows.add("products", sku="OTHER", slug="other")
+    foreign = sale.rows.add("digital_files", product_id=sale.rows.last["products"]["id"])["id"]
+    assert sale.tried(WORKER, LINK, sale.digital, file=foreign).startswith("ck_downloads_order_item_id")
+    assert sale.tried(WORKER, LINK, sale.digital) == "1 rows"
+
+
+def test_an_order_says_what_went_back(sale: Sale) -> None:
+    sale.rows.add("refunds", payment_id=sale.payment, order_id=sale.order["id"], amount=5)
+    back = "UPDATE payments SET refunded_amount = 5, status = 'partially_refunded' WHERE order_id = {order}"
+    assert sale.tried(WORKER, back).startswith("ck_orders_refunded")
+    told = "WITH told AS (UPDATE orders SET payment_status = 'partially_refunded' WHERE id = {order}) " + back
+    assert sale.tried(WORKER, told) == "1 rows"
+
+
+def test_an_invoice_bills_its_order_once(sale: Sale) -> None:
+    day = sale.rows.one("SELECT current_date")
+    for role in (STAFF, WORKER):
+        for total, tax in ((24, 4), (12, 0), (0, 0)):
+            said = sale.tried(role, INVOICE, "invoice", day, total - tax, tax, total)
+            assert said.startswith("ck_invoices_order: invoice of order"), said
+        assert "of today" in sale.tried(role, INVOICE, "invoice", "2020-01-01", 10, 2, 12)
+        assert "a credit note takes back of the 0" in sale.tried(role, INVOICE, "credit_note", day, 10, 2, 12)
+        assert "permission denied" in sale.tried(role, "UPDATE invoice_counters SET last_number = 0")
+    assert sale.tried(STAFF, INVOICE, "invoice", day, 10, 2, 12) == "1 rows"
+    assert "it was billed" in sale.tried(WORKER, INVOICE, "invoice", day, 10, 2, 12)
+    assert sale.tried(STAFF, INVOICE, "credit_note", day, 4, 1, 5) == "1 rows"
+    assert "of the 7.00" in sale.tried(STAFF, INVOICE, "credit_note", day, 7, 1, 8)
+    assert sale.tried(STAFF, INVOICE, "credit_note", day, 6, 1, 7) == "1 rows"
+    assert sale.tried(STAFF, INVOICE, "invoice", day, 10, 2, 12) == "1 rows"
+    assert sale.rows.column("SELECT number FROM invoices ORDER BY number") == [1, 2, 3, 4]  # of no use was one refused
+
+
+def test_stars_are_counted_from_reviews(sale: Sale) -> None:
+    for role in (STAFF, WORKER):
+        assert "counted from reviews" in sale.tried(role, "UPDATE products SET rating_average = 5, rating_count = 999")
+        new = "INSERT INTO services (id, service_type, slug, name, price, rating_count)"
+        assert "counted from reviews" in sale.tried(role, f"{new} VALUES (uuid_v7(), 'one_time', 's', 'S', 1, 9)")
+    moderator = sale.rows.add("users", role="moderator")["id"]
+    sale.rows.add("person_keys", user_id=moderator)
+    decide = "UPDATE reviews SET status = %s, moderated_at = now(), moderated_by = %s WHERE id = %s"
+    stars = "SELECT format('%%s of %%s', rating_average, rating_count) FROM products WHERE id = %s"
+    reviews = []
+    for rating in (5, 2):
+        writer = sale.rows.add("users", role="user")["id"]
+        reviews.append(sale.rows.add("reviews", user_id=writer, product_id=sale.product, rating=rating)["id"])
+    assert sale.rows.one(stars, sale.product) == " of 0"
+    with connect_as(STAFF, sale.url, moderator) as staff:
+        for review, told in zip(reviews, ("5.00 of 1", "3.50 of 2"), strict=True):
+            staff.execute(decide, ("approved", moderator, review))
+            assert sale.rows.one(stars, sale.product) == told
+        staff.execute(decide, ("rejected", moderator, reviews[1]))
+        assert sale.rows.one(stars, sale.product) == "5.00 of 1"
+        staff.execute("UPDATE reviews SET deleted_at = now() WHERE id = %s", (reviews[0],))
+    assert sale.rows.one(stars, sale.product) == " of 0"
+
+
+def test_nothing_new_is_kept_of_somebody_erased(sale: Sale) -> None:
+    person = sale.rows.add("users", role="user")["id"]
+    sale.rows.add("person_keys", user_id=person)
+    sale.rows.run("UPDATE person_keys SET wrapped_key = NULL, destroyed_at = now() WHERE user_id = %s", person)
+    again = {
+        "users": "UPDATE users SET first_name = 'x' WHERE id = {user}",
+        "reviews": "INSERT INTO reviews (id, user_id, product_id, rating, title)"
+        f" VALUES (uuid_v7(), {{user}}, '{sale.product}', 5, 'x')",
+        "payment_methods": "INSERT INTO payment_methods (id, user_id, type, provider, provider_token)"
+        " VALUES (uuid_v7(), {user}, 'card', 'sandbox', 'x')",
+        "carts": "INSERT INTO carts (id, user_id, status, currency, expires_at)"
+        " VALUES (uuid_v7(), {user}, 'open', 'EUR', now())",
+    }
+    for table, statement in again.items():
+        assert f"ck_{table}_erased: person {person} was erased" in sale.tried(WORKER, statement, user=person), table
