@@ -19,6 +19,11 @@ class FieldError:
     message: str
     code: str = "invalid"
 
+    @property
+    def needs_its_field(self) -> bool:
+        """Whether the sentence speaks of "it": away from its field, the field is named before it."""
+        return self.message.startswith("It ")
+
 
 class Refusal(Exception):
     """A domain says no. `status` is the HTTP status the problem response carries; `extra` joins its body."""

@@ -237,6 +237,9 @@ async def test_the_cart_is_counted_by_a_cookie_and_the_database_is_not_asked(cli
     assert "3</span>" in count(await see(client, "/", Cookie="lex_cart_count=3"))
     for odd in ("x", "-1", "99999", SCRIPT):
         assert "badge" not in count(await see(client, "/", Cookie=f"lex_cart_count={odd}"))
+    alone = await client.get("/cart/count", headers={"Cookie": "lex_cart_count=3"})
+    assert alone.text.strip().startswith('<span id="cart-count" class="empty:hidden">')
+    assert (">3</span>" in alone.text.replace(" ", ""), alone.headers["cache-control"]) == (True, "private, no-store")
 
 
 async def test_pages_of_the_shop_are_markdown_files(client: Client, rows: Rows, web_home: Path) -> None:

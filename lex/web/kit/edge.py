@@ -16,6 +16,7 @@ from lex.adapters import cached
 from lex.core import ids
 from lex.ops.logs import Access
 from lex.web.kit import cookies, csrf, metrics
+from lex.web.kit.negotiation import without_refused_codings
 from lex.web.kit.safeguards import Safeguards
 
 _LOG = "lex.web.access"
@@ -54,6 +55,7 @@ class Edge:
         started = time.perf_counter()
         method, is_head = scope["method"], scope["method"] == "HEAD"
         inner: Any = {**scope, "method": "GET"} if is_head else scope
+        inner["headers"] = without_refused_codings(scope["headers"])
         state = inner["state"]
         state["is_head"], state["request_id"] = is_head, _request_id(scope)
         bind_contextvars(request_id=state["request_id"])

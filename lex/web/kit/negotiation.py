@@ -1,5 +1,7 @@
 """What no handler can use: refused before it is called."""
 
+import re
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl, unquote_to_bytes
 
@@ -13,6 +15,9 @@ from lex.web.kit.refusals import InvalidFields, NotAcceptable
 FILES = "/api/v1/downloads/"
 _API = "/api/v1/"
 _JSON = ("*/*", "application/*", "json")
+_REFUSED = re.compile(rb";\s*q=0(?:\.0*)?\s*$")
+
+Headers = Iterable[tuple[bytes, bytes]]
 
 
 async def refuse_unusable(request: Request[Any, Any, Any]) -> None:
@@ -34,3 +39,14 @@ async def refuse_unusable(request: Request[Any, Any, Any]) -> None:
     is_document = path.startswith(_API) and not path.startswith(FILES)
     if accept and is_document and not any(kind in accept for kind in _JSON):
         raise NotAcceptable("This address answers application/json; send Accept: application/json.")
+
+
+def without_refused_codings(headers: Headers) -> Headers:
+    """The headers without codings of weight 0: who compresses looks for a coding's name alone."""
+    if not any(name == b"accept-encoding" and b"q=0" in value for name, value in headers):
+        return headers
+    return [(name, _taken(value) if name == b"accept-encoding" else value) for name, value in headers]
+
+
+def _taken(codings: bytes) -> bytes:
+    return b",".join(coding for coding in codings.split(b",") if not _REFUSED.search(coding))

@@ -1,7 +1,6 @@
 """Files that pages show: the build's (`/static`, names carry a hash) and the shop's pictures (`/media`)."""
 
 import asyncio
-import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from litestar import Request, Response, get
 
 from lex.core.errors import NotFound
 from lex.core.settings import settings
+from lex.db.documents import etag_of
 from lex.web.kit import assets
 from lex.web.kit.caching import matches
 from lex.web.kit.guards import public
@@ -58,7 +58,7 @@ async def _answer(
     if body is None:
         raise NotFound("There is no such file.")
     suffix = Path(path).suffix.lower()
-    etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    etag = etag_of(body)
     headers = {"ETag": etag, "Cache-Control": cache}
     if suffix == ".svg":
         headers["Content-Security-Policy"] = _DRAWING

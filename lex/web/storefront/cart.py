@@ -44,6 +44,12 @@ async def cart(request: Request[Any, Any, Any], actor: CurrentActor) -> Response
     return await cart_answer(request, actor, basket, renewed="renewed" in request.query_params)
 
 
+@get("/cart/count", guards=[public], include_in_schema=False, media_type=MediaType.HTML)
+async def count(request: Request[Any, Any, Any]) -> Response[Any]:
+    """The number at the cart, as its cookie says: nothing in the cart is looked at, so nothing of it counts as seen."""
+    return page("cart_count.html", request=request, headers=_HEADERS)
+
+
 async def cart_answer(
     request: Request[Any, Any, Any],
     actor: Actor,
@@ -125,4 +131,4 @@ async def _page(
     )
 
 
-routes = [cart]
+routes = [cart, count]
