@@ -92,6 +92,6 @@ def _shipping_problem(facts: CartFacts, methods: Sequence[Method]) -> Remark:
     if facts.country is None and all(m.kind == "pickup" for m in methods):
         return Remark("country_required", "Say which country the goods go to, or choose collection.")
     if not methods:
-        country = countries.names().get(facts.country or "", facts.country)
+        country = countries.in_sentence(facts.country or "")
         return Remark("no_shipping", f"We do not ship to {country}; choose another country.")
     return Remark("shipping_method_required", "Choose how the goods reach you: one of the shipping methods.")

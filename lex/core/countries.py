@@ -12,6 +12,42 @@ from lex.core.settings import settings
 # CLDR lists groupings and test regions beside countries.
 _NOT_COUNTRIES = frozenset({"EU", "EZ", "UN", "QO", "XA", "XB", "ZZ"})
 
+#: Those an English sentence gives an article: “in the Netherlands”.
+_WITH_ARTICLE = frozenset(
+    [
+        "AE",
+        "AX",
+        "BQ",
+        "BS",
+        "CC",
+        "CF",
+        "CK",
+        "DO",
+        "FK",
+        "FO",
+        "GB",
+        "GM",
+        "IO",
+        "KM",
+        "KY",
+        "MH",
+        "MP",
+        "MV",
+        "NL",
+        "PH",
+        "PN",
+        "PS",
+        "SB",
+        "SC",
+        "TC",
+        "TF",
+        "UM",
+        "US",
+        "VG",
+        "VI",
+    ]
+)
+
 
 def names(language: str = "") -> dict[str, str]:
     """Country code → name in a language, or in the shop's."""
@@ -22,6 +58,12 @@ def names(language: str = "") -> dict[str, str]:
 def _names(language: str) -> dict[str, str]:
     territories = Locale.parse(language).territories
     return {code: name for code, name in territories.items() if len(code) == 2 and code not in _NOT_COUNTRIES}
+
+
+def in_sentence(code: str) -> str:
+    """A country as an English sentence names it; a code that is none stays as it is."""
+    name = names("en").get(code, code)
+    return f"the {name}" if code in _WITH_ARTICLE else name
 
 
 def options(codes: Iterable[str] = ()) -> list[tuple[str, str]]:

@@ -65,7 +65,7 @@ def _part_fault(form: AddressForm, name: str, text: str) -> str | None:
         return _missing(form, name)
     if fault := fault_in_writing(text, longest=_LONGEST.get(name, 200)):
         return fault
-    land = countries.names().get(form.country, form.country)
+    land = countries.in_sentence(form.country)
     if name == "postal_code":
         code, like = normal_postal_code(text), f"; they look like {form.postal_example}" if form.postal_example else ""
         if not form.is_code(code):

@@ -52,7 +52,7 @@ async def test_every_field_is_named_and_nothing_typed_is_lost(browser: Browser, 
     for field in ("recipient_name", "postal_code", "city", "region"):
         assert f'href="#{field}"' in page.text, field
         assert f'id="{field}-fault"' in page.text, field
-    assert "“Bavaria” is no region of United States; write one such as Alabama." in browser.words
+    assert "“Bavaria” is no region of the United States; write one such as Alabama." in browser.words
     assert 'value="1 Main &lt;St&gt;"' in page.text
     whole = {"recipient_name": "Ada", "city": "Mountain View", "region": "California", "postal_code": "94043"}
     page = await browser.post("/account/addresses/new", **sent | whole)
