@@ -12,7 +12,7 @@ from uuid import UUID
 
 from lex.carts.merging import OwnCart, find_own_cart, merge_carts
 from lex.core.actor import Actor, Role
-from lex.core.errors import Conflict, Gone, NotFound, Unauthenticated
+from lex.core.errors import Conflict, FieldError, Gone, Invalid, NotFound, Unauthenticated, gathered
 from lex.db import jobs, sql
 from lex.db.session import Session, transact
 from lex.flows.accounts.acting import Event, lex_for, listed, listed_in, note
@@ -49,10 +49,15 @@ async def sign_in(actor: Actor, email: str, password: str, device: Device) -> Ad
 
     Raises `Invalid` (email, password), `WrongCredentials`, `SignInLocked`, `Unavailable` while Redis is gone.
     """
-    passwords.check_size(password)
-    address = checked_email(email)
+    errors: list[FieldError] = []
+    with gathered(errors):
+        email = checked_email(email)
+    with gathered(errors):
+        passwords.check_size(password)
+    if errors:
+        raise Invalid.of(errors)
     await sessions.require_store()
-    login, attempt = await prove(actor, address, password)
+    login, attempt = await prove(actor, email, password)
     return await admit(actor, login, attempt, password, device)
 
 

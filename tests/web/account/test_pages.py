@@ -211,6 +211,9 @@ async def test_bad_input_is_named(browser: Browser, address: str) -> None:
         page = await browser.post("/account/sign-up", **form)
         assert page.status_code == 422, form
         assert words.lower() in browser.words.lower(), (form, browser.words)
+    await browser.post("/account/sign-in", email="nobody", password="")
+    assert "not an e-mail address" in browser.words
+    assert "Enter the password" in browser.words
     huge = await browser.post("/account/sign-in", email=address, password="x" * 1_000_001)
     assert huge.status_code == 413
     for path in ("reset", "unlock", "email/old", "email/new", "verify"):
