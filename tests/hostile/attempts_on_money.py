@@ -110,6 +110,14 @@ MONEY = [
         " VALUES (public.uuid_v7(), {unpaid}, {eve}, 'sandbox', 'EUR', 12, 12, 'captured')",
         "a payment starts before any money moved",
     ),
+    Attempt(
+        "give an order a number that is markup",
+        (APP, STAFF, WORKER),
+        "INSERT INTO orders SELECT (json_populate_record(o, json_build_object('id', n.id, 'order_number', 'LEX-'"
+        " || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD') || '-<i>A</i>', 'created_at', uuid_v7_time(n.id)))).*"
+        " FROM orders o, LATERAL (SELECT public.uuid_v7() AS id) n WHERE o.id = {unpaid}",
+        "ck_orders_order_number",
+    ),
     *(
         Attempt(
             f"place an order of {when}",

@@ -254,8 +254,8 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.check_order_paid IS
-    'Refuses a payment status that the payments do not tell, the confirmation of what is not paid and of nothing, and'
-    ' the end of what is not handed over; of what is handed over, or paid, the cancel by its buyer.';
+    'Lets an order say what its payments tell: it is confirmed once it is paid and has lines, completed once it is'
+    ' handed over, canceled only before that, and by its buyer only while nothing is paid.';
 CREATE TRIGGER tr_orders_paid AFTER UPDATE OF status, payment_status ON orders
     FOR EACH ROW EXECUTE FUNCTION check_order_paid();
 """
