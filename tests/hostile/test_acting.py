@@ -19,6 +19,7 @@ def two(database_url: str) -> Iterator[tuple[str, Rows, Row, Row]]:
         ada, boss = rows.add("users", role="user"), rows.add("users", role="admin")
         for one in (ada, boss):
             rows.add("addresses", user_id=one["id"])
+            rows.add("person_keys", user_id=one["id"])
         yield database_url, rows, ada, boss
 
 

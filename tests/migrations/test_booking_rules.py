@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from psycopg.errors import CheckViolation, ExclusionViolation, ForeignKeyViolation, RestrictViolation
 
+from lex.core import ids
 from tests.support.rows import START, Rows
 
 
@@ -79,6 +80,8 @@ def test_a_day_takes_as_many_bookings_as_its_service_allows(rows: Rows) -> None:
     rows.run("UPDATE bookings SET status = 'canceled' WHERE id = %s", second["id"])
     assert days() == [1, 1]
     rows.run("UPDATE services SET max_bookings_per_day = 1")
+    a_bit = "UPDATE bookings SET starts_at = starts_at + interval '1 min' WHERE id = %s"
+    assert rows.run(a_bit, first["id"]) == 1  # within its day
     with pytest.raises(CheckViolation, match="ck_service_days_booked"):
         rows.run("UPDATE bookings SET status = 'held' WHERE id = %s", second["id"])
     rows.run("UPDATE bookings SET status = 'completed' WHERE id = %s", first["id"])
@@ -144,3 +147,56 @@ def test_two_who_want_the_last_place_of_a_day_are_one_too_many(own_rows: Rows, d
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(book, range(1, 9))) == [False] * 5 + [True] * 3
     assert own_rows.one("SELECT booked FROM service_days") == 3
+
+
+def test_a_booking_that_stands_is_not_deleted_and_one_that_is_over_frees_all(rows: Rows) -> None:
+    slot = rows.add("service_slots", capacity=3)["id"]
+    rows.add("resources")
+    booking = rows.add("bookings", status="confirmed", service_slot_id=slot)["id"]
+    for table in ("bookings", "service_slots", "service_days"):
+        with pytest.raises(RestrictViolation, match="canceled first|it is booked"):
+            rows.run(f"DELETE FROM {table}")
+    rows.run("UPDATE bookings SET status = 'completed' WHERE id = %s", booking)
+    rows.run("DELETE FROM bookings")
+    assert rows.one("SELECT count(*) FROM occupancies") == 0
+    assert (rows.one("SELECT booked FROM service_slots"), rows.one("SELECT booked FROM service_days")) == (0, 0)
+    for table in ("service_slots", "service_days", "service_resources", "resources"):
+        assert rows.run(f"DELETE FROM {table}") == 1
+
+
+def test_a_booking_of_a_slot_that_is_not_there_takes_no_seat(rows: Rows) -> None:
+    rows.run("SET CONSTRAINTS ALL DEFERRED")
+    nowhere = {"service_slot_id": ids.new_id(), "service_id": rows.add("services")["id"], "starts_at": START}
+    with pytest.raises(ForeignKeyViolation, match="there is no slot"):
+        rows.add("bookings", resource_id=None, **nowhere)
+
+
+def test_what_is_canceled_moves_freely(rows: Rows) -> None:
+    resource = rows.add("resources")["id"]
+    first = rows.add("bookings", status="confirmed", resource_id=resource)
+    hour = timedelta(hours=1)
+    times = {"starts_at": START + hour, "ends_at": START + 2 * hour}
+    rows.add("bookings", status="confirmed", resource_id=resource, **times)
+    moved = "UPDATE bookings SET status = 'canceled', starts_at = %s, ends_at = %s WHERE id = %s"
+    assert rows.run(moved, START + hour, START + 2 * hour, first["id"]) == 1
+
+
+def test_two_who_change_days_do_not_wait_for_each_other(own_rows: Rows, database_url: str) -> None:
+    own_rows.add("services", max_bookings_per_day=9)
+    day = timedelta(days=1)
+    bookings = []
+    for number in range(2):
+        own_rows.add("resources")
+        times = {"starts_at": START + number * day, "ends_at": START + number * day + timedelta(minutes=30)}
+        bookings.append(own_rows.add("bookings", status="held", **times)["id"])
+    move = "UPDATE bookings SET starts_at = starts_at + %s, ends_at = ends_at + %s WHERE id = %s"
+
+    def there_and_back(number: int) -> None:
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            for step in range(40):
+                shift = day if (step + number) % 2 == 0 else -day
+                connection.execute(move, (shift, shift, bookings[number]))
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(there_and_back, range(2)))
+    assert own_rows.column("SELECT booked FROM service_days ORDER BY on_date") == [1, 1]

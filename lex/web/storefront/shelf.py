@@ -92,7 +92,9 @@ def _chips(asked: Asked[Any], found: dict[str, Any]) -> list[Chip]:
         "category": names.get(wanted.category, wanted.category),
         "min_price": gettext("from %(price)s", price=amount(wanted.min_price or 0, currency)),
         "max_price": gettext("up to %(price)s", price=amount(wanted.max_price or 0, currency)),
-        "min_rating": gettext("%(stars)s of 5 and more", stars=wanted.min_rating),
+        "min_rating": gettext("5 of 5")
+        if wanted.min_rating == 5
+        else gettext("%(stars)s of 5 and more", stars=wanted.min_rating),
         "in_stock": gettext("In stock"),
         "on_sale": gettext("Reduced"),
     }

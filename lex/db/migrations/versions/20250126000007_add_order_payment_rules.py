@@ -183,6 +183,7 @@ BEGIN
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'users', COLUMN = 'email_verified_at',
                   CONSTRAINT = 'ck_users_adoption';
     END IF;
+    SET CONSTRAINTS ALL IMMEDIATE;  -- what was put off is looked at while the order is whose it was
     SET CONSTRAINTS ALL DEFERRED;
     RETURN QUERY
         UPDATE public.orders o SET user_id = person

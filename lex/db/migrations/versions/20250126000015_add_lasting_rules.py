@@ -232,7 +232,7 @@ BEGIN
     SELECT coalesce(sum(p.captured_amount), 0), coalesce(sum(p.refunded_amount), 0) INTO captured, refunded
     FROM public.payments p WHERE p.order_id = NEW.id AND p.user_id = NEW.user_id;
     told := CASE NEW.payment_status
-        WHEN 'paid' THEN captured >= NEW.total_amount AND (refunded = 0 OR current_user <> 'lex_app')
+        WHEN 'paid' THEN captured - refunded >= NEW.total_amount AND (refunded = 0 OR current_user <> 'lex_app')
         WHEN 'partially_paid' THEN captured > 0 AND captured < NEW.total_amount
         WHEN 'partially_refunded' THEN refunded > 0 AND refunded < captured
         WHEN 'refunded' THEN captured > 0 AND refunded >= captured

@@ -111,49 +111,12 @@ CREATE TRIGGER tr_addresses_person BEFORE INSERT ON addresses
     FOR EACH ROW EXECUTE FUNCTION require_person_key('addresses');
 CREATE TRIGGER tr_idempotency_keys_person BEFORE INSERT ON idempotency_keys
     FOR EACH ROW WHEN (NEW.user_id IS NOT NULL) EXECUTE FUNCTION require_person_key('idempotency_keys');
-CREATE TRIGGER tr_bookings_person BEFORE INSERT ON bookings
-    FOR EACH ROW EXECUTE FUNCTION require_person_key('bookings');
-CREATE TRIGGER tr_carts_person BEFORE INSERT ON carts
-    FOR EACH ROW WHEN (NEW.user_id IS NOT NULL) EXECUTE FUNCTION require_person_key('carts');
-CREATE TRIGGER tr_payment_methods_person BEFORE INSERT ON payment_methods
-    FOR EACH ROW EXECUTE FUNCTION require_person_key('payment_methods');
-CREATE TRIGGER tr_reviews_person BEFORE INSERT OR UPDATE OF title, body, rating ON reviews
-    FOR EACH ROW WHEN (num_nonnulls(NEW.title, NEW.body) > 0) EXECUTE FUNCTION require_person_key('reviews');
-
-CREATE FUNCTION public.keep_person_erased() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM FROM public.person_keys k WHERE k.user_id = NEW.id AND k.wrapped_key IS NULL;
-    IF FOUND THEN
-        RAISE EXCEPTION 'person % was erased; no new data is kept of them', NEW.id
-            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'users', CONSTRAINT = 'ck_users_erased';
-    END IF;
-    RETURN NEW;
-END
-$$;
-COMMENT ON FUNCTION public.keep_person_erased IS 'Refuses names, addresses and ways to sign in of somebody erased.';
-CREATE TRIGGER tr_users_erased BEFORE UPDATE OF email, email_blind_index, first_name, last_name, phone,
-        phone_blind_index, birth_date, notes, password, two_factor_secret ON users
-    FOR EACH ROW WHEN (num_nonnulls(NEW.email, NEW.email_blind_index, NEW.first_name, NEW.last_name, NEW.phone,
-        NEW.phone_blind_index, NEW.birth_date, NEW.notes, NEW.password, NEW.two_factor_secret) > 0)
-    EXECUTE FUNCTION keep_person_erased();
-ALTER TABLE bookings ENABLE ALWAYS TRIGGER tr_bookings_person;
-ALTER TABLE carts ENABLE ALWAYS TRIGGER tr_carts_person;
-ALTER TABLE payment_methods ENABLE ALWAYS TRIGGER tr_payment_methods_person;
-ALTER TABLE reviews ENABLE ALWAYS TRIGGER tr_reviews_person;
-ALTER TABLE users ENABLE ALWAYS TRIGGER tr_users_erased;
 ALTER TABLE orders ENABLE ALWAYS TRIGGER tr_orders_person;
 ALTER TABLE addresses ENABLE ALWAYS TRIGGER tr_addresses_person;
 ALTER TABLE idempotency_keys ENABLE ALWAYS TRIGGER tr_idempotency_keys_person;
 """
 
 DROP = """
-DROP TRIGGER tr_users_erased ON users;
-DROP FUNCTION keep_person_erased();
-DROP TRIGGER tr_reviews_person ON reviews;
-DROP TRIGGER tr_payment_methods_person ON payment_methods;
-DROP TRIGGER tr_carts_person ON carts;
-DROP TRIGGER tr_bookings_person ON bookings;
 DROP TRIGGER tr_idempotency_keys_person ON idempotency_keys;
 DROP TRIGGER tr_addresses_person ON addresses;
 DROP TRIGGER tr_orders_person ON orders;

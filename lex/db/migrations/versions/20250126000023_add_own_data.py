@@ -87,6 +87,60 @@ CREATE POLICY p_{0}_owner ON {0} TO lex_owner USING (true) WITH CHECK (true);
 CREATE POLICY p_{0}_read ON {0} FOR SELECT TO lex_ro USING (true);
 """
 
+# Of somebody erased nothing more is kept: neither a new row nor what would name them in one there is.
+#: table → what names somebody in it, beside the rows that one adds
+NAMING = {
+    "addresses": "recipient_name, company, line1, line2, phone, city, region, postal_code",
+    "bookings": "notes",
+    "orders": "email, phone, billing_address, shipping_address, customer_note",
+    "payment_methods": "provider_customer_id, provider_token, fingerprint, brand, last4",
+    "reviews": "title, body",
+}
+ADDED = ("api_keys", "bookings", "passkeys", "payment_methods", "reviews")
+ADD = """
+CREATE TRIGGER tr_{0}_person BEFORE INSERT ON {0} FOR EACH ROW EXECUTE FUNCTION require_person_key('{0}');
+ALTER TABLE {0} ENABLE ALWAYS TRIGGER tr_{0}_person;
+"""
+NAME = """
+CREATE TRIGGER tr_{0}_named BEFORE UPDATE OF user_id, {1} ON {0}
+    FOR EACH ROW WHEN (num_nonnulls({2}) > 0 AND ({2}, NEW.user_id) IS DISTINCT FROM ({3}, OLD.user_id))
+    EXECUTE FUNCTION require_person_key('{0}');
+ALTER TABLE {0} ENABLE ALWAYS TRIGGER tr_{0}_named;
+"""
+ERASED = """
+CREATE TRIGGER tr_carts_person BEFORE INSERT ON carts
+    FOR EACH ROW WHEN (NEW.user_id IS NOT NULL) EXECUTE FUNCTION require_person_key('carts');
+CREATE TRIGGER tr_carts_named BEFORE UPDATE OF token_hash ON carts
+    FOR EACH ROW WHEN (NEW.token_hash <> OLD.token_hash OR NEW.token_hash IS NOT NULL AND OLD.token_hash IS NULL)
+    EXECUTE FUNCTION require_person_key('carts');
+ALTER TABLE carts ENABLE ALWAYS TRIGGER tr_carts_person, ENABLE ALWAYS TRIGGER tr_carts_named;
+
+CREATE FUNCTION public.keep_person_erased() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM public.person_keys k WHERE k.user_id = NEW.id AND k.wrapped_key IS NULL;
+    IF FOUND THEN
+        RAISE EXCEPTION 'person % was erased; no new data is kept of them', NEW.id
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'users', CONSTRAINT = 'ck_users_erased';
+    END IF;
+    RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION public.keep_person_erased IS 'Refuses names, addresses and ways to sign in of somebody erased.';
+CREATE TRIGGER tr_users_erased BEFORE UPDATE OF email, email_blind_index, first_name, last_name, phone,
+        phone_blind_index, birth_date, notes, password, two_factor_secret ON users
+    FOR EACH ROW WHEN (num_nonnulls(NEW.email, NEW.email_blind_index, NEW.first_name, NEW.last_name, NEW.phone,
+        NEW.phone_blind_index, NEW.birth_date, NEW.notes, NEW.password, NEW.two_factor_secret) > 0)
+    EXECUTE FUNCTION keep_person_erased();
+ALTER TABLE users ENABLE ALWAYS TRIGGER tr_users_erased;
+"""
+UNERASED = """
+DROP TRIGGER tr_users_erased ON users;
+DROP FUNCTION keep_person_erased();
+DROP TRIGGER tr_carts_named ON carts;
+DROP TRIGGER tr_carts_person ON carts;
+"""
+
 # Rows that are emptied out together would leave no trace in the audit.
 EMPTIED = """
 DO $$
@@ -126,14 +180,23 @@ def run(*statements: str) -> None:
         cursor.execute(statement)
 
 
+def _name(table: str, columns: str) -> str:
+    new, old = (", ".join(f"{row}.{name}" for name in columns.split(", ")) for row in ("NEW", "OLD"))
+    return NAME.format(table, columns, new, old)
+
+
 def upgrade() -> None:
     run(TIMEOUTS, TABLES, *(RULES.format(*one) for one in AUDITED.items()), RIGHTS)
     run(*(POLICIES.format(table, MINE, BARE) for table in AUDITED), EMPTIED)
+    run(ERASED, *(ADD.format(table) for table in ADDED), *(_name(*one) for one in NAMING.items()))
 
 
 def downgrade() -> None:
     run(
         TIMEOUTS,
+        *(f"DROP TRIGGER tr_{table}_named ON {table}" for table in NAMING),
+        *(f"DROP TRIGGER tr_{table}_person ON {table}" for table in ADDED),
+        UNERASED,
         UNEMPTIED,
         "DROP TABLE data_exports, erasure_requests; DROP DOMAIN data_export_status, erasure_request_status",
     )

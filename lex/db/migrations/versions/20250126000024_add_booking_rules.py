@@ -16,7 +16,8 @@ TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
 
 # A booking of a resource takes its stretch of time, buffers included, where no two may overlap; one of a slot takes
 # seats of it; each takes one place of its day. All of it is the booking's doing: who writes bookings need not, and may
-# not, write there. Canceled it frees them, attended or missed it keeps them.
+# not, write there. Canceled it frees them, attended or missed it keeps them until it is purged. Rows that others want
+# too are locked in one order first.
 TIME = """
 CREATE FUNCTION public.take_booked_time() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -31,6 +32,7 @@ BEGIN
                 USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'bookings', CONSTRAINT = 'ck_bookings_resource_id';
         END IF;
     END IF;
+    PERFORM FROM public.resources r WHERE r.id = NEW.resource_id FOR NO KEY UPDATE;
     SELECT tstzrange(NEW.starts_at - s.buffer_before_minutes * interval '1 minute',
                      NEW.ends_at + s.buffer_after_minutes * interval '1 minute')
     INTO taken FROM public.services s WHERE s.id = NEW.service_id;
@@ -62,6 +64,10 @@ CREATE TRIGGER tr_bookings_move AFTER UPDATE OF resource_id, starts_at, ends_at 
 CREATE FUNCTION public.carry_booking_status() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF TG_OP = 'DELETE' THEN
+        DELETE FROM public.occupancies WHERE booking_id = OLD.id;
+        RETURN NULL;
+    END IF;
     UPDATE public.occupancies
     SET status = CASE NEW.status
             WHEN 'canceled' THEN 'released'
@@ -75,19 +81,28 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION public.carry_booking_status IS 'Frees the time of a canceled booking, keeps that of the others.';
-CREATE TRIGGER tr_bookings_occupancy AFTER UPDATE OF status ON bookings
+-- Named so that it fires before tr_bookings_move: what is canceled moves freely.
+CREATE TRIGGER tr_bookings_carry AFTER UPDATE OF status ON bookings
     FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION carry_booking_status();
+CREATE TRIGGER tr_bookings_carry_delete AFTER DELETE ON bookings
+    FOR EACH ROW WHEN (OLD.resource_id IS NOT NULL) EXECUTE FUNCTION carry_booking_status();
 """
 
 SEATS = """
 CREATE FUNCTION public.count_booked_seats() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF TG_OP = 'UPDATE' AND OLD.status <> 'canceled' THEN
+    PERFORM FROM public.service_slots s WHERE s.id IN (OLD.service_slot_id, NEW.service_slot_id)
+    ORDER BY s.id FOR NO KEY UPDATE;
+    IF TG_OP <> 'INSERT' AND OLD.status <> 'canceled' AND OLD.service_slot_id IS NOT NULL THEN
         UPDATE public.service_slots SET booked = booked - OLD.seats WHERE id = OLD.service_slot_id;
     END IF;
-    IF NEW.status <> 'canceled' THEN
+    IF TG_OP <> 'DELETE' AND NEW.status <> 'canceled' AND NEW.service_slot_id IS NOT NULL THEN
         UPDATE public.service_slots SET booked = booked + NEW.seats WHERE id = NEW.service_slot_id;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'there is no slot %', NEW.service_slot_id
+                USING ERRCODE = '23503', SCHEMA = 'public', TABLE = 'bookings', CONSTRAINT = 'fk_bookings_service_slots';
+        END IF;
     END IF;
     RETURN NULL;
 END
@@ -95,46 +110,58 @@ $$;
 COMMENT ON FUNCTION public.count_booked_seats IS 'Moves the seats taken of a slot with its bookings.';
 CREATE TRIGGER tr_bookings_seats AFTER INSERT ON bookings
     FOR EACH ROW WHEN (NEW.service_slot_id IS NOT NULL) EXECUTE FUNCTION count_booked_seats();
+CREATE TRIGGER tr_bookings_seats_delete AFTER DELETE ON bookings
+    FOR EACH ROW WHEN (OLD.service_slot_id IS NOT NULL) EXECUTE FUNCTION count_booked_seats();
 CREATE TRIGGER tr_bookings_seats_update AFTER UPDATE OF status, seats, service_slot_id ON bookings
     FOR EACH ROW WHEN (
         (OLD.service_slot_id, OLD.seats, OLD.status = 'canceled') IS DISTINCT FROM
         (NEW.service_slot_id, NEW.seats, NEW.status = 'canceled')
     ) EXECUTE FUNCTION count_booked_seats();
+CREATE TRIGGER tr_service_slots_booked BEFORE DELETE ON service_slots
+    FOR EACH ROW WHEN (OLD.booked > 0) EXECUTE FUNCTION forbid('service_slots', 'it is booked');
 """
 
 # The day is that of the zone the booking is told in, which is its service's when it is made. A day without a limit is
-# counted too: one that gets a limit later knows what was taken. A lower limit refuses the next and drives nobody out.
+# counted too: one that gets a limit later knows what was taken. A lower limit refuses the next and drives nobody out:
+# who moves within a day stays counted.
 DAYS = """
 CREATE FUNCTION public.count_booked_days() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     zone text;
     most integer;
+    was date := CASE WHEN OLD.status <> 'canceled' THEN (OLD.starts_at AT TIME ZONE OLD.timezone)::date END;
+    becomes date := CASE WHEN NEW.status <> 'canceled' THEN (NEW.starts_at AT TIME ZONE NEW.timezone)::date END;
 BEGIN
     SELECT s.timezone, s.max_bookings_per_day INTO zone, most FROM public.services s WHERE s.id = NEW.service_id;
-    IF NEW.timezone <> zone AND (TG_OP = 'INSERT' OR NEW.timezone <> OLD.timezone) THEN
+    IF NEW.timezone <> zone AND NEW.timezone IS DISTINCT FROM OLD.timezone THEN
         RAISE EXCEPTION 'a booking is told in the zone of its service, %', zone
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'bookings', CONSTRAINT = 'ck_bookings_timezone';
     END IF;
-    IF TG_OP = 'UPDATE' AND OLD.status <> 'canceled' THEN
-        UPDATE public.service_days SET booked = booked - 1
-        WHERE service_id = OLD.service_id AND on_date = (OLD.starts_at AT TIME ZONE OLD.timezone)::date;
+    IF was = becomes THEN
+        RETURN NULL;
     END IF;
-    IF NEW.status <> 'canceled' THEN
+    PERFORM FROM public.service_days d
+    WHERE d.service_id IN (OLD.service_id, NEW.service_id) AND d.on_date IN (was, becomes)
+    ORDER BY d.on_date FOR NO KEY UPDATE;
+    UPDATE public.service_days SET booked = booked - 1 WHERE service_id = OLD.service_id AND on_date = was;
+    IF becomes IS NOT NULL THEN
         INSERT INTO public.service_days AS d (service_id, on_date, capacity, booked)
-        VALUES (NEW.service_id, (NEW.starts_at AT TIME ZONE NEW.timezone)::date, most, 1)
+        VALUES (NEW.service_id, becomes, most, 1)
         ON CONFLICT (service_id, on_date) DO UPDATE SET booked = d.booked + 1, capacity = EXCLUDED.capacity;
     END IF;
     RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION public.count_booked_days IS 'Counts the bookings of a service by local date, up to its limit.';
-CREATE TRIGGER tr_bookings_day AFTER INSERT ON bookings FOR EACH ROW EXECUTE FUNCTION count_booked_days();
+CREATE TRIGGER tr_bookings_day AFTER INSERT OR DELETE ON bookings FOR EACH ROW EXECUTE FUNCTION count_booked_days();
 CREATE TRIGGER tr_bookings_day_update AFTER UPDATE OF status, starts_at, timezone ON bookings
     FOR EACH ROW WHEN (
         (OLD.starts_at, OLD.timezone, OLD.status = 'canceled') IS DISTINCT FROM
         (NEW.starts_at, NEW.timezone, NEW.status = 'canceled')
     ) EXECUTE FUNCTION count_booked_days();
+CREATE TRIGGER tr_service_days_booked BEFORE DELETE ON service_days
+    FOR EACH ROW WHEN (OLD.booked > 0) EXECUTE FUNCTION forbid('service_days', 'it is booked');
 """
 
 # What it took is found by the booking and was taken for its service.
@@ -144,9 +171,16 @@ CREATE TRIGGER tr_bookings_keep BEFORE UPDATE OF id, service_id, resource_id, se
         OR NEW.resource_id IS NULL AND OLD.resource_id IS NOT NULL
         OR NEW.service_slot_id IS NULL AND OLD.service_slot_id IS NOT NULL)
     EXECUTE FUNCTION forbid('bookings', 'a booking keeps its service and its time: cancel it and book anew');
+CREATE TRIGGER tr_bookings_stand BEFORE DELETE ON bookings
+    FOR EACH ROW WHEN (OLD.status IN ('held', 'pending', 'confirmed'))
+    EXECUTE FUNCTION forbid('bookings', 'one that stands is canceled first');
 """
 
-TRIGGERS = "keep take move occupancy seats seats_update day day_update"
+TRIGGERS = {
+    "bookings": "take move carry carry_delete seats seats_update seats_delete day day_update keep stand",
+    "service_slots": "booked",
+    "service_days": "booked",
+}
 
 
 def run(*statements: str) -> None:
@@ -156,11 +190,15 @@ def run(*statements: str) -> None:
         cursor.execute(statement)
 
 
+def _all(statement: str) -> list[str]:
+    """The statement for each of TRIGGERS."""
+    return [statement.format(table, name) for table, names in TRIGGERS.items() for name in names.split()]
+
+
 def upgrade() -> None:
-    always = (f"ALTER TABLE bookings ENABLE ALWAYS TRIGGER tr_bookings_{name}" for name in TRIGGERS.split())
-    run(TIMEOUTS, TIME, SEATS, DAYS, KEEP, *always)
+    run(TIMEOUTS, TIME, SEATS, DAYS, KEEP, *_all("ALTER TABLE {0} ENABLE ALWAYS TRIGGER tr_{0}_{1}"))
 
 
 def downgrade() -> None:
-    drop = (f"DROP TRIGGER tr_bookings_{name} ON bookings" for name in TRIGGERS.split())
-    run(TIMEOUTS, *drop, "DROP FUNCTION count_booked_days, count_booked_seats, carry_booking_status, take_booked_time")
+    run(TIMEOUTS, *_all("DROP TRIGGER tr_{0}_{1} ON {0}"))
+    run("DROP FUNCTION count_booked_days, count_booked_seats, carry_booking_status, take_booked_time")
