@@ -154,7 +154,7 @@ def test_a_booking_that_stands_is_not_deleted_and_one_that_is_over_frees_all(row
     rows.add("resources")
     booking = rows.add("bookings", status="confirmed", service_slot_id=slot)["id"]
     for table in ("bookings", "service_slots", "service_days"):
-        with pytest.raises(RestrictViolation, match="canceled first|it is booked"):
+        with pytest.raises(RestrictViolation, match=r"canceled first|it is booked"):
             rows.run(f"DELETE FROM {table}")
     rows.run("UPDATE bookings SET status = 'completed' WHERE id = %s", booking)
     rows.run("DELETE FROM bookings")

@@ -101,7 +101,8 @@ BEGIN
         UPDATE public.service_slots SET booked = booked + NEW.seats WHERE id = NEW.service_slot_id;
         IF NOT FOUND THEN
             RAISE EXCEPTION 'there is no slot %', NEW.service_slot_id
-                USING ERRCODE = '23503', SCHEMA = 'public', TABLE = 'bookings', CONSTRAINT = 'fk_bookings_service_slots';
+                USING ERRCODE = '23503', SCHEMA = 'public', TABLE = 'bookings',
+                      CONSTRAINT = 'fk_bookings_service_slots';
         END IF;
     END IF;
     RETURN NULL;
