@@ -81,6 +81,12 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
     ),
     "uq_coupons_code": ("code", "code_taken", "Another coupon has this code."),
     "ck_orders_transition": ("status", "order_status", "From where this order stands it cannot go there."),
+    # Goods are locked while their cart is priced, ways to ship are not.
+    "ck_order_items_placed": (
+        None,
+        "catalogue_changed",
+        "What this cart is priced by changed a moment ago; look at the cart again.",
+    ),
     "ck_order_items_fulfilled_quantity": (
         "items",
         "handed_over",

@@ -40,9 +40,8 @@ class Order(Keyed, Touched, Base):
     __table_args__ = (
         CheckConstraint("created_at = uuid_v7_time(id)", name="created_at"),
         CheckConstraint(
-            """substr(order_number, 1, 13) = to_char(created_at AT TIME ZONE 'UTC', '"LEX-"YYYYMMDD"-"')
-            AND length(order_number) = 21
-            AND translate(substr(order_number, 14), '23456789ABCDEFGHJKMNPQRSTVWXYZ', '') = ''""",
+            "substr(order_number, 5, 8) = to_char(created_at AT TIME ZONE 'UTC', 'YYYYMMDD')"
+            " AND order_number ~ '^LEX-[0-9]{8}-[2-9A-HJKMNP-TV-Z]{8}$'",
             name="order_number",
         ),
         CheckConstraint("discount_amount <= subtotal_amount", name="discount_amount"),

@@ -32,7 +32,8 @@ ORDER: Row = {
     "tax_amount": 3,
     "total_amount": 23,
     "taxes": "[]",
-    "shipping_method": "{}",
+    "shipping_method": '{"code": "parcel"}',
+    "shipping_country": "DE",
 }
 LINE: Row = {
     "item_type": "product",
@@ -76,6 +77,7 @@ SUMS = "a line is its units at their price, less its discount"
 GOODS = "subtotal and discount are those of its goods"
 COUPONS = "what is taken off is what its coupons give"
 SOLD_ELSE = {"product_id": None, "is_stock_tracked": False, "requires_shipping": False}
+WAY = "what is shipped has a way to ship"
 FREE = {"unit_price": 0, "discount_amount": 0, "net_amount": 0, "tax_amount": 0, "total_amount": 0}
 #: What is tried: the order, its line and the use of the coupon with other values, and the answer. No use: None.
 TRIED: list[tuple[str, Row, Row, Row | None, str]] = [
@@ -127,6 +129,12 @@ TRIED: list[tuple[str, Row, Row, Row | None, str]] = [
         )
         for item, column in (("service", "service"), ("plan", "subscription_plan"))
     ),
+    ("sent for nothing", {"shipping_amount": 0, "total_amount": 18, "sent": FREE}, {}, USE, LISTED),
+    ("sent twice for once", {"sent": {"quantity": 2, "unit_price": 2.5}}, {}, USE, LISTED),
+    ("sent by no way there is", {"shipping_method": '{"code": "drone"}'}, {}, USE, LISTED),
+    ("sent by a way that was taken out", {"shipping_method": '{"code": "horse"}'}, {}, USE, LISTED),
+    ("sent where the way does not lead", {"shipping_country": "US"}, {}, USE, LISTED),
+    ("sent by nobody", {"shipping_amount": 0, "total_amount": 18, "sent": None}, {}, USE, WAY),
     ("in money of a game", {"currency": "XXX"}, {"currency": "XXX"}, USE, "the shop sells in EUR"),
     ("a subtotal of one's own", {"subtotal_amount": 30, "discount_amount": 12}, {}, USE, GOODS),
     ("a discount without a coupon", {}, {}, None, COUPONS),
@@ -162,6 +170,8 @@ class Shop:
         self.eve: UUID = rows.add("users", role="user")["id"]
         rows.add("person_keys", user_id=self.eve)
         rows.add("shop_facts", name="currency", value="EUR")
+        rows.add("shipping_methods", code="parcel", kind="flat", price=5, free_from=40, countries=["DE"])
+        rows.add("shipping_methods", code="horse", kind="flat", price=5, is_active=False)
         self.named: dict[str, UUID] = {"service": rows.add("services", price=11)["id"]}
         past = rows.one("SELECT now() - interval '1 day'")
         wares: dict[str, Row] = {
@@ -201,6 +211,8 @@ class Shop:
     def placed(self, role: str, order: Row, line: Row, use: Row | None) -> UUID:
         """The order, written by the role as the shop does it: all in one transaction. It stays."""
         order_id = ids.new_id()
+        order = dict(order)
+        sent = order.pop("sent", {})
         own = {"order_id": order_id, "user_id": self.eve, "currency": "EUR"}
         head = {
             **ORDER,
@@ -212,7 +224,8 @@ class Shop:
             **order,
         }
         lines = [{**own, **LINE, "id": ids.new_id(), "product_id": "thing", **line}]
-        lines.append({**own, **SHIPPING, "id": ids.new_id(), "currency": head["currency"]})
+        if sent is not None:
+            lines.append({**own, **SHIPPING, "id": ids.new_id(), "currency": head["currency"], **sent})
         with connect_as(role, self.url, self.eve) as connection, connection.transaction():
             self._insert(connection, "orders", [head])
             if use is not None:
@@ -264,6 +277,15 @@ def test_an_order_as_a_cart_makes_it_is_placed(shop: Shop, role: str) -> None:
     placed = shop.placed(role, {}, {}, USE)
     with Rows(shop.url) as rows:
         assert rows.one("SELECT count(*) FROM order_items WHERE order_id = %s", placed) == 2
+
+
+def test_shipping_is_free_from_where_it_says(shop: Shop) -> None:
+    many = {"quantity": 4, "discounted_unit_price": 10, "discount_amount": 0, "net_amount": 37, "total_amount": 40}
+    order = {"subtotal_amount": 40, "discount_amount": 0}
+    free = {**order, "shipping_amount": 0, "total_amount": 40, "sent": FREE}
+    assert shop.placed(APP, free, many, None)
+    with pytest.raises(psycopg.errors.CheckViolation, match=LISTED):
+        shop.placed(APP, {**order, "total_amount": 45}, many, None)
 
 
 @pytest.mark.parametrize("role", [APP, STAFF, WORKER])

@@ -262,7 +262,7 @@ CREATE TRIGGER tr_orders_paid AFTER UPDATE OF status, payment_status ON orders
 
 # The number of an order is written with it, never changed, and by nobody's statement: whose transaction wrote it is
 # the one that places the order. Rules that only look run as the owner: policies would be read into each of them again.
-# Whoever prices a cart has locked its products. What shipping costs, and which tax is due, the catalogue does not say.
+# Whoever prices a cart has locked its products. Which tax is due the catalogue does not say.
 # LIMIT makes a plan for any order look as cheap as one for this order alone: it is planned once, not at every order.
 LINES = """
 CREATE FUNCTION public.check_lines() RETURNS trigger LANGUAGE plpgsql
@@ -298,8 +298,14 @@ BEGIN
                            SELECT s.price FROM public.subscription_plans s
                            WHERE s.id = i.subscription_plan_id AND s.is_active AND s.is_current
                              AND s.deleted_at IS NULL)
-                       ELSE NOT i.is_stock_tracked END IS TRUE) AS is_listed,
+                       ELSE NOT i.is_stock_tracked AND i.quantity = 1 AND EXISTS (
+                           SELECT FROM public.shipping_methods m
+                           WHERE m.code = o.shipping_method ->> 'code' AND m.is_active AND m.deleted_at IS NULL
+                             AND (m.kind = 'pickup' OR m.countries = '{}' OR o.shipping_country = ANY (m.countries))
+                             AND i.unit_price = CASE WHEN o.subtotal_amount >= m.free_from THEN 0 ELSE m.price END)
+                       END IS TRUE) AS is_listed,
                    bool_or(i.item_type <> 'shipping' AND i.requires_shipping) AS ships,
+                   bool_or(i.item_type = 'shipping') AS is_sent,
                    bool_and(i.fulfilled_quantity = 0 AND i.refunded_quantity = 0) AS is_new_sale
             FROM public.order_items i LEFT JOIN public.products p ON p.id = i.product_id
             WHERE i.order_id = o.id AND i.user_id = o.user_id
@@ -309,7 +315,9 @@ BEGIN
             WHEN found.lines <> found.total_amount THEN
                 format('its lines come to %s, not %s', found.lines, found.total_amount)
             WHEN NOT found.adds_up THEN 'a line is its units at their price, less its discount'
-            WHEN NOT found.is_listed THEN 'a line has the price, the stock and the name of what is on sale'
+            WHEN NOT found.is_listed THEN
+                'a line has the price, the stock and the name of what is on sale, or of a way to ship that reaches it'
+            WHEN found.ships AND NOT found.is_sent THEN 'what is shipped has a way to ship'
             WHEN NOT found.is_new_sale OR NOT found.is_waiting THEN
                 'what is shipped waits for it, and nothing was handed over or given back yet'
             WHEN found.currency <> found.shop_currency THEN format('the shop sells in %s', found.shop_currency)
