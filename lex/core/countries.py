@@ -14,38 +14,11 @@ _NOT_COUNTRIES = frozenset({"EU", "EZ", "UN", "QO", "XA", "XB", "ZZ"})
 
 #: Those an English sentence gives an article: “in the Netherlands”.
 _WITH_ARTICLE = frozenset(
-    [
-        "AE",
-        "AX",
-        "BQ",
-        "BS",
-        "CC",
-        "CF",
-        "CK",
-        "DO",
-        "FK",
-        "FO",
-        "GB",
-        "GM",
-        "IO",
-        "KM",
-        "KY",
-        "MH",
-        "MP",
-        "MV",
-        "NL",
-        "PH",
-        "PN",
-        "PS",
-        "SB",
-        "SC",
-        "TC",
-        "TF",
-        "UM",
-        "US",
-        "VG",
-        "VI",
-    ]
+    (
+        *("AE", "AX", "BQ", "BS", "CC", "CF", "CK", "DO", "FK", "FO", "GB", "GM"),
+        *("GS", "HM", "IC", "IM", "IO", "KM", "KY", "MH", "MP", "MV", "NL", "PH"),
+        *("PN", "PS", "SB", "SC", "TC", "TF", "UM", "US", "VG", "VI"),
+    )
 )
 
 

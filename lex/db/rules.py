@@ -14,7 +14,10 @@ _PAYING = (
 )
 _ERASED = "This account was erased a moment ago; its data is gone."
 #: Tables that take nothing more of somebody erased.
-_OF_PEOPLE = ("orders", "addresses", "idempotency_keys", "bookings", "carts", "payment_methods", "reviews", "users")
+_OF_PEOPLE = (
+    *("orders", "addresses", "idempotency_keys", "bookings", "carts", "payment_methods", "reviews", "users"),
+    *("api_keys", "passkeys"),
+)
 
 #: constraint → (field or None, code, sentence)
 REFUSALS: dict[str, tuple[str | None, str, str]] = {
@@ -82,7 +85,7 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
     "uq_coupons_code": ("code", "code_taken", "Another coupon has this code."),
     "ck_orders_transition": ("status", "order_status", "From where this order stands it cannot go there."),
     # Goods are locked while their cart is priced, ways to ship are not.
-    "ck_order_items_placed": (
+    "ck_order_items_listed": (
         None,
         "catalogue_changed",
         "What this cart is priced by changed a moment ago; look at the cart again.",
@@ -95,9 +98,13 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
     "ck_fulfilment_items_order_item_id": (
         "items",
         "not_waiting",
-        "This is no line of the order that waits to be handed over.",
+        "Only lines of this order that still wait are handed over.",
     ),
-    "ck_invoices_order": (None, "invoice_order", "An invoice bills its order once, a credit note takes back of it."),
+    "ck_invoices_order": (
+        None,
+        "invoice_order",
+        "An order is billed once, by its amounts; a credit note takes back what is billed.",
+    ),
     "ck_orders_frozen": (None, "order_placed", "A placed order keeps its owner, its currency and its amounts."),
     "ck_refunds_sum": ("amount", "refund_too_much", "This is more than what is left of the payment."),
     "ck_users_adoption": (
@@ -118,7 +125,7 @@ REFUSALS: dict[str, tuple[str | None, str, str]] = {
     "ex_occupancies_resource_id_occupied": (None, "time_taken", "This time was taken a moment ago; choose another."),
     "ck_service_slots_booked": (None, "slot_full", "So many seats are no longer free; choose fewer or another time."),
     "ck_bookings_place": ("resource_id", "required", "Say who or what does it, or which session of a class it is."),
-    "ck_bookings_resource_id": ("resource_id", "not_of_service", "This service is not done by that; choose another."),
+    "ck_bookings_resource_id": ("resource_id", "not_of_service", "They do not do this service; choose who does."),
     "ck_bookings_timezone": ("timezone", "timezone", "A booking is told in the time zone of its service."),
     "ck_bookings_deleted_at": (None, "booking_open", "Cancel this booking before it is deleted."),
     "ck_service_days_booked": (None, "day_full", "This day is fully booked; choose another."),

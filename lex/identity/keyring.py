@@ -154,7 +154,7 @@ class _Read:
 
 
 def key_ring() -> KeyRing:
-    """This process's ring, as it was read first."""
+    """This process's ring, as it was read last."""
     if _Read.settings is not settings():
         read_anew()
     return _Read.ring
@@ -174,7 +174,7 @@ def fresh() -> KeyRing:
 
 def tried_blind_keys() -> Iterator[bytes]:
     """What something may have been made under, newest first; at last what this process has not read yet: another may
-    have made it."""
+    have made it. Raises `Invalid` when the ring is gone."""
     known = key_ring().blind_keys
     yield from known.values()
     yield from (key for key_id, key in fresh().blind_keys.items() if key_id not in known)

@@ -24,7 +24,7 @@ NOT_AUDITED = {
     "blind_tokens": "derived from the person's data, whose changes are audited",
     "catalogue_changes": "marks of changes whose own rows are audited",
     "idempotency_keys": "a queue of answers that live 72 hours",
-    "invoice_counters": "a derived counter; every invoice that takes a number is audited",
+    "invoice_counters": "a lock; every invoice that takes a number is audited",
     "job_errors": "why a job failed last, beside the queue",
     "order_numbers": "derived from `orders`, whose changes are audited",
     "payment_references": "derived from `payment_attempts`, whose changes are audited",

@@ -209,7 +209,6 @@ MEANINGS = {
     "payment_attempts.number": "which try",
     "issued_on": "date of the document",
     "lines": "the lines as they were",
-    "last_number": "last number taken",
     # payments
     "provider": "who takes the payment",
     "tender": "which of several payments of an order",

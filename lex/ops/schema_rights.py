@@ -18,7 +18,7 @@ WITHOUT_POLICIES = {
     "coupon_codes": "looked up by whoever types one; who used it stands in `coupon_usages`",
     "coupons": "looked up by whoever types one; who used it stands in `coupon_usages`",
     "digital_files": "the public catalogue; the right to fetch one stands in `downloads`",
-    "invoice_counters": "a counter of the shop; customers have no right on it",
+    "invoice_counters": "the series of invoices; customers have no right on it",
     "job_errors": "why a job failed, without personal data; customers have no right on it",
     "occupancies": "which times of a resource are taken, by nobody named: everybody is refused by them alike",
     "pictures": "the public catalogue",

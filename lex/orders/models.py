@@ -304,9 +304,8 @@ class Invoice(Keyed, Base):
 
 
 class InvoiceCounter(Base):
-    """The last number of a series, taken under a row lock so that no number is ever missing."""
+    """A series of invoices: its next number is taken under a lock of this row, so that none is ever missing."""
 
     __tablename__ = "invoice_counters"
 
     series: Mapped[str] = mapped_column(primary_key=True)
-    last_number: Mapped[Counter]

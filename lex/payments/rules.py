@@ -118,6 +118,8 @@ def _captured(standing: Standing, snapshot: Snapshot, new_money: int) -> Move:
         payment, order, told = "overcharged", "paid", "overpaid"
     else:
         payment, order, told = "captured", "paid", "paid"
+    if order == "paid" and standing.refunded and captured - standing.refunded < standing.amount:
+        order = "partially_refunded"  # what came late is not what went back
     status = standing.order_status
     is_paid_now = order == "paid" and status == "pending"
     if status == "canceled":

@@ -1,6 +1,8 @@
 """What the back office and jobs try after a sale: each tried for good, and refused at the latest by COMMIT."""
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
@@ -57,6 +59,10 @@ class Sale:
             except psycopg.Error as error:
                 return f"{error.diag.constraint_name or error.sqlstate}: {error}"
 
+    def handed_over(self) -> int:
+        """Units of the line that are."""
+        return int(self.rows.one("SELECT fulfilled_quantity FROM order_items WHERE id = %s", self.line))
+
     def at_once(self, *statements: str) -> str:
         """What PostgreSQL says to the desk that writes both."""
         ids = {"order": f"'{self.order['id']}'", "user": f"'{self.user}'", "line": f"'{self.line}'"}
@@ -100,11 +106,9 @@ def test_an_order_is_as_handed_over_as_its_lines(sale: Sale) -> None:
     assert sale.at_once(parcel(1), shown("fulfilled")) == "ck_orders_handed_over"
     assert sale.at_once(shown("partially_fulfilled"), parcel(1)) == "done"
     assert sale.at_once(parcel(1), shown("fulfilled")) == "done"
-    assert sale.rows.one("SELECT fulfilled_quantity FROM order_items WHERE id = %s", sale.line) == 2
+    assert sale.handed_over() == 2
     for back in ("unfulfilled", "partially_fulfilled", "not_needed"):
         assert sale.tried(WORKER, shown(back)).startswith("tr_orders_forward")
-    done = "UPDATE orders SET status = 'completed' WHERE id = {order}"
-    assert sale.at_once(done, shown("partially_fulfilled")) == "tr_orders_forward"
     assert sale.tried(STAFF, "UPDATE fulfilments SET order_id = {other}", other=sale.other).startswith("tr_fulfilments")
 
 
@@ -112,32 +116,39 @@ def test_what_is_handed_over_in_the_middle_is_not_canceled(sale: Sale) -> None:
     cancel = "UPDATE orders SET status = 'canceled', canceled_at = now() WHERE id = {order}"
     assert sale.at_once(parcel(2), cancel) == "ck_orders_handed_over"
     assert sale.at_once(parcel(2), cancel, shown("fulfilled")) == "tr_orders_forward"
-    assert sale.at_once(shown("fulfilled"), "UPDATE orders SET status = 'completed' WHERE id = {order}") != "done"
+    done = "UPDATE orders SET status = 'completed', completed_at = now() WHERE id = {order}"
+    assert sale.at_once(shown("fulfilled"), done) == "ck_orders_handed_over"
+    unpaid = HAND_OVER.replace("%s", "'fulfilled'")
+    assert sale.tried(STAFF, unpaid, order=sale.other).startswith("tr_orders_forward")
     assert sale.at_once(parcel(2), shown("fulfilled")) == "done"
     assert sale.at_once(cancel) == "ck_orders_paid"
 
 
-def test_two_desks_hand_over_one_after_the_other(sale: Sale) -> None:
-    line, order = sale.line, sale.order["id"]
-    hand_over = parcel(1).format(order=f"'{order}'", user=f"'{sale.user}'", line=f"'{line}'")
-    with connect_as(STAFF, sale.url) as one, connect_as(STAFF, sale.url) as two:
-        for desk in (one, two):
-            desk.execute("BEGIN")
-        two.execute("SET LOCAL lock_timeout = '100ms'")
-        one.execute(hand_over.encode())
-        with pytest.raises(psycopg.errors.LockNotAvailable):
-            two.execute(hand_over.encode())
-        one.execute("ROLLBACK")
-        two.execute("ROLLBACK")
-        two.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+def test_who_comes_second_waits_and_is_refused(sale: Sale) -> None:
+    """A parcel that is not finished keeps the order from being canceled, and the last unit goes once."""
+    ids = {"order": f"'{sale.order['id']}'", "user": f"'{sale.user}'", "line": f"'{sale.line}'"}
+    cancel = "UPDATE orders SET status = 'canceled', canceled_at = now() WHERE id = {order}"
+    for second, refusal in ((cancel, "ck_orders_paid"), (parcel(2), "ck_order_items_fulfilled_quantity")):
+        with connect_as(STAFF, sale.url) as one, ThreadPoolExecutor(1) as pool:
+            one.execute("BEGIN")
+            one.execute(parcel(1).format(**ids).encode())
+            said = pool.submit(sale.at_once, second)
+            while not sale.rows.one("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                time.sleep(0.01)
+            state = "fulfilled" if sale.handed_over() else "partially_fulfilled"
+            one.execute(shown(state).format(**ids).encode())
+            one.execute("COMMIT")
+            assert said.result() == refusal
+    assert sale.handed_over() == 2
+
+
+def test_a_parcel_is_not_packed_in_the_past(sale: Sale) -> None:
+    with connect_as(STAFF, sale.url) as desk:
+        desk.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        names = {"order": f"'{sale.order['id']}'", "user": f"'{sale.user}'", "line": f"'{sale.line}'"}
         with pytest.raises(psycopg.Error, match="READ COMMITTED"):
-            two.execute(hand_over.encode())
-        two.execute("ROLLBACK")
-
-
-def test_units_given_back_are_waited_for_no_more(sale: Sale) -> None:
-    sale.rows.run("UPDATE order_items SET refunded_quantity = 1 WHERE id = %s", sale.line)
-    assert sale.at_once(parcel(1), shown("fulfilled")) == "done"
+            desk.execute(parcel(1).format(**names).encode())
+        desk.execute("ROLLBACK")
 
 
 def test_a_link_opens_what_was_bought_and_paid(sale: Sale) -> None:
@@ -150,8 +161,10 @@ def test_a_link_opens_what_was_bought_and_paid(sale: Sale) -> None:
     foreign = sale.rows.add("digital_files", product_id=sale.rows.last["products"]["id"])["id"]
     assert sale.tried(WORKER, LINK, sale.digital, file=foreign).startswith("ck_downloads_order_item_id")
     assert sale.tried(WORKER, LINK, sale.digital) == "1 rows"
-    for change in ("digital_file_id = {other}", "order_item_id = {line}", "order_id = {order}, id = uuid_v7()"):
-        assert sale.tried(STAFF, f"UPDATE downloads SET {change}", other=foreign).startswith("tr_downloads_keep")
+    changes = {"digital_file_id": foreign, "order_item_id": sale.line, "order_id": sale.other, "id": sale.other}
+    for column, other in changes.items():
+        said = sale.tried(STAFF, f"UPDATE downloads SET {column} = {{other}}", other=other)
+        assert said.startswith("tr_downloads_keep"), column
 
 
 def test_an_order_says_what_went_back(sale: Sale) -> None:
@@ -172,20 +185,39 @@ def test_an_invoice_bills_its_order_once(sale: Sale) -> None:
             said = sale.tried(role, INVOICE, "invoice", day, total - tax, tax, total)
             assert said.startswith("ck_invoices_order: invoice of order"), said
         assert "of today" in sale.tried(role, INVOICE, "invoice", "2020-01-01", 10, 2, 12)
-        assert "a credit note takes back of the 0" in sale.tried(role, INVOICE, "credit_note", day, 10, 2, 12)
-        assert "permission denied" in sale.tried(role, "UPDATE invoice_counters SET last_number = 0")
+        assert "a credit note takes back of 0" in sale.tried(role, INVOICE, "credit_note", day, 10, 2, 12)
+        assert "permission denied" in sale.tried(role, "UPDATE invoice_counters SET series = 'B'")
     assert sale.tried(STAFF, INVOICE, "invoice", day, 10, 2, 12) == "1 rows"
     assert "it was billed" in sale.tried(WORKER, INVOICE, "invoice", day, 10, 2, 12)
     twice = INVOICE.replace("uuid_v7()", "{invoice}") + " ON CONFLICT DO NOTHING"
     first = sale.rows.one("SELECT id FROM invoices")
     assert sale.tried(STAFF, twice, "credit_note", day, 4, 1, 5, invoice=first) == "0 rows"
-    assert "takes back of the 12.00 with 2.00 of tax" in sale.tried(STAFF, INVOICE, "credit_note", day, 12, 0, 12)
+    assert "takes back of 12.00 with 2.00 of tax" in sale.tried(STAFF, INVOICE, "credit_note", day, 12, 0, 12)
     assert "takes back of" in sale.tried(STAFF, INVOICE, "credit_note", day, 0, 0, 0)
     assert sale.tried(STAFF, INVOICE, "credit_note", day, 4, 1, 5) == "1 rows"
-    assert "of the 7.00" in sale.tried(STAFF, INVOICE, "credit_note", day, 7, 1, 8)
+    assert "of 7.00" in sale.tried(STAFF, INVOICE, "credit_note", day, 7, 1, 8)
     assert sale.tried(STAFF, INVOICE, "credit_note", day, 6, 1, 7) == "1 rows"
     assert sale.tried(STAFF, INVOICE, "invoice", day, 10, 2, 12) == "1 rows"
     assert sale.rows.column("SELECT number FROM invoices ORDER BY number") == [1, 2, 3, 4]  # none left a gap
+
+
+def test_two_invoices_of_one_statement_have_a_number_each(sale: Sale) -> None:
+    day = sale.rows.one("SELECT current_date")
+    head = INVOICE.partition(" VALUES ")[0]
+    two = " UNION ALL ".join(
+        f"SELECT uuid_v7(), {order}::uuid, {{user}}::uuid, 'invoice', 'A', 1, %s, 'EUR', 10, 2, 12, '[]'::jsonb"
+        for order in ("{order}", "{other}")
+    )
+    assert sale.tried(STAFF, f"{head} {two}", day, day, other=sale.other) == "2 rows"
+    assert sale.rows.column("SELECT number FROM invoices ORDER BY number") == [1, 2]
+
+
+def test_an_order_of_nothing_is_billed_once_too(sale: Sale) -> None:
+    day = sale.rows.one("SELECT current_date")
+    free = sale.rows.add("orders", subtotal_amount=0, tax_amount=0, total_amount=0)["id"]
+    bill = (INVOICE, "invoice", day, 0, 0, 0)
+    assert sale.tried(STAFF, *bill, order=free) == "1 rows"
+    assert "it was billed" in sale.tried(STAFF, *bill, order=free)
 
 
 def test_the_owners_numbers_stay_and_the_series_goes_on(sale: Sale) -> None:
@@ -226,22 +258,65 @@ def test_stars_are_counted_from_reviews(sale: Sale) -> None:
     assert sale.rows.one(stars, sale.product) == " of 0"
 
 
-def test_nothing_new_is_kept_of_somebody_erased(sale: Sale) -> None:
-    person = sale.rows.add("users", role="user")["id"]
+#: What is added of a person, by table, with what is not empty in it.
+ADDED = {
+    "addresses": "(id, user_id, recipient_name, line1, city, country) VALUES (uuid_v7(), {user}, 'x', 'x', 'x', 'DE')",
+    "api_keys": "(id, user_id, name, prefix, token_hash) VALUES (uuid_v7(), {user}, 'x', 'x', 'x')",
+    "bookings": "(id, user_id, service_id, resource_id, status, starts_at, ends_at, timezone, uid, notes) SELECT"
+    " uuid_v7(), {user}, service_id, resource_id, 'completed', starts_at, ends_at, timezone, 'x', 'x' FROM bookings",
+    "carts": "(id, user_id, status, currency, expires_at, token_hash)"
+    " VALUES (uuid_v7(), {user}, 'open', 'EUR', now(), 'x')",
+    "passkeys": "(id, user_id, credential_id, public_key, name) VALUES (uuid_v7(), {user}, 'x', 'x', 'x')",
+    "payment_methods": "(id, user_id, type, provider, provider_token)"
+    " VALUES (uuid_v7(), {user}, 'card', 'sandbox', 'x')",
+    "reviews": "(id, user_id, product_id, rating) VALUES (uuid_v7(), {user}, {product}, 5)",
+}
+#: What would name somebody in a row there is.
+NAMED = {
+    "addresses": "line1 = 'y'",
+    "bookings": "notes = 'y'",
+    "carts": "token_hash = 'y'",
+    "orders": "customer_note = 'y'",
+    "payment_methods": "provider_token = 'y'",
+    "reviews": "title = 'y'",
+    "users": "first_name = 'y'",
+}
+
+
+@pytest.fixture
+def erased(sale: Sale) -> UUID:
+    """Somebody erased, of whom there is a row in each of NAMED."""
+    person = UUID(str(sale.rows.add("users", role="user")["id"]))
+    order = sale.rows.add("orders")["id"]
+    sale.rows.add("payments", order_id=order, status="failed", captured_amount=0)
+    sale.rows.run("UPDATE orders SET status = 'canceled' WHERE id = %s", order)
+    for table in ("addresses", "bookings", "payment_methods", "reviews"):
+        sale.rows.add(table, user_id=person)
+    sale.rows.add("carts", user_id=person, token_hash=b"x")
     sale.rows.add("person_keys", user_id=person)
     sale.rows.run("UPDATE person_keys SET wrapped_key = NULL, destroyed_at = now() WHERE user_id = %s", person)
-    address = sale.rows.add("addresses", user_id=sale.user)["id"]
-    again = {
-        "addresses": f"UPDATE addresses SET line1 = 'x', user_id = {{user}} WHERE id = '{address}'",
-        "api_keys": "INSERT INTO api_keys (id, user_id, name, prefix, token_hash)"
-        " VALUES (uuid_v7(), {user}, 'x', 'x', 'x')",
-        "users": "UPDATE users SET first_name = 'x' WHERE id = {user}",
-        "reviews": "INSERT INTO reviews (id, user_id, product_id, rating, title)"
-        f" VALUES (uuid_v7(), {{user}}, '{sale.product}', 5, 'x')",
-        "payment_methods": "INSERT INTO payment_methods (id, user_id, type, provider, provider_token)"
-        " VALUES (uuid_v7(), {user}, 'card', 'sandbox', 'x')",
-        "carts": "INSERT INTO carts (id, user_id, status, currency, expires_at)"
-        " VALUES (uuid_v7(), {user}, 'open', 'EUR', now())",
-    }
-    for table, statement in again.items():
-        assert f"ck_{table}_erased: person {person} was erased" in sale.tried(WORKER, statement, user=person), table
+    return person
+
+
+@pytest.mark.parametrize("table", ADDED)
+def test_nothing_is_added_of_somebody_erased(sale: Sale, erased: UUID, table: str) -> None:
+    statement = f"INSERT INTO {table} {ADDED[table]}"
+    said = sale.tried(WORKER, statement, user=erased, product=sale.product)
+    assert said.startswith(f"ck_{table}_erased: person {erased} was erased"), said
+
+
+@pytest.mark.parametrize("table", NAMED)
+def test_nothing_names_somebody_erased_again(sale: Sale, erased: UUID, table: str) -> None:
+    whose = "id" if table == "users" else "user_id"
+    said = sale.tried(WORKER, f"UPDATE {table} SET {NAMED[table]} WHERE {whose} = {{user}}", user=erased)
+    assert said.startswith(f"ck_{table}_erased: person {erased} was erased"), said
+
+
+@pytest.mark.parametrize("table", ["addresses", "bookings", "carts", "payment_methods", "reviews"])
+def test_nothing_of_others_is_given_to_somebody_erased(sale: Sale, erased: UUID, table: str) -> None:
+    given = {"title": "x"} if table == "reviews" else {"notes": b"x"} if table == "bookings" else {}
+    if table == "bookings":
+        sale.rows.add("resources")
+    row = sale.rows.add(table, user_id=sale.user, **given)
+    said = sale.tried(WORKER, f"UPDATE {table} SET user_id = {{user}} WHERE id = {{row}}", user=erased, row=row["id"])
+    assert said.startswith(f"ck_{table}_erased: person {erased} was erased"), said

@@ -171,6 +171,23 @@ def test_a_booking_of_a_slot_that_is_not_there_takes_no_seat(rows: Rows) -> None
         rows.add("bookings", resource_id=None, **nowhere)
 
 
+def test_an_occupancy_says_what_its_booking_says(rows: Rows) -> None:
+    resource = rows.add("resources")["id"]
+    first = rows.add("bookings", status="held", resource_id=resource, expires_at=START)
+    rows.run("UPDATE bookings SET expires_at = %s", START + timedelta(minutes=5))
+    assert rows.one("SELECT expires_at FROM occupancies") == START + timedelta(minutes=5)
+    rows.run("UPDATE bookings SET status = 'canceled'")
+    rows.add("bookings", status="confirmed", resource_id=resource)
+    hour = timedelta(hours=1)
+    back = "UPDATE bookings SET status = 'held', starts_at = %s, ends_at = %s WHERE id = %s"
+    assert rows.run(back, START + hour, START + 2 * hour, first["id"]) == 1  # at a free time
+
+
+def test_a_zone_that_is_none_is_named(rows: Rows) -> None:
+    with pytest.raises(CheckViolation, match="in the zone of its service, UTC"):
+        rows.add("bookings", timezone="Nowhere/X")
+
+
 def test_what_is_canceled_moves_freely(rows: Rows) -> None:
     resource = rows.add("resources")["id"]
     first = rows.add("bookings", status="confirmed", resource_id=resource)
@@ -181,7 +198,7 @@ def test_what_is_canceled_moves_freely(rows: Rows) -> None:
     assert rows.run(moved, START + hour, START + 2 * hour, first["id"]) == 1
 
 
-def test_two_who_change_days_do_not_wait_for_each_other(own_rows: Rows, database_url: str) -> None:
+def test_two_who_change_days_do_not_deadlock(own_rows: Rows, database_url: str) -> None:
     own_rows.add("services", max_bookings_per_day=9)
     day = timedelta(days=1)
     bookings = []

@@ -49,9 +49,9 @@ def test_if_none_match(header: str, is_match: bool) -> None:
 async def test_a_kept_list_is_sent_as_it_was_compressed(client: Client, database_url: str) -> None:
     for number in range(30):
         await goods.product(f"Bell {number}")
-    for refused in ("gzip;q=0.1, br; q=0.000", "br;q=0", "identity"):
-        plain = await client.get("/api/v1/products", headers={"Accept-Encoding": refused})
-        assert plain.headers.get("content-encoding") in (None, "gzip"), refused
+    for codings, taken in {"gzip;q=0.1, br; q=0.000": "gzip", "br;q=0": None, "identity": None}.items():
+        plain = await client.get("/api/v1/products", headers={"Accept-Encoding": codings})
+        assert plain.headers.get("content-encoding") == taken, codings
     for _ in range(2):
         small = await client.get("/api/v1/products", headers={"Accept-Encoding": "br"})
         assert (small.headers["content-encoding"], small.headers["vary"]) == ("br", "Accept-Encoding")

@@ -41,11 +41,11 @@ async def refuse_unusable(request: Request[Any, Any, Any]) -> None:
         raise NotAcceptable("This address answers application/json; send Accept: application/json.")
 
 
-def without_refused_codings(headers: Headers) -> Headers:
+def without_refused_codings(headers: Headers) -> list[tuple[bytes, bytes]]:
     """The headers without codings of weight 0: who compresses looks for a coding's name alone."""
-    if not any(name == b"accept-encoding" and b"q=0" in value for name, value in headers):
-        return headers
-    return [(name, _taken(value) if name == b"accept-encoding" else value) for name, value in headers]
+    return [
+        (name, _taken(value) if name == b"accept-encoding" and b"q=0" in value else value) for name, value in headers
+    ]
 
 
 def _taken(codings: bytes) -> bytes:

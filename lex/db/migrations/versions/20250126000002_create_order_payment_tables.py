@@ -281,7 +281,6 @@ CREATE INDEX idx_invoices_user_id ON invoices (user_id);
 
 CREATE TABLE invoice_counters (
     series text NOT NULL,
-    last_number integer DEFAULT 0 NOT NULL,
     CONSTRAINT pk_invoice_counters PRIMARY KEY (series)
 );
 """

@@ -298,12 +298,13 @@ BEGIN
                            SELECT s.price FROM public.subscription_plans s
                            WHERE s.id = i.subscription_plan_id AND s.is_active AND s.is_current
                              AND s.deleted_at IS NULL)
-                       ELSE NOT i.is_stock_tracked AND i.quantity = 1 AND EXISTS (
-                           SELECT FROM public.shipping_methods m
-                           WHERE m.code = o.shipping_method ->> 'code' AND m.is_active AND m.deleted_at IS NULL
-                             AND (m.kind = 'pickup' OR m.countries = '{}' OR o.shipping_country = ANY (m.countries))
-                             AND i.unit_price = CASE WHEN o.subtotal_amount >= m.free_from THEN 0 ELSE m.price END)
-                       END IS TRUE) AS is_listed,
+                       ELSE NOT i.is_stock_tracked END IS TRUE) AS is_listed,
+                   bool_and(i.item_type <> 'shipping' OR i.quantity = 1 AND EXISTS (
+                       SELECT FROM public.shipping_methods m
+                       WHERE m.code = o.shipping_method ->> 'code' AND m.is_active AND m.deleted_at IS NULL
+                         AND (m.kind = 'pickup' OR m.countries = '{}' OR o.shipping_country = ANY (m.countries))
+                         AND i.unit_price = CASE WHEN o.subtotal_amount >= m.free_from THEN 0 ELSE m.price END)
+                   ) AS is_offered,
                    bool_or(i.item_type <> 'shipping' AND i.requires_shipping) AS ships,
                    bool_or(i.item_type = 'shipping') AS is_sent,
                    bool_and(i.fulfilled_quantity = 0 AND i.refunded_quantity = 0) AS is_new_sale
@@ -315,8 +316,8 @@ BEGIN
             WHEN found.lines <> found.total_amount THEN
                 format('its lines come to %s, not %s', found.lines, found.total_amount)
             WHEN NOT found.adds_up THEN 'a line is its units at their price, less its discount'
-            WHEN NOT found.is_listed THEN
-                'a line has the price, the stock and the name of what is on sale, or of a way to ship that reaches it'
+            WHEN NOT found.is_listed THEN 'a line has the price, the stock and the name of what is on sale'
+            WHEN NOT found.is_offered THEN 'it is sent by a way to ship that reaches it, at its price'
             WHEN found.ships AND NOT found.is_sent THEN 'what is shipped has a way to ship'
             WHEN NOT found.is_new_sale OR NOT found.is_waiting THEN
                 'what is shipped waits for it, and nothing was handed over or given back yet'
@@ -330,7 +331,8 @@ BEGIN
         END;
         CONTINUE WHEN wrong IS NULL;
         RAISE EXCEPTION 'order %: %', one, wrong
-            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'order_items', CONSTRAINT = 'ck_order_items_placed';
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'order_items', CONSTRAINT = CASE
+                WHEN found.is_listed AND found.is_offered THEN 'ck_order_items_placed' ELSE 'ck_order_items_listed' END;
     END LOOP;
     RETURN NULL;
 END

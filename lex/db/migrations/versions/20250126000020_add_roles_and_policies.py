@@ -63,7 +63,7 @@ job_errors                    -     S     SIUD  S
 notifications                 SIU(is_read,read_at) SIU   SIUD  S
 occupancies                   S     S     S     S
 order_events                  SI    SI    SIU(note) S
-order_items                   SI    SI    SIU(refunded_quantity) S
+order_items                   SI    SI    SI    S
 order_numbers                 S     S     S     S
 order_tokens                  SIU(revoked_at) SIU   SIUD  S
 orders                        SIU(status,payment_status,paid_at,canceled_at,cancel_reason) SIU   SIU   S

@@ -87,8 +87,9 @@ CREATE POLICY p_{0}_owner ON {0} TO lex_owner USING (true) WITH CHECK (true);
 CREATE POLICY p_{0}_read ON {0} FOR SELECT TO lex_ro USING (true);
 """
 
-# Of somebody erased nothing more is kept: neither a new row nor what would name them in one there is.
-#: table → what names somebody in it, beside the rows that one adds
+# Somebody erased gets no new row here, and nothing that names them in one there is. What the shop writes of somebody,
+# as the recipient of an invoice or a note, it writes under the person's key, which is gone.
+#: Tables whose rows may be emptied of whom they name → the columns that do.
 NAMING = {
     "addresses": "recipient_name, company, line1, line2, phone, city, region, postal_code",
     "bookings": "notes",
@@ -96,6 +97,7 @@ NAMING = {
     "payment_methods": "provider_customer_id, provider_token, fingerprint, brand, last4",
     "reviews": "title, body",
 }
+#: Tables that take no new row of somebody erased; orders and addresses have their rule for that already.
 ADDED = ("api_keys", "bookings", "passkeys", "payment_methods", "reviews")
 ADD = """
 CREATE TRIGGER tr_{0}_person BEFORE INSERT ON {0} FOR EACH ROW EXECUTE FUNCTION require_person_key('{0}');
@@ -110,8 +112,10 @@ ALTER TABLE {0} ENABLE ALWAYS TRIGGER tr_{0}_named;
 ERASED = """
 CREATE TRIGGER tr_carts_person BEFORE INSERT ON carts
     FOR EACH ROW WHEN (NEW.user_id IS NOT NULL) EXECUTE FUNCTION require_person_key('carts');
-CREATE TRIGGER tr_carts_named BEFORE UPDATE OF token_hash ON carts
-    FOR EACH ROW WHEN (NEW.token_hash <> OLD.token_hash OR NEW.token_hash IS NOT NULL AND OLD.token_hash IS NULL)
+CREATE TRIGGER tr_carts_named BEFORE UPDATE OF user_id, token_hash ON carts
+    FOR EACH ROW WHEN (NEW.user_id IS NOT NULL AND (
+        NEW.status = 'open' AND NEW.user_id IS DISTINCT FROM OLD.user_id
+        OR NEW.token_hash IS NOT NULL AND NEW.token_hash IS DISTINCT FROM OLD.token_hash))
     EXECUTE FUNCTION require_person_key('carts');
 ALTER TABLE carts ENABLE ALWAYS TRIGGER tr_carts_person, ENABLE ALWAYS TRIGGER tr_carts_named;
 

@@ -14,78 +14,59 @@ kind = "schema"
 
 TIMEOUTS = "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'"
 
-# A booking of a resource takes its stretch of time, buffers included, where no two may overlap; one of a slot takes
-# seats of it; each takes one place of its day. All of it is the booking's doing: who writes bookings need not, and may
-# not, write there. Canceled it frees them, attended or missed it keeps them until it is purged. Rows that others want
-# too are locked in one order first.
+# A booking takes one place of its day; one of a slot takes seats of it, one of a resource its stretch of time, buffers
+# included, where no two may overlap. All of it is the booking's doing: who writes bookings need not, and may not, write
+# there. Canceled it frees them, attended or missed it keeps them until it is purged. Triggers fire by their names: day,
+# slot and resource are locked in this order by all, and of two of a kind the lesser first.
 TIME = """
 CREATE FUNCTION public.take_booked_time() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    is_moved boolean := (NEW.resource_id, NEW.starts_at, NEW.ends_at) IS DISTINCT FROM
+        (OLD.resource_id, OLD.starts_at, OLD.ends_at);
     taken tstzrange;
+    stands text := CASE NEW.status WHEN 'canceled' THEN 'released' WHEN 'completed' THEN 'confirmed'
+        WHEN 'no_show' THEN 'confirmed' ELSE NEW.status END;
+    until timestamptz := CASE WHEN NEW.status = 'held' THEN NEW.expires_at END;
 BEGIN
-    IF TG_OP = 'INSERT' OR NEW.resource_id IS DISTINCT FROM OLD.resource_id THEN
-        PERFORM FROM public.service_resources r
-        WHERE r.service_id = NEW.service_id AND r.resource_id = NEW.resource_id;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'this resource is none of the service'
-                USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'bookings', CONSTRAINT = 'ck_bookings_resource_id';
-        END IF;
-    END IF;
-    PERFORM FROM public.resources r WHERE r.id = NEW.resource_id FOR NO KEY UPDATE;
-    SELECT tstzrange(NEW.starts_at - s.buffer_before_minutes * interval '1 minute',
-                     NEW.ends_at + s.buffer_after_minutes * interval '1 minute')
-    INTO taken FROM public.services s WHERE s.id = NEW.service_id;
-    IF TG_OP = 'UPDATE' THEN
-        UPDATE public.occupancies SET resource_id = NEW.resource_id, occupied = taken WHERE booking_id = NEW.id;
-        IF FOUND THEN
-            RETURN NULL;
-        END IF;
-    END IF;
-    INSERT INTO public.occupancies (id, resource_id, occupied, status, booking_id, expires_at)
-    VALUES (
-        public.uuid_v7(), NEW.resource_id, taken, CASE WHEN NEW.status IN ('completed', 'no_show') THEN 'confirmed'
-            WHEN NEW.status = 'canceled' THEN 'released' ELSE NEW.status END,
-        NEW.id, CASE WHEN NEW.status = 'held' THEN NEW.expires_at END
-    );
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION public.take_booked_time IS 'Takes the time of a booking from its resource, buffers included.';
-CREATE TRIGGER tr_bookings_take AFTER INSERT ON bookings
-    FOR EACH ROW WHEN (NEW.resource_id IS NOT NULL) EXECUTE FUNCTION take_booked_time();
-CREATE TRIGGER tr_bookings_move AFTER UPDATE OF resource_id, starts_at, ends_at ON bookings
-    FOR EACH ROW WHEN (
-        NEW.resource_id IS NOT NULL
-        AND (OLD.resource_id, OLD.starts_at, OLD.ends_at) IS DISTINCT FROM
-            (NEW.resource_id, NEW.starts_at, NEW.ends_at)
-    ) EXECUTE FUNCTION take_booked_time();
-
-CREATE FUNCTION public.carry_booking_status() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
+    PERFORM FROM public.resources r WHERE r.id IN (OLD.resource_id, NEW.resource_id)
+    ORDER BY r.id FOR NO KEY UPDATE;
     IF TG_OP = 'DELETE' THEN
         DELETE FROM public.occupancies WHERE booking_id = OLD.id;
         RETURN NULL;
     END IF;
-    UPDATE public.occupancies
-    SET status = CASE NEW.status
-            WHEN 'canceled' THEN 'released'
-            WHEN 'completed' THEN 'confirmed'
-            WHEN 'no_show' THEN 'confirmed'
-            ELSE NEW.status
-        END,
-        expires_at = CASE WHEN NEW.status = 'held' THEN NEW.expires_at END
+    IF NEW.resource_id IS DISTINCT FROM OLD.resource_id AND NOT EXISTS (
+        SELECT FROM public.service_resources r
+        WHERE r.service_id = NEW.service_id AND r.resource_id = NEW.resource_id
+    ) THEN
+        RAISE EXCEPTION 'this resource is none of the service'
+            USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'bookings', CONSTRAINT = 'ck_bookings_resource_id';
+    END IF;
+    SELECT tstzrange(NEW.starts_at - s.buffer_before_minutes * interval '1 minute',
+                     NEW.ends_at + s.buffer_after_minutes * interval '1 minute')
+    INTO taken FROM public.services s WHERE s.id = NEW.service_id;
+    UPDATE public.occupancies SET resource_id = NEW.resource_id, status = stands, expires_at = until,
+        occupied = CASE WHEN is_moved THEN taken ELSE occupied END
     WHERE booking_id = NEW.id;
+    IF NOT FOUND THEN
+        INSERT INTO public.occupancies (id, resource_id, occupied, status, booking_id, expires_at)
+        VALUES (public.uuid_v7(), NEW.resource_id, taken, stands, NEW.id, until);
+    END IF;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION public.carry_booking_status IS 'Frees the time of a canceled booking, keeps that of the others.';
--- Named so that it fires before tr_bookings_move: what is canceled moves freely.
-CREATE TRIGGER tr_bookings_carry AFTER UPDATE OF status ON bookings
-    FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION carry_booking_status();
-CREATE TRIGGER tr_bookings_carry_delete AFTER DELETE ON bookings
-    FOR EACH ROW WHEN (OLD.resource_id IS NOT NULL) EXECUTE FUNCTION carry_booking_status();
+COMMENT ON FUNCTION public.take_booked_time IS
+    'Takes the time of a booking from its resource, buffers included, and frees that of a canceled one.';
+CREATE TRIGGER tr_bookings_take AFTER INSERT ON bookings
+    FOR EACH ROW WHEN (NEW.resource_id IS NOT NULL) EXECUTE FUNCTION take_booked_time();
+CREATE TRIGGER tr_bookings_take_delete AFTER DELETE ON bookings
+    FOR EACH ROW WHEN (OLD.resource_id IS NOT NULL) EXECUTE FUNCTION take_booked_time();
+CREATE TRIGGER tr_bookings_take_update AFTER UPDATE OF status, expires_at, resource_id, starts_at, ends_at ON bookings
+    FOR EACH ROW WHEN (
+        NEW.resource_id IS NOT NULL
+        AND (OLD.status, OLD.expires_at, OLD.resource_id, OLD.starts_at, OLD.ends_at) IS DISTINCT FROM
+            (NEW.status, NEW.expires_at, NEW.resource_id, NEW.starts_at, NEW.ends_at)
+    ) EXECUTE FUNCTION take_booked_time();
 """
 
 SEATS = """
@@ -131,14 +112,16 @@ SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     zone text;
     most integer;
-    was date := CASE WHEN OLD.status <> 'canceled' THEN (OLD.starts_at AT TIME ZONE OLD.timezone)::date END;
-    becomes date := CASE WHEN NEW.status <> 'canceled' THEN (NEW.starts_at AT TIME ZONE NEW.timezone)::date END;
+    was date;
+    becomes date;
 BEGIN
     SELECT s.timezone, s.max_bookings_per_day INTO zone, most FROM public.services s WHERE s.id = NEW.service_id;
     IF NEW.timezone <> zone AND NEW.timezone IS DISTINCT FROM OLD.timezone THEN
         RAISE EXCEPTION 'a booking is told in the zone of its service, %', zone
             USING ERRCODE = '23514', SCHEMA = 'public', TABLE = 'bookings', CONSTRAINT = 'ck_bookings_timezone';
     END IF;
+    was := CASE WHEN OLD.status <> 'canceled' THEN (OLD.starts_at AT TIME ZONE OLD.timezone)::date END;
+    becomes := CASE WHEN NEW.status <> 'canceled' THEN (NEW.starts_at AT TIME ZONE NEW.timezone)::date END;
     IF was = becomes THEN
         RETURN NULL;
     END IF;
@@ -178,7 +161,7 @@ CREATE TRIGGER tr_bookings_stand BEFORE DELETE ON bookings
 """
 
 TRIGGERS = {
-    "bookings": "take move carry carry_delete seats seats_update seats_delete day day_update keep stand",
+    "bookings": "day day_update seats seats_delete seats_update take take_delete take_update keep stand",
     "service_slots": "booked",
     "service_days": "booked",
 }
@@ -202,4 +185,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     run(TIMEOUTS, *_all("DROP TRIGGER tr_{0}_{1} ON {0}"))
-    run("DROP FUNCTION count_booked_days, count_booked_seats, carry_booking_status, take_booked_time")
+    run("DROP FUNCTION count_booked_days, count_booked_seats, take_booked_time")
