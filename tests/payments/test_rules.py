@@ -142,6 +142,22 @@ def test_parts_add_up_to_paid() -> None:
     assert end.payment_status == "captured"
 
 
+@pytest.mark.parametrize(
+    ("captured", "refunded", "more", "told"),
+    [
+        (TOTAL - 500, TOTAL - 500, 500, "partially_refunded"),
+        (TOTAL, TOTAL, 500, "partially_refunded"),
+        (TOTAL, TOTAL, TOTAL, "paid"),
+        (TOTAL - 500, 0, 500, "paid"),
+    ],
+)
+def test_what_comes_after_a_refund_is_not_what_went_back(captured: int, refunded: int, more: int, told: str) -> None:
+    start = standing(captured=captured, refunded=refunded, order_status="canceled", order_payment_status="refunded")
+    change = move(start, said(Outcome.CAPTURED, more))
+    assert change is not None
+    assert (change.order_payment_status, change.captured, change.told) == (told, captured + more, "paid_after_cancel")
+
+
 def test_asked_again_it_says_the_same() -> None:
     waits = standing(attempt_status="requires_action")
     assert settled_as(waits, None, NOISE[1]).action_url == "https://bank.example"
