@@ -40,8 +40,7 @@ class Order(Keyed, Touched, Base):
     __table_args__ = (
         CheckConstraint("created_at = uuid_v7_time(id)", name="created_at"),
         CheckConstraint(
-            "substr(order_number, 5, 8) = to_char(created_at AT TIME ZONE 'UTC', 'YYYYMMDD')"
-            " AND order_number ~ '^LEX-[0-9]{8}-[2-9A-HJKMNP-TV-Z]{8}$'",
+            "substr(order_number, 5, 8) = to_char(created_at AT TIME ZONE 'UTC', 'YYYYMMDD')",
             name="order_number",
         ),
         CheckConstraint("discount_amount <= subtotal_amount", name="discount_amount"),
@@ -112,6 +111,7 @@ class OrderNumber(Base):
     """An order's number → whose order it is, for who knows the number alone. Triggers of `orders` keep it."""
 
     __tablename__ = "order_numbers"
+    __table_args__ = (CheckConstraint("order_number ~ '^LEX-[0-9]{8}-[2-9A-HJKMNP-TV-Z]{8}$'", name="order_number"),)
 
     order_number: Mapped[str] = mapped_column(primary_key=True)
     order_id: Mapped[UUID]

@@ -86,14 +86,14 @@ MONEY = [
         "place an order that is paid",
         (APP, STAFF, WORKER),
         "INSERT INTO orders SELECT (json_populate_record(o, json_build_object('id', public.uuid_v7(),"
-        " 'order_number', 'EVE-2', 'payment_status', 'paid'))).* FROM orders o WHERE o.id = {unpaid}",
+        " 'order_number', 'LEX-20260101-EVEEVE22', 'payment_status', 'paid'))).* FROM orders o WHERE o.id = {unpaid}",
         "an order starts pending and unpaid",
     ),
     Attempt(
         "place an order that is done",
         (APP, STAFF, WORKER),
         "INSERT INTO orders SELECT (json_populate_record(o, json_build_object('id', public.uuid_v7(),"
-        " 'order_number', 'EVE-2', 'status', 'completed'))).* FROM orders o WHERE o.id = {unpaid}",
+        " 'order_number', 'LEX-20260101-EVEEVE22', 'status', 'completed'))).* FROM orders o WHERE o.id = {unpaid}",
         "an order starts pending and unpaid",
     ),
     Attempt(
@@ -116,14 +116,14 @@ MONEY = [
         "INSERT INTO orders SELECT (json_populate_record(o, json_build_object('id', n.id, 'order_number', 'LEX-'"
         " || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD') || '-<i>A</i>', 'created_at', uuid_v7_time(n.id)))).*"
         " FROM orders o, LATERAL (SELECT public.uuid_v7() AS id) n WHERE o.id = {unpaid}",
-        "ck_orders_order_number",
+        "ck_order_numbers_order_number",
     ),
     *(
         Attempt(
             f"place an order of {when}",
             (APP, STAFF, WORKER),
             "INSERT INTO orders SELECT (json_populate_record(o, json_build_object('id', n.id, 'order_number', 'LEX-'"
-            " || to_char(uuid_v7_time(n.id) AT TIME ZONE 'UTC', 'YYYYMMDD') || '-EVE', 'created_at',"
+            " || to_char(uuid_v7_time(n.id) AT TIME ZONE 'UTC', 'YYYYMMDD') || '-EVEEVE22', 'created_at',"
             " uuid_v7_time(n.id)))).* FROM orders o, LATERAL (SELECT overlay(public.uuid_v7()::text placing left("
             f"uuid_v7_floor(now() + interval '{shift}')::text, 13) from 1)::uuid AS id) n WHERE o.id = {{unpaid}}",
             "an order starts pending and unpaid, at the time of its id",

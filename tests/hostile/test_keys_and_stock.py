@@ -56,7 +56,7 @@ ATTEMPTS = [
         "order in the name of an erased person",
         (STAFF, WORKER, OWNER),
         "INSERT INTO orders SELECT (jsonb_populate_record(o, jsonb_build_object('id', public.uuid_v7(), 'user_id',"
-        " {erased}::uuid, 'order_number', 'LX-0000-0000'))).* FROM orders o WHERE o.id = {order}",
+        " {erased}::uuid, 'order_number', 'LEX-20260101-EVEEVE33'))).* FROM orders o WHERE o.id = {order}",
         "was erased; no new data is kept of them",
     ),
     # Coupons

@@ -422,7 +422,7 @@ def test_another_customers_rows_cannot_be_deleted(scene: Scene, table: str) -> N
 def test_nothing_can_be_written_in_another_customers_name(scene: Scene, table: str) -> None:
     row = {name: value for name, value in scene.ada[table].items() if value is not None and name != "search"}
     if table == "orders":
-        row["order_number"] = "ADA-2"  # it is taken down before anybody is asked whose the order is
+        row["order_number"] = "LEX-20260101-ADAADA22"  # it is taken down before anybody is asked whose the order is
     values = [sql.Literal(Jsonb(value) if isinstance(value, dict) else value) for value in row.values()]
     statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
         sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, row)), sql.SQL(", ").join(values)

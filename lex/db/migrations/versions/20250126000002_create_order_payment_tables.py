@@ -92,7 +92,7 @@ CREATE TABLE orders (
     CONSTRAINT fk_orders_users FOREIGN KEY (user_id) REFERENCES users (id),
     CONSTRAINT ck_orders_created_at CHECK (created_at = uuid_v7_time(id)),
     CONSTRAINT ck_orders_order_number CHECK (substr(order_number, 5, 8) = to_char(created_at AT TIME ZONE 'UTC',
-        'YYYYMMDD') AND order_number ~ '^LEX-[0-9]{8}-[2-9A-HJKMNP-TV-Z]{8}$'),
+        'YYYYMMDD')),
     CONSTRAINT ck_orders_discount_amount CHECK (discount_amount <= subtotal_amount),
     CONSTRAINT ck_orders_total_amount CHECK (total_amount = subtotal_amount - discount_amount + shipping_amount +
         CASE WHEN prices_include_tax THEN 0 ELSE tax_amount END)

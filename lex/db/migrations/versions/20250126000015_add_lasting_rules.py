@@ -77,7 +77,8 @@ CREATE TABLE order_numbers (
     order_number text NOT NULL,
     order_id uuid NOT NULL,
     user_id uuid NOT NULL,
-    CONSTRAINT pk_order_numbers PRIMARY KEY (order_number)
+    CONSTRAINT pk_order_numbers PRIMARY KEY (order_number),
+    CONSTRAINT ck_order_numbers_order_number CHECK (order_number ~ '^LEX-[0-9]{8}-[2-9A-HJKMNP-TV-Z]{8}$')
 );
 INSERT INTO order_numbers SELECT order_number, id, user_id FROM orders;
 
