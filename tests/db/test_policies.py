@@ -188,8 +188,8 @@ def test_a_stranger_adds_nothing_to_what_is_somebody_elses(
     act(app, peopled.stranger)
     for table in own:
         insert = sql.SQL(
-            "INSERT INTO {0} SELECT"
-            """ (json_populate_record(NULL::{0}, to_json(%s::jsonb || '{{"order_number": "LEX-20260101-STRANGER"}}'))).*"""
+            "INSERT INTO {0} SELECT (json_populate_record(NULL::{0}, to_json(%s::jsonb ||"
+            """ '{{"order_number": "LEX-20260101-STRANGER"}}'))).*"""
         ).format(sql.Identifier(table))
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             app.execute(insert, (_as_json(peopled, table),))
