@@ -27,6 +27,7 @@ LINK = (
     "INSERT INTO downloads (id, order_id, user_id, order_item_id, digital_file_id, token_hash, expires_at)"
     " VALUES (uuid_v7(), {order}, {user}, %s, {file}, 'hash', now() + interval '1 day')"
 )
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 HAND_OVER = "UPDATE orders SET fulfilment_status = %s WHERE id = {order}"
 
 
@@ -133,8 +134,9 @@ def test_who_comes_second_waits_and_is_refused(sale: Sale) -> None:
             one.execute("BEGIN")
             one.execute(parcel(1).format(**ids).encode())
             said = pool.submit(sale.at_once, second)
-            while not sale.rows.one("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+            while not said.done() and not sale.rows.one(WAITING):
                 time.sleep(0.01)
+            assert not said.done()
             state = "fulfilled" if sale.handed_over() else "partially_fulfilled"
             one.execute(shown(state).format(**ids).encode())
             one.execute("COMMIT")

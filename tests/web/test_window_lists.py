@@ -171,6 +171,9 @@ async def test_what_is_rated_says_so_and_can_be_asked_for(shop: Client, database
     assert [choice["value"] for choice in choices] == ["4", "3", "2", "1", ""]
     assert [choice["value"] for choice in choices if "checked" in choice] == ["3"]
     assert "3 of 5 and more" in page.words
+    best = (await see(shop, "/products?min_rating=5")).words
+    assert "5 of 5" in best
+    assert "5 of 5 and more" not in best
     assert shown(await see(shop, "/products?min_rating=&brand=Riegel")) == shown(
         await see(shop, "/products?brand=Riegel")
     )

@@ -13,7 +13,7 @@ from lex.core.wording import amount
 from lex.web.kit.acting import acting
 from lex.web.kit.caching import page_document
 from lex.web.kit.signing import has_session
-from lex.web.kit.templates import cart_count, gettext, page, render, stamp
+from lex.web.kit.templates import cart_count, gettext, page, render, stamp, stars_and_more
 from lex.web.kit.texts import texts
 from lex.web.storefront.asked import NO_FILTERS, Asked
 from lex.web.storefront.frame import Frame
@@ -92,9 +92,7 @@ def _chips(asked: Asked[Any], found: dict[str, Any]) -> list[Chip]:
         "category": names.get(wanted.category, wanted.category),
         "min_price": gettext("from %(price)s", price=amount(wanted.min_price or 0, currency)),
         "max_price": gettext("up to %(price)s", price=amount(wanted.max_price or 0, currency)),
-        "min_rating": gettext("5 of 5")
-        if wanted.min_rating == 5
-        else gettext("%(stars)s of 5 and more", stars=wanted.min_rating),
+        "min_rating": stars_and_more(wanted.min_rating or 0),
         "in_stock": gettext("In stock"),
         "on_sale": gettext("Reduced"),
     }
